@@ -1,0 +1,7 @@
+//! PromQL: parser, checker and columnar engine.
+//!
+//! ```text
+//! text → syntax (tokens, tree with spans, types) → exec (operators over whole series) → value
+//! ```
+//!
+//! The crate asks for series through [`narthex_storage::Queryable`] and knows no HTTP and no clock.

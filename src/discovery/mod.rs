@@ -1,0 +1,1 @@
+//! Service discovery: target groups and the manager that merges them.

@@ -1,0 +1,1 @@
+//! The embedded host collector: node-exporter's names from /proc and /sys.

@@ -1,0 +1,1 @@
+//! HTTP client, one per client configuration.

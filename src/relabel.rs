@@ -1,0 +1,1 @@
+//! The relabelling engine.

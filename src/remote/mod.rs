@@ -1,0 +1,1 @@
+//! Remote protocols: the remote-write receiver.

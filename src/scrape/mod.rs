@@ -1,0 +1,1 @@
+//! Scraping: exposition parsing, targets, pools, loops.

@@ -1,0 +1,1 @@
+//! Start order, reload and graceful shutdown: the only place that knows everybody.

@@ -1,0 +1,317 @@
+//! Label sets: sorted by name, in one allocation, cheap to clone.
+//!
+//! The allocation is one `str`: for each label the length of the name, the name, the length of the
+//! value, the value. A length is written in base 64 with a continuation bit, in bytes below 0x80, so
+//! that the whole stays valid UTF-8 and every slice is taken without `unsafe`.
+
+pub mod matcher;
+pub mod regexp;
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The label that holds the metric's name.
+pub const METRIC_NAME: &str = "__name__";
+
+/// A sorted set of labels with distinct names. No label has an empty value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels {
+    encoded: Arc<str>,
+}
+
+impl Labels {
+    /// The empty label set.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { encoded: Arc::from("") }
+    }
+
+    /// Builds a set from pairs in any order. Of a repeated name the last pair wins; a pair with an
+    /// empty value is the same as no pair.
+    #[must_use]
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut builder = LabelsBuilder::new();
+        for (name, value) in pairs {
+            builder.set(name, value);
+        }
+        builder.build()
+    }
+
+    /// Builds a set from pairs that are already sorted by name, distinct and without empty values.
+    #[must_use]
+    pub fn from_sorted<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut encoded = String::new();
+        for (name, value) in pairs {
+            push_text(&mut encoded, name);
+            push_text(&mut encoded, value);
+        }
+        Self { encoded: Arc::from(encoded) }
+    }
+
+    /// The labels in the order of their names.
+    #[must_use]
+    pub fn iter(&self) -> LabelsIter<'_> {
+        LabelsIter { rest: &self.encoded }
+    }
+
+    /// The value of a label.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// The metric name, empty when there is none.
+    #[must_use]
+    pub fn metric_name(&self) -> &str {
+        self.get(METRIC_NAME).unwrap_or("")
+    }
+
+    /// Whether there is no label at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.encoded.is_empty()
+    }
+
+    /// The number of labels. Walks the set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Bytes of the one allocation.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.encoded.len()
+    }
+
+    /// The encoded form: equal exactly when the sets are equal, so it can serve as a key.
+    #[must_use]
+    pub fn as_encoded(&self) -> &str {
+        &self.encoded
+    }
+
+    /// Reads back what [`Labels::as_encoded`] gave; `None` when the text is not a sorted label set.
+    #[must_use]
+    pub fn from_encoded(encoded: &str) -> Option<Self> {
+        let mut rest = encoded;
+        let mut previous: Option<&str> = None;
+        while !rest.is_empty() {
+            let (name, tail) = take_text(rest)?;
+            let (value, tail) = take_text(tail)?;
+            if value.is_empty() || previous.is_some_and(|p| p >= name) {
+                return None;
+            }
+            previous = Some(name);
+            rest = tail;
+        }
+        Some(Self { encoded: Arc::from(encoded) })
+    }
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.encoded.hash(state);
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Label by label, name before value; of two sets where one begins the other, the shorter is less
+/// (Prometheus `labels.Compare`).
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+/// As Prometheus prints a label set: `{a="1", b="2"}`, values quoted as Go's `%q`.
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (i, (name, value)) in self.iter().enumerate() {
+            write!(f, "{}{name}={value:?}", if i == 0 { "" } else { ", " })?;
+        }
+        f.write_str("}")
+    }
+}
+
+impl<'a> IntoIterator for &'a Labels {
+    type Item = (&'a str, &'a str);
+    type IntoIter = LabelsIter<'a>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Iterator over `(name, value)`.
+#[derive(Clone)]
+pub struct LabelsIter<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for LabelsIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, rest) = take_text(self.rest)?;
+        let (value, rest) = take_text(rest)?;
+        self.rest = rest;
+        Some((name, value))
+    }
+}
+
+/// Collects labels in any order and sorts them once.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsBuilder {
+    pairs: Vec<(String, String)>,
+}
+
+impl LabelsBuilder {
+    /// An empty builder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A builder that starts from `labels`.
+    #[must_use]
+    pub fn from_labels(labels: &Labels) -> Self {
+        Self { pairs: labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect() }
+    }
+
+    /// Sets a label, or removes it when `value` is empty.
+    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        match self.pairs.iter_mut().find(|(n, _)| n == name) {
+            _ if value.is_empty() => self.remove(name),
+            Some((_, old)) => {
+                value.clone_into(old);
+                self
+            }
+            None => {
+                self.pairs.push((name.to_owned(), value.to_owned()));
+                self
+            }
+        }
+    }
+
+    /// Removes a label.
+    pub fn remove(&mut self, name: &str) -> &mut Self {
+        self.pairs.retain(|(n, _)| n != name);
+        self
+    }
+
+    /// Keeps the labels for which `keep(name, value)` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) -> &mut Self {
+        self.pairs.retain(|(n, v)| keep(n, v));
+        self
+    }
+
+    /// The current value of a label.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The labels collected so far, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
+    /// The sorted set. The builder can go on afterwards.
+    #[must_use]
+    pub fn build(&mut self) -> Labels {
+        self.pairs.sort_unstable();
+        Labels::from_sorted(self.iter())
+    }
+}
+
+const LENGTH_BITS: u32 = 6;
+const LENGTH_MASK: usize = (1 << LENGTH_BITS) - 1;
+const LENGTH_MORE: u8 = 1 << LENGTH_BITS;
+
+fn push_text(out: &mut String, text: &str) {
+    let mut len = text.len();
+    while len > LENGTH_MASK {
+        out.push(char::from((len & LENGTH_MASK) as u8 | LENGTH_MORE));
+        len >>= LENGTH_BITS;
+    }
+    out.push(char::from(len as u8));
+    out.push_str(text);
+}
+
+#[inline]
+fn take_text(encoded: &str) -> Option<(&str, &str)> {
+    let mut len = 0usize;
+    let mut shift = 0u32;
+    for (i, byte) in encoded.bytes().enumerate() {
+        if byte >= 0x80 || shift > 30 {
+            return None;
+        }
+        len |= (byte as usize & LENGTH_MASK) << shift;
+        shift += LENGTH_BITS;
+        if byte & LENGTH_MORE == 0 {
+            return encoded.get(i + 1..)?.split_at_checked(len);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_sorted_distinct_and_without_empty_values() {
+        let labels = Labels::from_pairs([("b", "2"), ("a", "0"), ("gone", ""), ("a", "1")]);
+        assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+        assert_eq!(labels.get("b"), Some("2"));
+        assert_eq!(labels.get("gone"), None);
+        assert_eq!(format!("{labels:?}"), r#"{a="1", b="2"}"#);
+    }
+
+    #[test]
+    fn values_of_any_length_and_script_come_back() {
+        for len in [1, 63, 64, 65, 4095, 4096, 1 << 20] {
+            let value = "ü".repeat(len);
+            let labels = Labels::from_pairs([("métrique", value.as_str()), ("z", "1")]);
+            assert_eq!(labels.get("métrique"), Some(value.as_str()));
+            assert_eq!(Labels::from_encoded(labels.as_encoded()), Some(labels));
+        }
+    }
+
+    #[test]
+    fn order_is_label_by_label() {
+        let l = |pairs: &[(&'static str, &'static str)]| Labels::from_pairs(pairs.iter().copied());
+        assert!(l(&[]) < l(&[("a", "1")]));
+        assert!(l(&[("a", "1")]) < l(&[("a", "1"), ("b", "1")]));
+        assert!(l(&[("a", "1"), ("z", "1")]) < l(&[("a", "2")]));
+        // The encoded form would order these by the length of the value.
+        assert!(l(&[("a", "10")]) < l(&[("a", "9")]));
+    }
+
+    #[test]
+    fn damaged_encodings_are_refused() {
+        for text in
+            ["\u{1}", "\u{1}a", "\u{1}a\u{2}x", "\u{1}b\u{1}x\u{1}a\u{1}x", "\u{1}a\u{0}", "ü", "\u{41}ü"]
+        {
+            assert!(Labels::from_encoded(text).is_none(), "{text:?}");
+        }
+    }
+}
