@@ -136,12 +136,45 @@ impl Ord for Labels {
     }
 }
 
-/// As Prometheus prints a label set: `{a="1", b="2"}`, values quoted as Go's `%q`.
+/// Quotes text as Go's `strconv.Quote`: what Prometheus prints around label values.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0c' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x0b' => out.push_str("\\v"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            // Rust's own escaping knows which other characters do not print.
+            c if c.is_ascii() || c.escape_debug().len() == 1 => out.push(c),
+            c if u32::from(c) < 0x10000 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// As Prometheus prints a label set: `{a="1", b="2"}`, values quoted as Go's `%q`, and names too where
+/// they are not plain.
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         for (i, (name, value)) in self.iter().enumerate() {
-            write!(f, "{}{name}={value:?}", if i == 0 { "" } else { ", " })?;
+            let comma = if i == 0 { "" } else { ", " };
+            if is_plain_name(name) {
+                write!(f, "{comma}{name}={}", quote(value))?;
+            } else {
+                write!(f, "{comma}{}={}", quote(name), quote(value))?;
+            }
         }
         f.write_str("}")
     }
@@ -242,6 +275,14 @@ impl LabelsBuilder {
     }
 }
 
+/// Whether `name` is a label name of the classic form, `[a-zA-Z_][a-zA-Z0-9_]*`.
+#[must_use]
+pub fn is_plain_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+        && bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric())
+}
+
 const LENGTH_BITS: u32 = 6;
 const LENGTH_MASK: usize = (1 << LENGTH_BITS) - 1;
 const LENGTH_MORE: u8 = 1 << LENGTH_BITS;
@@ -284,6 +325,8 @@ mod tests {
         assert_eq!(labels.get("b"), Some("2"));
         assert_eq!(labels.get("gone"), None);
         assert_eq!(format!("{labels:?}"), r#"{a="1", b="2"}"#);
+        let odd = Labels::from_pairs([("a.b", "q\"\\\n\u{1}é\u{200b}")]);
+        assert_eq!(format!("{odd:?}"), r#"{"a.b"="q\"\\\n\x01é\u200b"}"#);
     }
 
     #[test]
