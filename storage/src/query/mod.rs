@@ -1,5 +1,8 @@
 //! The read side's only door: what the query engine asks of any store of series.
 
+pub(crate) mod select;
+pub mod stats;
+
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
 

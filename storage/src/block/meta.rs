@@ -1,0 +1,36 @@
+//! `meta.json` of a block.
+
+use serde::{Deserialize, Serialize};
+
+/// The version that this code writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
+/// What a block holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockMeta {
+    /// Name of the directory.
+    pub ulid: String,
+    /// First timestamp that may be inside, ms.
+    pub min_time: i64,
+    /// First timestamp after the block, ms.
+    pub max_time: i64,
+    /// Counts.
+    pub stats: BlockStats,
+    /// Format: `narthex`, and its version.
+    pub format: String,
+    /// Version of the format.
+    pub version: u32,
+}
+
+/// Counts of a block.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockStats {
+    /// Samples.
+    pub num_samples: u64,
+    /// Series.
+    pub num_series: u64,
+    /// Frames.
+    pub num_chunks: u64,
+}

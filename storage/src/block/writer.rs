@@ -1,0 +1,224 @@
+//! Writes a block aside, syncs it, and renames it into place.
+
+use super::meta::{BlockMeta, BlockStats, VERSION};
+use super::{CHUNK_SAMPLES, INDEX_MAGIC, PAGE_BYTES};
+use crate::codec::{timestamp, value, varint};
+use crate::filenames;
+use crate::io::{failed, rename_durably, sync_dir, write_durably};
+use crate::labels::Labels;
+use crate::query::{Columns, StorageError};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Takes series in label order. Dropped before [`BlockWriter::finish`], it leaves a directory that the
+/// next start deletes.
+pub(crate) struct BlockWriter {
+    dir: PathBuf,
+    temporary: PathBuf,
+    meta: BlockMeta,
+    chunks: BufWriter<File>,
+    page: Vec<u8>,
+    page_offset: u64,
+    timelines: Vec<u8>,
+    timeline_ids: HashMap<Vec<u8>, u64>,
+    previous: Option<Labels>,
+    series: Vec<PendingSeries>,
+}
+
+struct PendingSeries {
+    labels: Labels,
+    /// The chunk list as the index will hold it.
+    chunks: Vec<u8>,
+}
+
+impl BlockWriter {
+    /// Starts a block for `[min_time, max_time)`, ms, in `data_dir`.
+    pub(crate) fn new(
+        data_dir: &Path,
+        ulid: String,
+        min_time: i64,
+        max_time: i64,
+    ) -> Result<Self, StorageError> {
+        let temporary = data_dir.join(format!("{ulid}{}", filenames::CREATING_SUFFIX));
+        fs::create_dir_all(&temporary).map_err(failed("create", &temporary))?;
+        let path = temporary.join(filenames::CHUNKS);
+        let chunks = BufWriter::new(File::create(&path).map_err(failed("create", &path))?);
+        let stats = BlockStats::default();
+        let meta =
+            BlockMeta { ulid, min_time, max_time, stats, format: "narthex".to_owned(), version: VERSION };
+        Ok(Self {
+            dir: data_dir.to_owned(),
+            temporary,
+            meta,
+            chunks,
+            page: Vec::new(),
+            page_offset: 0,
+            timelines: Vec::new(),
+            timeline_ids: HashMap::new(),
+            previous: None,
+            series: Vec::new(),
+        })
+    }
+
+    /// Adds a series with all its samples, strictly increasing in time.
+    pub(crate) fn add_series(&mut self, labels: &Labels, samples: &Columns) -> Result<(), StorageError> {
+        if self.previous.as_ref().is_some_and(|previous| previous >= labels) {
+            let source = std::io::Error::other(format!("series {labels:?} is out of order"));
+            return Err(failed("add series to", &self.temporary)(source));
+        }
+        let count = samples.len().div_ceil(CHUNK_SAMPLES);
+        let mut list = Vec::new();
+        varint::put(&mut list, count as u64);
+        let columns = samples.timestamps.chunks(CHUNK_SAMPLES).zip(samples.values.chunks(CHUNK_SAMPLES));
+        for (timestamps, values) in columns {
+            let (Some(first), Some(last)) = (timestamps.first(), timestamps.last()) else { continue };
+            let timeline = self.timeline(timestamps);
+            if self.page.len() >= PAGE_BYTES {
+                self.flush_page()?;
+            }
+            let in_page = self.page.len() as u64;
+            value::encode(values, &mut self.page);
+            varint::put_signed(&mut list, first - self.meta.min_time);
+            varint::put(&mut list, (last - first) as u64);
+            varint::put(&mut list, timeline);
+            varint::put(&mut list, self.page_offset);
+            varint::put(&mut list, in_page);
+        }
+        self.meta.stats.num_chunks += count as u64;
+        self.meta.stats.num_samples += samples.len() as u64;
+        self.previous = Some(labels.clone());
+        self.series.push(PendingSeries { labels: labels.clone(), chunks: list });
+        Ok(())
+    }
+
+    /// The place of a timestamp column; equal columns are written once.
+    fn timeline(&mut self, timestamps: &[i64]) -> u64 {
+        let mut encoded = Vec::new();
+        timestamp::encode(timestamps, &mut encoded);
+        if let Some(id) = self.timeline_ids.get(&encoded) {
+            return *id;
+        }
+        let id = self.timelines.len() as u64;
+        self.timelines.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
+        self.timelines.extend_from_slice(&crc32fast::hash(&encoded).to_le_bytes());
+        self.timelines.extend_from_slice(&encoded);
+        self.timeline_ids.insert(encoded, id);
+        id
+    }
+
+    fn flush_page(&mut self) -> Result<(), StorageError> {
+        let header =
+            [(self.page.len() as u32).to_le_bytes(), crc32fast::hash(&self.page).to_le_bytes()].concat();
+        let path = self.temporary.join(filenames::CHUNKS);
+        let written = self.chunks.write_all(&header).and_then(|()| self.chunks.write_all(&self.page));
+        written.map_err(failed("write", &path))?;
+        self.page_offset += (header.len() + self.page.len()) as u64;
+        self.page.clear();
+        Ok(())
+    }
+
+    /// Makes the block durable and gives it its name; `None`, and nothing left, when it is empty.
+    pub(crate) fn finish(mut self) -> Result<Option<PathBuf>, StorageError> {
+        if self.series.is_empty() {
+            fs::remove_dir_all(&self.temporary).map_err(failed("delete", &self.temporary))?;
+            return Ok(None);
+        }
+        self.flush_page()?;
+        let path = self.temporary.join(filenames::CHUNKS);
+        let file = self.chunks.into_inner().map_err(|e| failed("write", &path)(e.into_error()))?;
+        file.sync_all().map_err(failed("sync", &path))?;
+        self.meta.stats.num_series = self.series.len() as u64;
+        write_durably(&self.temporary.join(filenames::TIMELINES), &self.timelines)?;
+        let index_path = self.temporary.join(filenames::INDEX);
+        let index = encode_index(&self.series).ok_or_else(|| {
+            failed("write", &index_path)(std::io::Error::other("an index section exceeds 4 GiB"))
+        })?;
+        write_durably(&index_path, &index)?;
+        let meta = serde_json::to_vec_pretty(&self.meta)
+            .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
+        write_durably(&self.temporary.join(filenames::META), &meta)?;
+        sync_dir(&self.temporary)?;
+        let target = self.dir.join(&self.meta.ulid);
+        rename_durably(&self.temporary, &target)?;
+        Ok(Some(target))
+    }
+}
+
+/// Symbols, series, postings table, postings lists, and the table of contents behind them.
+fn encode_index(series: &[PendingSeries]) -> Option<Vec<u8>> {
+    let mut symbols: BTreeMap<&str, u32> = BTreeMap::new();
+    for (name, value) in series.iter().flat_map(|s| &s.labels) {
+        symbols.insert(name, 0);
+        symbols.insert(value, 0);
+    }
+    symbols.values_mut().zip(0u32..).for_each(|(id, number)| *id = number);
+    let mut out = INDEX_MAGIC.to_vec();
+    let mut ends = Vec::new();
+    put_table(&mut out, symbols.keys().map(|text| text.as_bytes()))?;
+    ends.push(out.len());
+
+    let mut postings: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    let mut entries = Vec::with_capacity(series.len());
+    for (number, pending) in (0u32..).zip(series) {
+        let mut entry = Vec::new();
+        let pairs: Vec<(u32, u32)> = pending
+            .labels
+            .iter()
+            .filter_map(|(name, value)| Some((*symbols.get(name)?, *symbols.get(value)?)))
+            .collect();
+        varint::put(&mut entry, pairs.len() as u64);
+        for pair in pairs {
+            varint::put(&mut entry, u64::from(pair.0));
+            varint::put(&mut entry, u64::from(pair.1));
+            postings.entry(pair).or_default().push(number);
+        }
+        entry.extend_from_slice(&pending.chunks);
+        entries.push(entry);
+    }
+    put_table(&mut out, entries.iter().map(Vec::as_slice))?;
+    ends.push(out.len());
+
+    let mut lists = Vec::new();
+    out.extend_from_slice(&u32::try_from(postings.len()).ok()?.to_le_bytes());
+    for ((name, value), numbers) in &postings {
+        let start = u32::try_from(lists.len()).ok()?;
+        varint::put(&mut lists, numbers.len() as u64);
+        let mut previous = 0;
+        for number in numbers {
+            varint::put(&mut lists, u64::from(number - previous));
+            previous = *number;
+        }
+        for field in [*name, *value, start] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+    ends.push(out.len());
+    out.extend_from_slice(&lists);
+    ends.push(out.len());
+
+    let mut toc = Vec::new();
+    ends.iter().for_each(|end| toc.extend_from_slice(&(*end as u64).to_le_bytes()));
+    let mut start = 0;
+    for end in ends {
+        toc.extend_from_slice(&crc32fast::hash(out.get(start..end)?).to_le_bytes());
+        start = end;
+    }
+    let crc = crc32fast::hash(&toc);
+    out.extend_from_slice(&toc);
+    out.extend_from_slice(&crc.to_le_bytes());
+    Some(out)
+}
+
+/// Count, then the end of each item, then the items.
+fn put_table<'a>(out: &mut Vec<u8>, items: impl Iterator<Item = &'a [u8]> + Clone) -> Option<()> {
+    out.extend_from_slice(&u32::try_from(items.clone().count()).ok()?.to_le_bytes());
+    let mut end = 0u32;
+    for item in items.clone() {
+        end = end.checked_add(u32::try_from(item.len()).ok()?)?;
+        out.extend_from_slice(&end.to_le_bytes());
+    }
+    items.for_each(|item| out.extend_from_slice(item));
+    Some(())
+}

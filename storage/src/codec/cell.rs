@@ -1,0 +1,102 @@
+//! Changes of one series, row by row: what an open cell of the head and a row of the write-ahead log hold.
+//!
+//! ```text
+//! change = gap << 2 | kind varint, then
+//!   STALE    nothing: the staleness marker, after which the series is absent
+//!   RAW      bits u64
+//!   INTEGER  difference to the previous value, zigzag varint; both are integers
+//! ```
+//! `gap` counts rows in a cell and slots in a row.
+
+use super::{CodecError, varint};
+use crate::sample::{STALE_NAN, is_stale_nan};
+
+const STALE: u64 = 0;
+const RAW: u64 = 1;
+const INTEGER: u64 = 2;
+
+/// Appends a change `gap` places after the previous one.
+#[inline]
+pub fn put_change(out: &mut Vec<u8>, gap: u64, previous: f64, value: f64) {
+    if is_stale_nan(value) {
+        varint::put(out, gap << 2 | STALE);
+        return;
+    }
+    match (integer(previous), integer(value)) {
+        (Some(from), Some(to)) => {
+            varint::put(out, gap << 2 | INTEGER);
+            varint::put_signed(out, to - from);
+        }
+        _ => {
+            varint::put(out, gap << 2 | RAW);
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
+    }
+}
+
+/// Reads the gap of the next change.
+///
+/// # Errors
+/// The bytes are no change.
+#[inline]
+pub fn take_head(bytes: &mut &[u8]) -> Result<(u64, u8), CodecError> {
+    let head = varint::take(bytes)?;
+    Ok((head >> 2, (head & 3) as u8))
+}
+
+/// Reads the rest of a change whose head was `kind`.
+///
+/// # Errors
+/// The bytes are no change.
+#[inline]
+pub fn take_value(bytes: &mut &[u8], kind: u8, previous: f64) -> Result<f64, CodecError> {
+    match u64::from(kind) {
+        STALE => Ok(STALE_NAN),
+        RAW => varint::take_u64(bytes).map(f64::from_bits),
+        INTEGER => {
+            let from = integer(previous).ok_or(CodecError("difference to a value that is no integer"))?;
+            let to = from.checked_add(varint::take_signed(bytes)?).ok_or(CodecError("integer too large"))?;
+            Ok(to as f64)
+        }
+        _ => Err(CodecError("unknown kind of change")),
+    }
+}
+
+#[inline]
+fn integer(value: f64) -> Option<i64> {
+    const LIMIT: f64 = 4_503_599_627_370_496.0;
+    let whole = value as i64;
+    // The bits decide: -0.0 equals 0 but is not it.
+    (value.abs() < LIMIT && (whole as f64).to_bits() == value.to_bits()).then_some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn changes_come_back(
+            changes in proptest::collection::vec((0u64..200, prop_oneof![
+                any::<f64>(), (-1000i32..1000).prop_map(f64::from), Just(-0.0), Just(STALE_NAN)]), 0..50)
+        ) {
+            let mut bytes = Vec::new();
+            let mut last = 0.0;
+            for &(gap, value) in &changes {
+                put_change(&mut bytes, gap, last, value);
+                last = value;
+            }
+            let mut rest = bytes.as_slice();
+            let mut last = 0.0;
+            for &(gap, value) in &changes {
+                let (got_gap, kind) = take_head(&mut rest).unwrap();
+                let got = take_value(&mut rest, kind, last).unwrap();
+                prop_assert_eq!(got_gap, gap);
+                prop_assert_eq!(got.to_bits(), value.to_bits());
+                last = got;
+            }
+            prop_assert!(rest.is_empty());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! How samples are written: variable-length integers, frames of values, timestamp columns and the open
+//! cells of the head.
+//!
+//! Every decoder takes untrusted bytes: counts are checked against what is left before memory is taken.
+
+pub mod bits;
+pub mod cell;
+pub mod timestamp;
+pub mod value;
+pub mod varint;
+
+/// Bytes that no encoder of ours wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CodecError(pub &'static str);

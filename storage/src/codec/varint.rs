@@ -1,0 +1,142 @@
+//! LEB128 integers and zigzag.
+
+use super::CodecError;
+
+/// Appends `value` in 1 to 10 bytes.
+#[inline]
+pub fn put(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a signed value, small magnitudes in few bytes.
+#[inline]
+pub fn put_signed(out: &mut Vec<u8>, value: i64) {
+    put(out, zigzag(value));
+}
+
+/// Takes an integer off the front of `bytes`.
+///
+/// # Errors
+/// The bytes end within the integer, or it has more than 64 bits.
+#[inline]
+pub fn take(bytes: &mut &[u8]) -> Result<u64, CodecError> {
+    let mut value = 0u64;
+    for (i, &byte) in bytes.iter().enumerate().take(10) {
+        if i == 9 && byte > 1 {
+            break;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte < 0x80 {
+            *bytes = bytes.get(i + 1..).unwrap_or_default();
+            return Ok(value);
+        }
+    }
+    Err(CodecError("truncated or oversized integer"))
+}
+
+/// Takes a signed integer off the front of `bytes`.
+///
+/// # Errors
+/// As [`take`].
+#[inline]
+pub fn take_signed(bytes: &mut &[u8]) -> Result<i64, CodecError> {
+    take(bytes).map(unzigzag)
+}
+
+/// Takes a count of things that occupy at least `min_bits` bits each in what follows.
+///
+/// # Errors
+/// More things are announced than the bytes could hold.
+pub fn take_count(bytes: &mut &[u8], min_bits: usize) -> Result<usize, CodecError> {
+    let count = usize::try_from(take(bytes)?).map_err(|_| CodecError("count too large"))?;
+    if count.saturating_mul(min_bits) > bytes.len().saturating_mul(8) {
+        return Err(CodecError("count exceeds the bytes that follow"));
+    }
+    Ok(count)
+}
+
+/// Takes `len` bytes off the front.
+///
+/// # Errors
+/// Fewer bytes are left.
+pub fn take_bytes<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], CodecError> {
+    let (head, tail) = bytes.split_at_checked(len).ok_or(CodecError("truncated bytes"))?;
+    *bytes = tail;
+    Ok(head)
+}
+
+/// Takes eight little-endian bytes off the front.
+///
+/// # Errors
+/// Fewer bytes are left.
+pub fn take_u64(bytes: &mut &[u8]) -> Result<u64, CodecError> {
+    let (head, tail) = bytes.split_first_chunk::<8>().ok_or(CodecError("truncated bytes"))?;
+    *bytes = tail;
+    Ok(u64::from_le_bytes(*head))
+}
+
+/// Takes four little-endian bytes off the front.
+///
+/// # Errors
+/// Fewer bytes are left.
+pub fn take_u32(bytes: &mut &[u8]) -> Result<u32, CodecError> {
+    let (head, tail) = bytes.split_first_chunk::<4>().ok_or(CodecError("truncated bytes"))?;
+    *bytes = tail;
+    Ok(u32::from_le_bytes(*head))
+}
+
+/// Takes one byte off the front.
+///
+/// # Errors
+/// Nothing is left.
+pub fn take_u8(bytes: &mut &[u8]) -> Result<u8, CodecError> {
+    let (&head, tail) = bytes.split_first().ok_or(CodecError("truncated bytes"))?;
+    *bytes = tail;
+    Ok(head)
+}
+
+/// Maps small magnitudes to small unsigned numbers.
+#[inline]
+#[must_use]
+pub fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// The inverse of [`zigzag`].
+#[inline]
+#[must_use]
+pub fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn integers_come_back(value in any::<u64>(), shift in 0u32..64) {
+            let value = value >> shift;
+            let mut out = Vec::new();
+            put(&mut out, value);
+            put_signed(&mut out, value as i64);
+            let mut rest = out.as_slice();
+            prop_assert_eq!(take(&mut rest), Ok(value));
+            prop_assert_eq!(take_signed(&mut rest), Ok(value as i64));
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_an_integer_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
+            let mut rest = bytes.as_slice();
+            if take(&mut rest).is_err() {
+                prop_assert_eq!(rest.len(), bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,617 @@
+//! A scrape group: the rows of one target.
+
+use super::row::{Row, RowOutcome, Slot};
+use super::series::{Chunk, MemSeries};
+use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
+use crate::codec::{CodecError, cell, varint};
+use crate::labels::Labels;
+use crate::query::Columns;
+use crate::sample::{STALE_NAN, is_stale_nan};
+use crate::wal::record::{self, Kind};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The series that share a timeline. One writer at a time; readers never wait for its I/O.
+pub struct Group {
+    pub(crate) id: u64,
+    head: Arc<Head>,
+    writer: Mutex<Writer>,
+    rows: Mutex<Rows>,
+    /// Some slot's series has another writer too.
+    pub(crate) has_shared: AtomicBool,
+}
+
+/// What only the appending side needs.
+#[derive(Default)]
+struct Writer {
+    slots: Vec<Option<Arc<MemSeries>>>,
+    by_series: HashMap<u32, u32, RandomState>,
+    free: Vec<u32>,
+    released: Vec<u32>,
+    present: Vec<u64>,
+    last: Vec<f64>,
+    last_ms: i64,
+    /// No slot's series had a sample after this when it was registered.
+    floor_ms: i64,
+    sequence: u64,
+    /// Segment that holds the group's newest FULL record.
+    full_in: Option<u64>,
+    fresh: Vec<u32>,
+    changes: Vec<(u32, f64)>,
+}
+
+/// The open rows, shared with readers.
+#[derive(Default)]
+struct Rows {
+    timestamps: Arc<Vec<i64>>,
+    cells: Vec<Cell>,
+}
+
+/// Changes of one slot since the rows were opened.
+#[derive(Default, Clone)]
+struct Cell {
+    /// Value before the first change; `None` when the slot was absent.
+    base: Option<f64>,
+    last: f64,
+    last_row: u32,
+    bytes: Vec<u8>,
+}
+
+impl Group {
+    pub(crate) fn new(id: u64, head: Arc<Head>) -> Self {
+        let writer = Writer { last_ms: i64::MIN, floor_ms: i64::MIN, ..Writer::default() };
+        Self {
+            id,
+            head,
+            writer: Mutex::new(writer),
+            rows: Mutex::default(),
+            has_shared: AtomicBool::new(false),
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the series a slot, or returns the one it has.
+    ///
+    /// # Errors
+    /// None yet; limits on the number of series will use it.
+    pub fn register(self: &Arc<Self>, labels: &Labels) -> Result<Slot, AppendError> {
+        let series = self.head.series(labels);
+        self.register_series(&series)
+    }
+
+    pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {
+        let mut writer = self.writer();
+        if let Some(&slot) = writer.by_series.get(&series.id) {
+            writer.released.retain(|released| *released != slot);
+            return Ok(Slot(slot));
+        }
+        let newest = series.newest();
+        let slot = match writer.free.pop() {
+            Some(slot) => slot,
+            None => {
+                writer.slots.push(None);
+                let len = writer.slots.len();
+                writer.last.resize(len, STALE_NAN);
+                writer.present.resize(len.div_ceil(64), 0);
+                (len - 1) as u32
+            }
+        };
+        if let Some(place) = writer.slots.get_mut(slot as usize) {
+            *place = Some(Arc::clone(series));
+        }
+        writer.by_series.insert(series.id, slot);
+        writer.fresh.push(slot);
+        if let Some((newest_ms, _)) = newest {
+            writer.floor_ms = writer.floor_ms.max(newest_ms);
+            series.last_ms.fetch_max(newest_ms, Ordering::AcqRel);
+        }
+        let mut state = series.state();
+        state.owners.retain(|(group, _)| group.strong_count() > 0);
+        for other in state.owners.iter().filter_map(|(group, _)| group.upgrade()) {
+            series.shared.store(true, Ordering::Release);
+            other.has_shared.store(true, Ordering::Release);
+            self.has_shared.store(true, Ordering::Release);
+        }
+        if series.shared.load(Ordering::Acquire) {
+            self.has_shared.store(true, Ordering::Release);
+        }
+        state.owners.push((Arc::downgrade(self), slot));
+        Ok(Slot(slot))
+    }
+
+    /// Says that the scraper forgot the series: its slot is given away once it is absent.
+    pub fn release(&self, slot: Slot) {
+        self.writer().released.push(slot.0);
+    }
+
+    /// Makes one row visible: the values of `row`, and a staleness marker for each slot that had a value
+    /// in the row before and has none now. The row is in the write-ahead log before any query sees it.
+    ///
+    /// # Errors
+    /// The write-ahead log failed; nothing of the row is kept. Samples that are merely too old are
+    /// counted in the outcome.
+    pub fn append_row(self: &Arc<Self>, timestamp: i64, row: &Row) -> Result<RowOutcome, AppendError> {
+        let mut guard = self.writer();
+        let writer = &mut *guard;
+        if timestamp < self.head.min_valid_ms.load(Ordering::Acquire) {
+            return Ok(RowOutcome { out_of_bounds: row.len(), ..RowOutcome::default() });
+        }
+        if timestamp <= writer.last_ms {
+            return Ok(writer.refuse(timestamp, row));
+        }
+        let mut outcome = RowOutcome::default();
+        let checked = timestamp <= writer.floor_ms || self.has_shared.load(Ordering::Acquire);
+        writer.collect_changes(timestamp, row, checked, &mut outcome);
+        if outcome.appended == 0 && outcome.stale == 0 {
+            return Ok(outcome);
+        }
+        // A block boundary or a full cell ends the open rows before the new one begins.
+        self.seal_if_due(writer, timestamp);
+        self.log_row(writer, timestamp)?;
+        self.apply(writer, timestamp);
+        self.head.note_time(timestamp);
+        self.head.samples_appended.fetch_add((outcome.appended + outcome.stale) as u64, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    /// Ends every series of the group that is present: the target failed or went away.
+    ///
+    /// # Errors
+    /// As [`Group::append_row`].
+    pub fn append_stale(self: &Arc<Self>, timestamp: i64) -> Result<RowOutcome, AppendError> {
+        self.append_row(timestamp, &Row::default())
+    }
+
+    fn log_row(&self, writer: &mut Writer, timestamp: i64) -> Result<(), AppendError> {
+        let id = self.id;
+        let mut full_in = writer.full_in;
+        let written = self.head.wal.append(|segment, out| {
+            let fresh = writer.fresh.iter().filter_map(|slot| writer.slots.get(*slot as usize)?.as_ref());
+            self.head.log_series(fresh.clone(), out);
+            if full_in != Some(segment) {
+                full_in = Some(segment);
+                let all = writer.slots.iter().flatten();
+                self.head.log_series(all, out);
+                record::put(out, Kind::Full, |out| writer.encode_full(id, timestamp, out));
+                return;
+            }
+            if !writer.fresh.is_empty() {
+                record::put(out, Kind::Schema, |out| {
+                    varint::put(out, id);
+                    for slot in &writer.fresh {
+                        if let Some(Some(series)) = writer.slots.get(*slot as usize) {
+                            varint::put(out, u64::from(*slot));
+                            varint::put(out, u64::from(series.id));
+                        }
+                    }
+                });
+            }
+            record::put(out, Kind::Row, |out| writer.encode_row(id, timestamp, out));
+        });
+        if let Err(error) = written {
+            // Their labels may be in what was not written: the next record tells them again.
+            writer.slots.iter().flatten().for_each(|s| s.logged.store(false, Ordering::Release));
+            return Err(error.into());
+        }
+        writer.full_in = full_in;
+        writer.fresh.clear();
+        Ok(())
+    }
+
+    /// Applies `writer.changes` to the cells and publishes the row.
+    fn apply(&self, writer: &mut Writer, timestamp: i64) {
+        let mut rows = self.rows();
+        let rows = &mut *rows;
+        let row = rows.timestamps.len() as u32;
+        if rows.cells.len() < writer.slots.len() {
+            rows.cells.resize(writer.slots.len(), Cell::default());
+        }
+        for &(slot, value) in &writer.changes {
+            let index = slot as usize;
+            let (Some(cell), Some(last)) = (rows.cells.get_mut(index), writer.last.get_mut(index)) else {
+                continue;
+            };
+            let previous = if cell.bytes.is_empty() { cell.base.unwrap_or(STALE_NAN) } else { cell.last };
+            cell::put_change(&mut cell.bytes, u64::from(row - cell.last_row), previous, value);
+            cell.last_row = row;
+            cell.last = value;
+            *last = value;
+            if let Some(word) = writer.present.get_mut(index / 64) {
+                let bit = 1u64 << (index % 64);
+                *word = if is_stale_nan(value) { *word & !bit } else { *word | bit };
+            }
+        }
+        Arc::make_mut(&mut rows.timestamps).push(timestamp);
+        writer.last_ms = timestamp;
+        writer.sequence += 1;
+        writer.changes.clear();
+    }
+
+    fn seal_if_due(&self, writer: &mut Writer, timestamp: i64) {
+        let due = {
+            let rows = self.rows();
+            rows.timestamps.first().is_some_and(|first| {
+                let range = self.head.block_range_ms;
+                rows.timestamps.len() >= ROWS_MAX
+                    || timestamp.saturating_sub(*first) >= OPEN_MAX_MS
+                    || first.div_euclid(range) != timestamp.div_euclid(range)
+            })
+        };
+        if due {
+            self.seal_locked(writer);
+        }
+    }
+
+    /// Turns the open rows into chunks of the series.
+    pub(crate) fn seal(&self) {
+        self.seal_locked(&mut self.writer());
+    }
+
+    /// Seals when the open rows begin before `before_ms`.
+    pub(crate) fn seal_before(&self, before_ms: i64) {
+        let mut writer = self.writer();
+        let due = self.rows().timestamps.first().is_some_and(|first| *first < before_ms);
+        if due {
+            self.seal_locked(&mut writer);
+        }
+    }
+
+    fn seal_locked(&self, writer: &mut Writer) {
+        let mut rows = self.rows();
+        let shared: Arc<[i64]> = Arc::from(rows.timestamps.as_slice());
+        let mut columns = Columns::default();
+        let timestamps = Arc::clone(&rows.timestamps);
+        for (index, cell) in rows.cells.iter_mut().enumerate() {
+            columns.clear();
+            let snapshot = CellSnapshot {
+                timestamps: Arc::clone(&timestamps),
+                base: cell.base,
+                bytes: std::mem::take(&mut cell.bytes),
+            };
+            let decoded = snapshot.read(&mut columns);
+            debug_assert!(decoded.is_ok(), "a cell of our own making decodes");
+            if let (false, Some(Some(series))) = (columns.is_empty(), writer.slots.get(index)) {
+                let whole = columns.len() == shared.len();
+                let column =
+                    if whole { Arc::clone(&shared) } else { Arc::from(columns.timestamps.as_slice()) };
+                series.state().chunks.push(Arc::new(Chunk::seal(column, &columns.values)));
+            }
+            *cell = writer.cell_from(index);
+        }
+        rows.timestamps = Arc::default();
+        // From here on the log tells the group anew: what was lost before costs no more than it did.
+        writer.full_in = None;
+        writer.give_away();
+        self.has_shared.store(writer.still_shared(), Ordering::Release);
+    }
+
+    /// A copy of one slot's open cell.
+    pub(crate) fn cell(&self, slot: u32) -> Option<CellSnapshot> {
+        let rows = self.rows();
+        let cell = rows.cells.get(slot as usize)?;
+        (cell.base.is_some() || !cell.bytes.is_empty()).then(|| CellSnapshot {
+            timestamps: Arc::clone(&rows.timestamps),
+            base: cell.base,
+            bytes: cell.bytes.clone(),
+        })
+    }
+
+    /// Replays a row of the log; `keep` is false for a row that a block holds already. The samples of
+    /// the row, or `None` when it does not follow the group's last row.
+    pub(crate) fn replay_row(
+        &self,
+        sequence: u64,
+        timestamp: i64,
+        mut changes: &[u8],
+        keep: bool,
+    ) -> Option<usize> {
+        let mut guard = self.writer();
+        let writer = &mut *guard;
+        if sequence != writer.sequence || timestamp <= writer.last_ms {
+            return None;
+        }
+        writer.changes.clear();
+        let mut slot = 0u64;
+        while !changes.is_empty() {
+            let (gap, kind) = cell::take_head(&mut changes).ok()?;
+            slot = slot.checked_add(gap)?;
+            let index = usize::try_from(slot).ok()?;
+            let previous = *writer.last.get(index)?;
+            let value = cell::take_value(&mut changes, kind, previous).ok()?;
+            writer.changes.push((u32::try_from(slot).ok()?, value));
+        }
+        self.replay_apply(writer, timestamp, keep);
+        Some(writer.present.iter().map(|word| word.count_ones() as usize).sum())
+    }
+
+    fn replay_apply(&self, writer: &mut Writer, timestamp: i64, keep: bool) {
+        if keep {
+            self.seal_if_due(writer, timestamp);
+        }
+        self.apply(writer, timestamp);
+        if keep {
+            self.head.note_time(timestamp);
+        } else {
+            self.forget_rows(writer);
+        }
+    }
+
+    /// Drops the open rows and keeps what they lead to.
+    fn forget_rows(&self, writer: &Writer) {
+        let mut rows = self.rows();
+        rows.timestamps = Arc::default();
+        for (index, cell) in rows.cells.iter_mut().enumerate() {
+            *cell = writer.cell_from(index);
+        }
+    }
+
+    /// Replays a FULL record that a block holds already.
+    pub(crate) fn replay_base(&self, sequence: u64, timestamp: i64, values: &[(u32, f64)]) {
+        let mut writer = self.writer();
+        self.full_changes(&mut writer, values);
+        writer.sequence = sequence;
+        self.replay_apply(&mut writer, timestamp, false);
+    }
+
+    /// Replays a FULL record: from here on the group is known whatever was lost before.
+    pub(crate) fn replay_full(&self, sequence: u64, timestamp: i64, values: &[(u32, f64)]) -> bool {
+        let mut writer = self.writer();
+        if timestamp <= writer.last_ms {
+            return false;
+        }
+        self.full_changes(&mut writer, values);
+        writer.sequence = sequence;
+        self.replay_apply(&mut writer, timestamp, true);
+        true
+    }
+
+    /// What turns the group's present values into exactly `values`.
+    fn full_changes(&self, writer: &mut Writer, values: &[(u32, f64)]) {
+        writer.changes.clear();
+        let mut named = vec![0u64; writer.present.len()];
+        for &(slot, value) in values {
+            let index = slot as usize;
+            let (Some(last), Some(word)) = (writer.last.get(index), named.get_mut(index / 64)) else {
+                continue;
+            };
+            *word |= 1 << (index % 64);
+            let present = writer.present.get(index / 64).is_some_and(|w| w >> (index % 64) & 1 == 1);
+            if !present || last.to_bits() != value.to_bits() {
+                writer.changes.push((slot, value));
+            }
+        }
+        let Writer { present, changes, .. } = writer;
+        for (at, (was, is)) in present.iter().zip(&named).enumerate() {
+            bits(was & !is, at, |slot| changes.push((slot, STALE_NAN)));
+        }
+        writer.changes.sort_unstable_by_key(|(slot, _)| *slot);
+    }
+
+    /// Replays a slot's assignment. A slot whose series has no labels any more (its samples are all in
+    /// blocks, or the record was lost) stays empty: its values are followed and kept by nobody.
+    pub(crate) fn replay_slot(&self, slot: u32, series: Option<&Arc<MemSeries>>) {
+        let mut writer = self.writer();
+        let index = slot as usize;
+        let fresh = index >= writer.slots.len();
+        if fresh {
+            writer.slots.resize(index + 1, None);
+            writer.last.resize(index + 1, STALE_NAN);
+            writer.present.resize((index + 1).div_ceil(64), 0);
+        }
+        let old = writer.slots.get(index).and_then(|old| old.as_ref().map(|old| old.id));
+        if old == series.map(|new| new.id) {
+            return;
+        }
+        if !fresh {
+            // The slot was given to another series: what it held so far belongs to the old one.
+            self.seal_locked(&mut writer);
+        }
+        if let Some(place) = writer.slots.get_mut(index) {
+            *place = series.cloned();
+        }
+    }
+}
+
+/// Calls `each` with the slot of every set bit of a word.
+fn bits(mut word: u64, at: usize, mut each: impl FnMut(u32)) {
+    while word != 0 {
+        each((at * 64) as u32 + word.trailing_zeros());
+        word &= word - 1;
+    }
+}
+
+impl Writer {
+    /// A row that is not newer than the last one.
+    fn refuse(&self, timestamp: i64, row: &Row) -> RowOutcome {
+        let mut outcome = RowOutcome::default();
+        for (at, word) in row.present.iter().enumerate() {
+            bits(*word, at, |slot| {
+                let same = timestamp == self.last_ms
+                    && row.values.get(slot as usize).map(|v| v.to_bits())
+                        == self.last.get(slot as usize).map(|v| v.to_bits());
+                match timestamp == self.last_ms {
+                    true if same => outcome.unchanged += 1,
+                    true => outcome.duplicate += 1,
+                    false => outcome.out_of_order += 1,
+                }
+            });
+        }
+        outcome
+    }
+
+    /// Compares the row with the last one; fills `changes` in slot order.
+    fn collect_changes(&mut self, timestamp: i64, row: &Row, checked: bool, outcome: &mut RowOutcome) {
+        self.changes.clear();
+        for at in 0..self.present.len() {
+            let was = self.present.get(at).copied().unwrap_or(0);
+            let is = row.present.get(at).copied().unwrap_or(0);
+            let (last, values) = (&self.last, &row.values);
+            let (slots, changes) = (&self.slots, &mut self.changes);
+            bits(was | is, at, |slot| {
+                let index = slot as usize;
+                let bit = 1u64 << (index % 64);
+                let value =
+                    if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
+                let Some(Some(series)) = slots.get(index) else { return };
+                if checked && !accept(series, timestamp, outcome, is & bit != 0) {
+                    return;
+                }
+                if is & bit == 0 {
+                    outcome.stale += 1;
+                    changes.push((slot, STALE_NAN));
+                } else {
+                    outcome.appended += 1;
+                    if was & bit != 0 && last.get(index).is_some_and(|l| l.to_bits() == value.to_bits()) {
+                        outcome.unchanged += 1;
+                    } else {
+                        changes.push((slot, value));
+                    }
+                }
+            });
+        }
+    }
+
+    /// An empty cell that goes on from the slot's present value.
+    fn cell_from(&self, index: usize) -> Cell {
+        let present = self.present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
+        let base = self.last.get(index).copied().filter(|_| present);
+        Cell { base, last: base.unwrap_or(STALE_NAN), ..Cell::default() }
+    }
+
+    /// Whether a series still has another writer; forgets the writers that are gone.
+    fn still_shared(&self) -> bool {
+        let mut any = false;
+        for series in self.slots.iter().flatten() {
+            if series.shared.load(Ordering::Acquire) {
+                let mut state = series.state();
+                state.owners.retain(|(group, _)| group.strong_count() > 0);
+                let shared = state.owners.len() > 1 || !state.open.is_empty();
+                series.shared.store(shared, Ordering::Release);
+                any |= shared;
+            }
+        }
+        any
+    }
+
+    fn encode_head(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
+        varint::put(out, group);
+        varint::put(out, self.sequence);
+        varint::put_signed(out, timestamp);
+    }
+
+    fn encode_row(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
+        self.encode_head(group, timestamp, out);
+        let mut previous_slot = 0;
+        for &(slot, value) in &self.changes {
+            let previous = self.last.get(slot as usize).copied().unwrap_or(STALE_NAN);
+            cell::put_change(out, u64::from(slot - previous_slot), previous, value);
+            previous_slot = slot;
+        }
+    }
+
+    /// Every slot with its series, and the values of those that are present after the changes.
+    fn encode_full(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
+        self.encode_head(group, timestamp, out);
+        let mut changes = self.changes.iter().peekable();
+        let mut previous_slot = 0;
+        for (slot, series) in self.slots.iter().enumerate() {
+            let change = changes.next_if(|(changed, _)| *changed as usize == slot).map(|(_, value)| *value);
+            let present = self.present.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1);
+            let value = change.or_else(|| self.last.get(slot).copied().filter(|_| present));
+            let Some(series) = series else { continue };
+            varint::put(out, (slot - previous_slot) as u64);
+            varint::put(out, u64::from(series.id) << 1 | u64::from(value.is_some()));
+            if let Some(value) = value {
+                out.extend_from_slice(&value.to_bits().to_le_bytes());
+            }
+            previous_slot = slot;
+        }
+    }
+
+    /// Frees released slots that are absent. Only right after a seal: an open cell may still hold rows of
+    /// the old series.
+    fn give_away(&mut self) {
+        let (slots, by_series, free) = (&mut self.slots, &mut self.by_series, &mut self.free);
+        let present = &self.present;
+        self.released.retain(|&slot| {
+            let index = slot as usize;
+            if present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1) {
+                return true;
+            }
+            if let Some(series) = slots.get_mut(index).and_then(Option::take) {
+                by_series.remove(&series.id);
+                series.state().owners.retain(|(_, owned)| *owned != slot);
+                free.push(slot);
+            }
+            false
+        });
+    }
+}
+
+/// Order check of a series with several writers, or with a past; keeps its newest timestamp.
+fn accept(series: &MemSeries, timestamp: i64, outcome: &mut RowOutcome, counted: bool) -> bool {
+    let last = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
+    if timestamp > last {
+        return true;
+    }
+    if counted {
+        if timestamp == last { outcome.duplicate += 1 } else { outcome.out_of_order += 1 }
+    }
+    false
+}
+
+/// An open cell as it was at one moment.
+pub(crate) struct CellSnapshot {
+    timestamps: Arc<Vec<i64>>,
+    base: Option<f64>,
+    bytes: Vec<u8>,
+}
+
+impl CellSnapshot {
+    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
+        let ends = self.timestamps.first().zip(self.timestamps.last());
+        ends.is_some_and(|(first, last)| *first <= maxt && *last >= mint)
+    }
+
+    /// Appends the cell's samples: a value holds for every row until the next change, a staleness marker
+    /// for one.
+    pub(crate) fn read(&self, out: &mut Columns) -> Result<(), CodecError> {
+        let mut bytes = self.bytes.as_slice();
+        let mut value = self.base;
+        let mut previous = self.base.unwrap_or(STALE_NAN);
+        let mut row = 0usize;
+        let mut change_row = 0usize;
+        while !bytes.is_empty() {
+            let (gap, kind) = cell::take_head(&mut bytes)?;
+            change_row = change_row.saturating_add(usize::try_from(gap).unwrap_or(usize::MAX));
+            self.fill(row, change_row, value, out);
+            let changed = cell::take_value(&mut bytes, kind, previous)?;
+            previous = changed;
+            row = change_row;
+            value = Some(changed);
+            if is_stale_nan(changed) {
+                self.fill(row, row + 1, value, out);
+                row += 1;
+                value = None;
+            }
+        }
+        self.fill(row, self.timestamps.len(), value, out);
+        Ok(())
+    }
+
+    fn fill(&self, from: usize, to: usize, value: Option<f64>, out: &mut Columns) {
+        if let (Some(value), Some(timestamps)) = (value, self.timestamps.get(from..to)) {
+            out.timestamps.extend_from_slice(timestamps);
+            out.values.resize(out.timestamps.len(), value);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The head: everything that is not yet in a block.
+//!
+//! A **group** is the series of one scrape target: one timeline, one value per slot and row, and per slot
+//! a cell that grows only when the value changes. Samples with timestamps of their own go straight to
+//! their series. Both end as chunks of the series, compressed by `codec`, until a block takes them.
+//!
+//! Lock order: a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
+
+pub mod append;
+pub mod group;
+pub(crate) mod index;
+pub(crate) mod replay;
+pub mod row;
+pub(crate) mod series;
+
+use crate::labels::Labels;
+use crate::query::StorageError;
+use crate::wal::Wal;
+use crate::wal::record::{self, Kind};
+use index::Index;
+use series::MemSeries;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Rows of an open cell, and samples of a chunk before it is sealed.
+pub(crate) const ROWS_MAX: usize = 120;
+/// An open cell is sealed after this time, ms, however few rows it has.
+pub(crate) const OPEN_MAX_MS: i64 = 30 * 60 * 1000;
+
+/// A sample that the head refuses; the texts are Prometheus's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Older than the newest sample of the series.
+    #[error("out of order sample")]
+    OutOfOrder,
+    /// Another value for a timestamp that the series already has.
+    #[error("duplicate sample for timestamp")]
+    Duplicate,
+    /// Older than what the head still takes.
+    #[error("out of bounds")]
+    OutOfBounds,
+    /// The slot does not belong to the group, or the series is gone.
+    #[error("unknown series reference")]
+    UnknownSeries,
+    /// The write-ahead log failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// State shared by groups, appenders and queriers.
+pub(crate) struct Head {
+    pub(crate) index: RwLock<Index>,
+    pub(crate) wal: Wal,
+    /// Samples before this are out of bounds: they would belong to a finished block.
+    pub(crate) min_valid_ms: AtomicI64,
+    pub(crate) min_ms: AtomicI64,
+    pub(crate) max_ms: AtomicI64,
+    pub(crate) block_range_ms: i64,
+    pub(crate) next_group: AtomicU64,
+    pub(crate) samples_appended: AtomicU64,
+    pub(crate) series_created: AtomicU64,
+    pub(crate) series_removed: AtomicU64,
+}
+
+impl Head {
+    pub(crate) fn new(wal: Wal, block_range_ms: i64) -> Self {
+        Self {
+            index: RwLock::new(Index::default()),
+            wal,
+            min_valid_ms: AtomicI64::new(i64::MIN),
+            min_ms: AtomicI64::new(i64::MAX),
+            max_ms: AtomicI64::new(i64::MIN),
+            block_range_ms: block_range_ms.max(1),
+            next_group: AtomicU64::new(1),
+            samples_appended: AtomicU64::new(0),
+            series_created: AtomicU64::new(0),
+            series_removed: AtomicU64::new(0),
+        }
+    }
+
+    /// The series with these labels, made when it is new.
+    pub(crate) fn series(&self, labels: &Labels) -> Arc<MemSeries> {
+        if let Some(series) = self.index.read().unwrap_or_else(PoisonError::into_inner).find(labels) {
+            return series;
+        }
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = index.find(labels) {
+            return series;
+        }
+        self.series_created.fetch_add(1, Ordering::Relaxed);
+        index.insert(labels)
+    }
+
+    /// Logs the labels of series that no segment holds yet; called inside [`Wal::append`].
+    pub(crate) fn log_series<'a>(&self, series: impl Iterator<Item = &'a Arc<MemSeries>>, out: &mut Vec<u8>) {
+        let mut fresh = series.filter(|s| !s.logged.swap(true, Ordering::AcqRel)).peekable();
+        if fresh.peek().is_some() {
+            record::put(out, Kind::Series, |out| fresh.for_each(|s| s.encode(out)));
+        }
+    }
+
+    pub(crate) fn note_time(&self, timestamp: i64) {
+        self.min_ms.fetch_min(timestamp, Ordering::AcqRel);
+        self.max_ms.fetch_max(timestamp, Ordering::AcqRel);
+    }
+
+    /// Every live series.
+    pub(crate) fn all_series(&self) -> Vec<Arc<MemSeries>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).all()
+    }
+}

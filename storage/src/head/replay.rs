@@ -1,0 +1,161 @@
+//! Rebuilds the head from the write-ahead log.
+
+use super::Head;
+use super::group::Group;
+use super::series::MemSeries;
+use crate::codec::{CodecError, varint};
+use crate::labels::Labels;
+use crate::wal::record::Kind;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// Slots that a group of the log may claim; more is damage, not data.
+const SLOTS_MAX: u32 = 16 << 20;
+
+/// Applies records in the order of the log.
+pub(crate) struct Replay {
+    head: Arc<Head>,
+    groups: HashMap<u64, Arc<Group>>,
+    series: HashMap<u32, Arc<MemSeries>>,
+    /// Samples before this are in blocks already.
+    min_valid_ms: i64,
+    pub(crate) records: u64,
+    pub(crate) samples: u64,
+    /// Records that could not be applied: damaged, or after a lost one.
+    pub(crate) dropped: u64,
+    /// Newest timestamp since the caller last took it.
+    newest_ms: i64,
+}
+
+impl Replay {
+    pub(crate) fn new(head: Arc<Head>, min_valid_ms: i64) -> Self {
+        let (groups, series) = (HashMap::new(), HashMap::new());
+        Self { head, groups, series, min_valid_ms, records: 0, samples: 0, dropped: 0, newest_ms: i64::MIN }
+    }
+
+    pub(crate) fn record(&mut self, kind: Kind, payload: &[u8]) {
+        self.records += 1;
+        let applied = match kind {
+            Kind::Series => self.labels(payload),
+            Kind::Schema => self.schema(payload),
+            Kind::Full => self.full(payload),
+            Kind::Row => self.row(payload),
+            Kind::Samples => self.samples(payload),
+        };
+        if applied.is_err() {
+            self.dropped += 1;
+        }
+    }
+
+    /// The newest timestamp of the records since the last call.
+    pub(crate) fn take_newest_ms(&mut self) -> i64 {
+        std::mem::replace(&mut self.newest_ms, i64::MIN)
+    }
+
+    /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
+    pub(crate) fn finish(self) {
+        self.groups.values().for_each(|group| group.seal());
+    }
+
+    fn labels(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+        while !payload.is_empty() {
+            let id = id(&mut payload)?;
+            let len = varint::take_count(&mut payload, 8)?;
+            let text = std::str::from_utf8(varint::take_bytes(&mut payload, len)?);
+            let labels = text.ok().and_then(Labels::from_encoded).ok_or(CodecError("damaged label set"))?;
+            if self.series.get(&id).is_some_and(|s| s.labels == labels) {
+                continue;
+            }
+            let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
+            index.reserve_id(id);
+            let series = match index.find(&labels) {
+                Some(series) => series,
+                None if index.get(id).is_none() => index.insert_with_id(id, &labels),
+                None => index.insert(&labels),
+            };
+            self.series.insert(id, series);
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, id: u64) -> Arc<Group> {
+        self.head.next_group.fetch_max(id.saturating_add(1), Ordering::AcqRel);
+        let head = &self.head;
+        Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head)))))
+    }
+
+    fn schema(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+        let group_id = varint::take(&mut payload)?;
+        let group = self.group(group_id);
+        while !payload.is_empty() {
+            let slot = slot(varint::take(&mut payload)?)?;
+            let id = id(&mut payload)?;
+            group.replay_slot(slot, self.series.get(&id));
+        }
+        Ok(())
+    }
+
+    fn full(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+        let group_id = varint::take(&mut payload)?;
+        let sequence = varint::take(&mut payload)?;
+        let timestamp = varint::take_signed(&mut payload)?;
+        self.newest_ms = self.newest_ms.max(timestamp);
+        let group = self.group(group_id);
+        let mut values = Vec::new();
+        let mut at = 0u64;
+        while !payload.is_empty() {
+            at = at.checked_add(varint::take(&mut payload)?).ok_or(CodecError("slot out of bounds"))?;
+            let slot = slot(at)?;
+            let tagged = varint::take(&mut payload)?;
+            let id = u32::try_from(tagged >> 1).map_err(|_| CodecError("series id out of bounds"))?;
+            group.replay_slot(slot, self.series.get(&id));
+            if tagged & 1 == 1 {
+                values.push((slot, f64::from_bits(varint::take_u64(&mut payload)?)));
+            }
+        }
+        if timestamp < self.min_valid_ms {
+            // In a block already; the values still are what the next rows are told against.
+            group.replay_base(sequence, timestamp, &values);
+        } else if group.replay_full(sequence, timestamp, &values) {
+            self.samples += values.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+        let group_id = varint::take(&mut payload)?;
+        let sequence = varint::take(&mut payload)?;
+        let timestamp = varint::take_signed(&mut payload)?;
+        self.newest_ms = self.newest_ms.max(timestamp);
+        let group = self.group(group_id);
+        let keep = timestamp >= self.min_valid_ms;
+        let present = group.replay_row(sequence, timestamp, payload, keep);
+        self.samples += present.ok_or(CodecError("a row before this one is missing"))? as u64;
+        Ok(())
+    }
+
+    fn samples(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+        while !payload.is_empty() {
+            let id = id(&mut payload)?;
+            let timestamp = varint::take_signed(&mut payload)?;
+            let value = f64::from_bits(varint::take_u64(&mut payload)?);
+            self.newest_ms = self.newest_ms.max(timestamp);
+            if timestamp < self.min_valid_ms {
+                continue;
+            }
+            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            self.head.push_private(series, timestamp, value);
+            self.samples += 1;
+        }
+        Ok(())
+    }
+}
+
+fn id(payload: &mut &[u8]) -> Result<u32, CodecError> {
+    u32::try_from(varint::take(payload)?).map_err(|_| CodecError("series id out of bounds"))
+}
+
+fn slot(number: u64) -> Result<u32, CodecError> {
+    u32::try_from(number).ok().filter(|slot| *slot < SLOTS_MAX).ok_or(CodecError("slot out of bounds"))
+}

@@ -1,0 +1,10 @@
+//! The write-ahead log: records in numbered segments.
+//!
+//! Invariant: a sample is in the kernel's hands (one `write`) before any query can see it, so that a
+//! killed process loses nothing that it had shown. `fdatasync` follows by policy.
+
+pub mod reader;
+pub mod record;
+pub mod writer;
+
+pub use writer::{Wal, WalSync};
