@@ -5,3 +5,9 @@
 //! ```
 //!
 //! The crate asks for series through [`narthex_storage::Queryable`] and knows no HTTP and no clock.
+
+pub mod numeric;
+pub mod syntax;
+
+pub use syntax::ast::Expr;
+pub use syntax::{ParseError, ParseOptions, parse_expr, parse_selector};

@@ -1,0 +1,122 @@
+//! Arithmetic whose digits have to agree with Prometheus's.
+
+/// A running sum with Neumaier's compensation, as Prometheus adds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KahanSum {
+    sum: f64,
+    compensation: f64,
+}
+
+impl KahanSum {
+    /// Adds a value.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        let total = self.sum + value;
+        // Infinite totals carry no error term.
+        if total.is_infinite() {
+            self.compensation = 0.0;
+        } else if self.sum.abs() >= value.abs() {
+            self.compensation += (self.sum - total) + value;
+        } else {
+            self.compensation += (value - total) + self.sum;
+        }
+        self.sum = total;
+    }
+
+    /// The compensated sum.
+    #[inline]
+    #[must_use]
+    pub fn value(self) -> f64 {
+        self.sum + self.compensation
+    }
+}
+
+/// The φ-quantile of values in any order, as Prometheus interpolates it.
+#[must_use]
+pub fn quantile(q: f64, values: &mut [f64]) -> f64 {
+    if values.is_empty() || q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    // NaN sorts first, as in Prometheus.
+    values.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
+        (true, true) => std::cmp::Ordering::Equal,
+        (true, false) => std::cmp::Ordering::Less,
+        (false, true) => std::cmp::Ordering::Greater,
+        _ => a.total_cmp(b),
+    });
+    let n = values.len() as f64;
+    let rank = q * (n - 1.0);
+    let lower = rank.floor().max(0.0);
+    let upper = (lower + 1.0).min(n - 1.0);
+    let weight = rank - rank.floor();
+    let at = |i: f64| values.get(i as usize).copied().unwrap_or(f64::NAN);
+    at(lower) * (1.0 - weight) + at(upper) * weight
+}
+
+/// Go's `strconv.FormatFloat(value, 'f', -1, 64)`: shortest digits, never an exponent.
+#[must_use]
+pub fn format_float(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    // Rust prints the shortest digits that read back, without exponent, as Go does.
+    format!("{value}")
+}
+
+/// As in the JSON of the HTTP API: shortest digits, an exponent below 1e-6 and from 1e21.
+#[must_use]
+pub fn format_sample(value: f64) -> String {
+    let magnitude = value.abs();
+    if value.is_finite() && magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        let text = format!("{value:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    format_float(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_terms_survive_large_ones() {
+        let mut sum = KahanSum::default();
+        [1e100, 1.0, -1e100].into_iter().for_each(|v| sum.add(v));
+        assert_eq!(sum.value(), 1.0);
+    }
+
+    #[test]
+    fn numbers_print_as_in_go() {
+        for (value, text) in [
+            (1.5, "1.5"),
+            (1e21, "1e+21"),
+            (1e20, "100000000000000000000"),
+            (1e-7, "1e-07"),
+            (0.000_001, "0.000001"),
+            (-0.0, "-0"),
+            (2.5e-300, "2.5e-300"),
+        ] {
+            assert_eq!(format_sample(value), text);
+        }
+        assert_eq!(format_float(1e-7), "0.0000001");
+        assert_eq!(format_float(f64::INFINITY), "+Inf");
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        assert_eq!(quantile(0.5, &mut [3.0, 1.0, 2.0, 4.0]), 2.5);
+        assert_eq!(quantile(1.0, &mut [3.0, 1.0]), 3.0);
+        assert!(quantile(0.5, &mut []).is_nan());
+    }
+}

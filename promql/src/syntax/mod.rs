@@ -1,0 +1,11 @@
+//! Text → checked tree, and back.
+
+pub mod ast;
+pub mod functions;
+pub mod lexer;
+mod parser;
+mod printer;
+pub mod series_notation;
+
+pub use parser::{ParseError, ParseOptions, parse_expr, parse_selector};
+pub use printer::format_duration;
