@@ -6,8 +6,14 @@
 //!
 //! The crate asks for series through [`narthex_storage::Queryable`] and knows no HTTP and no clock.
 
+mod engine;
+mod exec;
+mod functions;
 pub mod numeric;
 pub mod syntax;
+mod value;
 
+pub use engine::{CancelToken, Engine, EngineError, EngineOptions, QueryOptions, QueryResult};
 pub use syntax::ast::Expr;
 pub use syntax::{ParseError, ParseOptions, parse_expr, parse_selector};
+pub use value::{InstantSample, RangeSeries, Value};

@@ -1,0 +1,7 @@
+//! Pure kernels: slices in, value out.
+
+pub(crate) mod dates;
+pub(crate) mod histogram;
+pub(crate) mod math;
+pub(crate) mod over_time;
+pub(crate) mod rate;
