@@ -76,6 +76,9 @@ pub enum EngineError {
     /// The text is no expression.
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// The expression, of this type, has no value over a range of time.
+    #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
+    NotForRange(&'static str),
     /// Somebody ended the query.
     #[error("query was canceled in expression evaluation")]
     Canceled,
@@ -168,11 +171,7 @@ impl Engine {
     ) -> Result<QueryResult, EngineError> {
         let expr = parse_expr(text, &self.options.parse)?;
         if range_selector(&expr).is_some() || matches!(expr.unwrap_parens(), Expr::String { .. }) {
-            let text = format!(
-                "invalid expression type {:?} for range query, must be Scalar or instant Vector",
-                expr.value_type().name()
-            );
-            return Err(EngineError::Exec(text));
+            return Err(EngineError::NotForRange(expr.value_type().name()));
         }
         let steps = Steps::of(start, end, step);
         let mut evaluator = Evaluator::new(store, &self.options, query, steps);

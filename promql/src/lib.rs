@@ -14,6 +14,7 @@ pub mod syntax;
 mod value;
 
 pub use engine::{CancelToken, Engine, EngineError, EngineOptions, QueryOptions, QueryResult};
+pub use narthex_storage::Matcher;
 pub use syntax::ast::Expr;
 pub use syntax::{ParseError, ParseOptions, parse_expr, parse_selector};
 pub use value::{InstantSample, RangeSeries, Value};

@@ -4,8 +4,10 @@ pub mod ast;
 pub mod functions;
 pub mod lexer;
 mod parser;
+mod pretty;
 mod printer;
 pub mod series_notation;
 
 pub use parser::{ParseError, ParseOptions, parse_expr, parse_selector};
+pub use pretty::pretty;
 pub use printer::format_duration;

@@ -1,6 +1,6 @@
 //! The canonical text of a tree, as Prometheus prints it.
 
-use super::ast::{Aggregate, At, Binary, Cardinality, Expr, TimeModifier, VectorSelector};
+use super::ast::{Aggregate, At, Binary, Cardinality, Expr, Subquery, TimeModifier, VectorSelector};
 use crate::numeric::format_float;
 use narthex_storage::labels::{is_plain_name, quote};
 use std::fmt;
@@ -97,47 +97,65 @@ impl fmt::Display for Expr {
                 write!(f, "[{}]", format_duration(*range_ms))?;
                 time(f, &e.time)
             }
-            Self::Subquery(e) => {
-                let step = e.step_ms.map(format_duration).unwrap_or_default();
-                write!(f, "{}[{}:{step}]", e.expr, format_duration(e.range_ms))?;
-                time(f, &e.time)
-            }
+            Self::Subquery(e) => write!(f, "{}{}", e.expr, SubqueryRange(e)),
             Self::Call(e) => {
                 let args: Vec<String> = e.args.iter().map(ToString::to_string).collect();
                 write!(f, "{}({})", e.function.name, args.join(", "))
             }
-            Self::Aggregate(e) => aggregate(f, e),
-            Self::Binary(e) => binary(f, e),
+            Self::Aggregate(e) => match &e.param {
+                Some(param) => write!(f, "{}({param}, {})", AggregateHead(e), e.expr),
+                None => write!(f, "{}({})", AggregateHead(e), e.expr),
+            },
+            Self::Binary(e) => write!(f, "{} {} {}", e.left, Operator(e), e.right),
         }
     }
 }
 
-fn aggregate(f: &mut fmt::Formatter<'_>, e: &Aggregate) -> fmt::Result {
-    f.write_str(e.op.name())?;
-    if e.without {
-        write!(f, " without ({}) ", label_list(&e.grouping))?;
-    } else if !e.grouping.is_empty() {
-        write!(f, " by ({}) ", label_list(&e.grouping))?;
-    }
-    match &e.param {
-        Some(param) => write!(f, "({param}, {})", e.expr),
-        None => write!(f, "({})", e.expr),
+/// `[1h:5m] offset …` of a subquery.
+pub(super) struct SubqueryRange<'a>(pub(super) &'a Subquery);
+
+impl fmt::Display for SubqueryRange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = self.0.step_ms.map(format_duration).unwrap_or_default();
+        write!(f, "[{}:{step}]", format_duration(self.0.range_ms))?;
+        time(f, &self.0.time)
     }
 }
 
-fn binary(f: &mut fmt::Formatter<'_>, e: &Binary) -> fmt::Result {
-    write!(f, "{} {}", e.left, e.op.symbol())?;
-    if e.return_bool {
-        f.write_str(" bool")?;
+/// `sum by (x) ` of an aggregation.
+pub(super) struct AggregateHead<'a>(pub(super) &'a Aggregate);
+
+impl fmt::Display for AggregateHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = self.0;
+        f.write_str(e.op.name())?;
+        if e.without {
+            write!(f, " without ({}) ", label_list(&e.grouping))?;
+        } else if !e.grouping.is_empty() {
+            write!(f, " by ({}) ", label_list(&e.grouping))?;
+        }
+        Ok(())
     }
-    let m = &e.matching;
-    let grouped = matches!(m.card, Cardinality::ManyToOne | Cardinality::OneToMany);
-    if m.on || !m.labels.is_empty() || grouped {
-        write!(f, " {} ({})", if m.on { "on" } else { "ignoring" }, label_list(&m.labels))?;
+}
+
+/// `== bool on (x) group_left (y)` of a binary operation.
+pub(super) struct Operator<'a>(pub(super) &'a Binary);
+
+impl fmt::Display for Operator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.op.symbol())?;
+        if self.0.return_bool {
+            f.write_str(" bool")?;
+        }
+        let m = &self.0.matching;
+        let grouped = matches!(m.card, Cardinality::ManyToOne | Cardinality::OneToMany);
+        if m.on || !m.labels.is_empty() || grouped {
+            write!(f, " {} ({})", if m.on { "on" } else { "ignoring" }, label_list(&m.labels))?;
+        }
+        if grouped {
+            let side = if m.card == Cardinality::ManyToOne { "left" } else { "right" };
+            write!(f, " group_{side} ({})", label_list(&m.include))?;
+        }
+        Ok(())
     }
-    if grouped {
-        let side = if m.card == Cardinality::ManyToOne { "left" } else { "right" };
-        write!(f, " group_{side} ({})", label_list(&m.include))?;
-    }
-    write!(f, " {}", e.right)
 }
