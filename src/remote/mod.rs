@@ -1,1 +1,4 @@
-//! Remote protocols: the remote-write receiver.
+//! Remote protocols: what other servers push to this one.
+
+pub mod receive;
+pub mod wire;

@@ -1,0 +1,242 @@
+//! Remote write 1.0, the receiving side: Snappy, `prometheus.WriteRequest`, all samples or none.
+//!
+//! Source: the Prometheus Remote-Write 1.0 specification.
+
+use super::wire::{Reader, WireError};
+use narthex_storage::{AppendError, Db, Labels, LabelsBuilder, STALE_NAN, StorageError, is_stale_nan};
+
+/// A request may not unpack to more than this, bytes.
+const DECODED_MAX: usize = 256 << 20;
+/// Samples this far ahead of the clock are out of bounds, ms.
+const AHEAD_MAX_MS: i64 = 600_000;
+
+/// Why a request was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The body is not Snappy's block format.
+    #[error("snappy: {0}")]
+    Snappy(#[from] snap::Error),
+    /// The body unpacks to too much.
+    #[error("request of {0} bytes is larger than the {DECODED_MAX} bytes that are taken at once")]
+    TooLarge(usize),
+    /// The body is not the message.
+    #[error("proto: {0}")]
+    Wire(#[from] WireError),
+    /// A sample does not fit the series.
+    #[error("{error} (series {labels:?}, timestamp {timestamp} ms)")]
+    Sample {
+        /// What is wrong with it.
+        error: AppendError,
+        /// Its series.
+        labels: Labels,
+        /// Its time, ms.
+        timestamp: i64,
+    },
+    /// The store failed; the client should try again.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl WriteError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        match self {
+            Self::Storage(_) => true,
+            Self::Sample { error, .. } => matches!(error, AppendError::Storage(_)),
+            _ => false,
+        }
+    }
+}
+
+/// What a request brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Samples that are stored now.
+    pub samples: usize,
+    /// Series with invalid labels, which were left out.
+    pub invalid_series: usize,
+}
+
+/// Appends a request; `now_ms` bounds how far ahead samples may lie.
+///
+/// # Errors
+/// See [`WriteError`]; nothing was stored then.
+pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
+    let len = snap::raw::decompress_len(body)?;
+    if len > DECODED_MAX {
+        return Err(WriteError::TooLarge(len));
+    }
+    let message = snap::raw::Decoder::new().decompress_vec(body)?;
+    let mut appender = db.appender();
+    let mut written = Written::default();
+    let mut samples: Vec<(i64, f64)> = Vec::new();
+    for field in Reader::new(&message) {
+        let field = field?;
+        // Field 1 holds the series; 3 is metadata, which this server reads from scrapes.
+        if field.number != 1 {
+            continue;
+        }
+        samples.clear();
+        let Some(labels) = time_series(field.bytes()?, &mut samples)? else {
+            written.invalid_series += 1;
+            continue;
+        };
+        for (timestamp, value) in &samples {
+            // Every staleness marker has the one bit pattern that readers look for.
+            let value = if is_stale_nan(*value) { STALE_NAN } else { *value };
+            let result = if *timestamp > now_ms.saturating_add(AHEAD_MAX_MS) {
+                Err(AppendError::OutOfBounds)
+            } else {
+                appender.append(&labels, *timestamp, value)
+            };
+            result.map_err(|error| WriteError::Sample {
+                error,
+                labels: labels.clone(),
+                timestamp: *timestamp,
+            })?;
+        }
+    }
+    written.samples = appender.commit()?;
+    Ok(written)
+}
+
+/// Labels and samples of a `prometheus.TimeSeries`; no labels when they are invalid.
+fn time_series(message: &[u8], samples: &mut Vec<(i64, f64)>) -> Result<Option<Labels>, WireError> {
+    let mut builder = LabelsBuilder::new();
+    let mut valid = true;
+    for field in Reader::new(message) {
+        let field = field?;
+        match field.number {
+            1 => {
+                let (mut name, mut value) = ("", "");
+                for part in Reader::new(field.bytes()?) {
+                    let part = part?;
+                    match part.number {
+                        1 => name = part.text()?,
+                        2 => value = part.text()?,
+                        _ => {}
+                    }
+                }
+                valid &= !name.is_empty() && builder.get(name).is_none();
+                builder.set(name, value);
+            }
+            2 => {
+                let (mut value, mut timestamp) = (0.0, 0);
+                for part in Reader::new(field.bytes()?) {
+                    let part = part?;
+                    match part.number {
+                        1 => value = part.double()?,
+                        2 => timestamp = part.int64()?,
+                        _ => {}
+                    }
+                }
+                samples.push((timestamp, value));
+            }
+            _ => {}
+        }
+    }
+    valid &= builder.get("__name__").is_some_and(|name| !name.is_empty());
+    Ok(valid.then(|| builder.build()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use narthex_storage::{Columns, DbOptions, Matcher, Queryable, SelectHints};
+    use prost::Message;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct WriteRequest {
+        #[prost(message, repeated, tag = "1")]
+        series: Vec<TimeSeries>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct TimeSeries {
+        #[prost(message, repeated, tag = "1")]
+        labels: Vec<Label>,
+        #[prost(message, repeated, tag = "2")]
+        samples: Vec<Sample>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Label {
+        #[prost(string, tag = "1")]
+        name: String,
+        #[prost(string, tag = "2")]
+        value: String,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Sample {
+        #[prost(double, tag = "1")]
+        value: f64,
+        #[prost(int64, tag = "2")]
+        timestamp: i64,
+    }
+
+    fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> TimeSeries {
+        let label = |(name, value): &(&str, &str)| Label { name: (*name).into(), value: (*value).into() };
+        TimeSeries {
+            labels: labels.iter().map(label).collect(),
+            samples: samples.iter().map(|&(timestamp, value)| Sample { value, timestamp }).collect(),
+        }
+    }
+
+    fn body(series: Vec<TimeSeries>) -> Vec<u8> {
+        snap::raw::Encoder::new().compress_vec(&WriteRequest { series }.encode_to_vec()).unwrap()
+    }
+
+    fn stored(db: &Db, name: &str) -> Vec<(i64, f64)> {
+        let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+        let hints = SelectHints { mint: i64::MIN, maxt: i64::MAX, ..SelectHints::default() };
+        let found = querier.select(&[Matcher::equal("__name__", name)], &hints).unwrap();
+        let mut columns = Columns::default();
+        found.iter().for_each(|s| s.read(i64::MIN, i64::MAX, &mut columns).unwrap());
+        columns.timestamps.into_iter().zip(columns.values).collect()
+    }
+
+    fn open() -> (tempfile::TempDir, Db) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+        (dir, db)
+    }
+
+    #[test]
+    fn samples_arrive_and_invalid_series_are_left_out() {
+        let (_dir, db) = open();
+        let request = body(vec![
+            series(&[("__name__", "a"), ("x", "1")], &[(1000, 1.0), (2000, 2.5)]),
+            series(&[("x", "1")], &[(1000, 1.0)]),
+            series(&[("__name__", "b"), ("x", "1"), ("x", "2")], &[(1000, 1.0)]),
+        ]);
+        assert_eq!(write(&db, &request, 5000).unwrap(), Written { samples: 2, invalid_series: 2 });
+        assert_eq!(stored(&db, "a"), [(1000, 1.0), (2000, 2.5)]);
+        assert!(stored(&db, "b").is_empty());
+    }
+
+    #[test]
+    fn one_bad_sample_refuses_the_whole_request() {
+        let (_dir, db) = open();
+        write(&db, &body(vec![series(&[("__name__", "a")], &[(2000, 1.0)])]), 5000).unwrap();
+        let late = body(vec![
+            series(&[("__name__", "b")], &[(2000, 1.0)]),
+            series(&[("__name__", "a")], &[(1000, 1.0)]),
+        ]);
+        let error = write(&db, &late, 5000).unwrap_err();
+        assert!(!error.retry());
+        assert!(error.to_string().starts_with("out of order sample (series {__name__=\"a\"}"), "{error}");
+        assert!(stored(&db, "b").is_empty());
+        let ahead = body(vec![series(&[("__name__", "a")], &[(5001 + AHEAD_MAX_MS, 1.0)])]);
+        assert!(write(&db, &ahead, 5000).unwrap_err().to_string().starts_with("out of bounds"));
+    }
+
+    #[test]
+    fn bodies_that_are_no_requests_are_refused() {
+        let (_dir, db) = open();
+        assert!(matches!(write(&db, b"nonsense", 0), Err(WriteError::Snappy(_))));
+        let huge = [0xff, 0xff, 0xff, 0xff, 0x0f, 0];
+        assert!(matches!(write(&db, &huge, 0), Err(WriteError::TooLarge(_) | WriteError::Snappy(_))));
+        let packed = snap::raw::Encoder::new().compress_vec(&[0x0a, 0x7f]).unwrap();
+        assert!(matches!(write(&db, &packed, 0), Err(WriteError::Wire(WireError::Truncated(_)))));
+    }
+}
