@@ -1,1 +1,1 @@
-//! HTTP server and the Prometheus API.
+//! The HTTP side: connections, one table of routes, the Prometheus API, a small page.

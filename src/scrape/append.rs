@@ -1,0 +1,619 @@
+//! From a page to a row: target labels, metric relabelling, limits, staleness, report series.
+//!
+//! All samples of a scrape and its report become one row of the target's group, so that a query sees all
+//! of them or none, and one record of the write-ahead log carries them.
+
+use super::cache::{LayoutCache, Sink, Target};
+use super::exposition::negotiate::{ContentTypeError, format_of};
+use super::exposition::{
+    Entry, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
+};
+use narthex_storage::labels::quote;
+use narthex_storage::{
+    AppendError, Appender, Db, Group, Labels, LabelsBuilder, Row, RowOutcome, STALE_NAN, Slot, StorageError,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const NAME: &str = "__name__";
+/// Samples this far ahead of the scrape are out of bounds, ms.
+const AHEAD_MAX_MS: i64 = 600_000;
+/// Names and values in error texts are cut to this, characters.
+const SHOWN_MAX: usize = 50;
+
+/// Changes a series' labels; `false` drops the series.
+pub type MetricRelabel = Arc<dyn Fn(&mut LabelsBuilder) -> bool + Send + Sync>;
+
+/// Limits of a scrape; 0 sets none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Samples after relabelling.
+    pub samples: usize,
+    /// Labels of a series.
+    pub labels: usize,
+    /// Length of a label's name, bytes.
+    pub label_name_length: usize,
+    /// Length of a label's value, bytes.
+    pub label_value_length: usize,
+}
+
+/// How a target's pages are taken.
+#[derive(Clone)]
+pub struct ScrapeSettings {
+    /// The labels that every sample gets.
+    pub target: Labels,
+    /// Exposed labels win over the target's.
+    pub honor_labels: bool,
+    /// Exposed timestamps count.
+    pub honor_timestamps: bool,
+    /// Series with timestamps of their own end when they vanish.
+    pub track_timestamps_staleness: bool,
+    /// Names are restricted to those of before Prometheus 3.
+    pub legacy_names: bool,
+    /// Limits.
+    pub limits: Limits,
+    /// The protocol of answers that do not tell theirs.
+    pub fallback_protocol: Option<String>,
+    /// `scrape_timeout_seconds` and its kin are reported.
+    pub extra_metrics: bool,
+    /// `metric_relabel_configs`; `None` when there are none.
+    pub metric_relabel: Option<MetricRelabel>,
+}
+
+/// Why a scrape brought nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScrapeError {
+    /// The answer's format is unknown.
+    #[error(transparent)]
+    ContentType(#[from] ContentTypeError),
+    /// The page is malformed.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// A series or the page is beyond a limit, or has no valid labels.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What a page brought, counted up to the first error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Samples exposed.
+    pub scraped: usize,
+    /// Samples left after relabelling.
+    pub post_relabel: usize,
+    /// Series that the target did not have before.
+    pub added: usize,
+    /// Dropped: older than the newest sample of their series.
+    pub out_of_order: usize,
+    /// Dropped: another value for the same series and time.
+    pub duplicate: usize,
+    /// Dropped: too old, or too far in the future.
+    pub out_of_bounds: usize,
+}
+
+/// What is reported about a scrape besides the counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// Whether it succeeded.
+    pub up: bool,
+    /// How long it took, seconds.
+    pub duration_s: f64,
+    /// Its timeout, seconds.
+    pub timeout_s: f64,
+    /// Bytes of the page; -1 over the limit.
+    pub body_bytes: f64,
+}
+
+/// Type, help and unit of a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetadataEntry {
+    /// Metric.
+    pub metric: String,
+    /// Type.
+    pub kind: MetricType,
+    /// Help, unescaped.
+    pub help: String,
+    /// Unit, usually empty.
+    pub unit: String,
+}
+
+/// The report series, in the order of their values.
+const REPORT: &[&str] = &[
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
+/// Those that a setting adds.
+const REPORT_EXTRA: &[&str] = &["scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"];
+
+/// Takes the pages of one target, one after the other.
+pub struct ScrapeAppender {
+    settings: ScrapeSettings,
+    group: Arc<Group>,
+    appender: Appender,
+    row: Row,
+    cache: LayoutCache,
+    series: SeriesTable,
+    report: Vec<Slot>,
+    counts: Counts,
+}
+
+/// Series with timestamps of their own, and how often each slot of the row is in use: two spellings of one
+/// series share a slot.
+#[derive(Default)]
+struct SeriesTable {
+    slots: Vec<Option<Slot>>,
+    uses: Vec<u32>,
+    stamped: Vec<Option<Stamped>>,
+    free: Vec<u32>,
+    /// Series that the last page had and this one has not.
+    vanished: Vec<Labels>,
+}
+
+struct Stamped {
+    labels: Labels,
+    /// In the last page that was taken.
+    present: bool,
+}
+
+impl ScrapeAppender {
+    /// An appender for one target.
+    ///
+    /// # Errors
+    /// The store takes no more series.
+    pub fn new(db: &Db, settings: ScrapeSettings) -> Result<Self, AppendError> {
+        let group = db.create_group();
+        let names = REPORT.iter().chain(settings.extra_metrics.then_some(REPORT_EXTRA).into_iter().flatten());
+        let mut report = Vec::new();
+        for name in names {
+            let mut labels = LabelsBuilder::from_labels(&settings.target);
+            report.push(group.register(&labels.set(NAME, name).build())?);
+        }
+        let cache = LayoutCache::new(settings.honor_timestamps);
+        Ok(Self {
+            settings,
+            group,
+            appender: db.appender(),
+            row: Row::new(),
+            cache,
+            series: SeriesTable::default(),
+            report,
+            counts: Counts::default(),
+        })
+    }
+
+    /// Whether another configuration's pages can go on with what is known of the series.
+    #[must_use]
+    pub fn continues(&self, settings: &ScrapeSettings) -> bool {
+        let (a, b) = (&self.settings, settings);
+        let same_relabel = match (&a.metric_relabel, &b.metric_relabel) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        let limits = |s: &ScrapeSettings| Limits { samples: 0, ..s.limits };
+        same_relabel
+            && a.target == b.target
+            && limits(a) == limits(b)
+            && (a.honor_labels, a.honor_timestamps, a.track_timestamps_staleness, a.legacy_names)
+                == (b.honor_labels, b.honor_timestamps, b.track_timestamps_staleness, b.legacy_names)
+            && a.extra_metrics == b.extra_metrics
+    }
+
+    /// Goes on with settings for which [`Self::continues`] holds.
+    pub fn set_settings(&mut self, settings: ScrapeSettings) {
+        self.settings = settings;
+    }
+
+    /// Counts of the page that was read last.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Reads a page of time `timestamp` (ms). Nothing is stored before [`Self::finish`].
+    ///
+    /// # Errors
+    /// The page is refused as a whole.
+    pub fn ingest(
+        &mut self,
+        body: &[u8],
+        content_type: Option<&str>,
+        timestamp: i64,
+    ) -> Result<(), ScrapeError> {
+        self.begin();
+        let format = format_of(content_type, self.settings.fallback_protocol.as_deref())?;
+        let page = Exposition::new(body, format);
+        let mut sink = RowSink {
+            settings: &self.settings,
+            group: &self.group,
+            series: &mut self.series,
+            row: &mut self.row,
+            appender: &mut self.appender,
+            counts: &mut self.counts,
+            labels: LabelsBuilder::new(),
+            ahead_max: timestamp.saturating_add(AHEAD_MAX_MS),
+            beyond_limit: false,
+        };
+        let read = self.cache.read(&page, &mut sink);
+        let beyond_limit = sink.beyond_limit;
+        if read.is_err() {
+            // These were never stored.
+            self.series.vanished.clear();
+        }
+        read?;
+        if beyond_limit {
+            return Err(ScrapeError::Refused("sample limit exceeded".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Forgets the page that was read before: the request failed, or a new one comes.
+    pub fn begin(&mut self) {
+        self.row.clear();
+        self.appender.rollback();
+        self.counts = Counts::default();
+    }
+
+    /// Stores the page that was read, or ends every series when it was refused, with its report.
+    ///
+    /// # Errors
+    /// The store failed; nothing of the scrape is kept.
+    pub fn finish(&mut self, timestamp: i64, report: &Report) -> Result<RowOutcome, AppendError> {
+        if !report.up {
+            self.row.clear();
+            self.appender.rollback();
+        }
+        self.end_vanished_stamped(timestamp, report.up);
+        let values = [
+            f64::from(u8::from(report.up)),
+            report.duration_s,
+            self.counts.scraped as f64,
+            self.counts.post_relabel as f64,
+            self.counts.added as f64,
+            report.timeout_s,
+            self.settings.limits.samples as f64,
+            report.body_bytes,
+        ];
+        for (slot, value) in self.report.iter().zip(values) {
+            self.row.set(*slot, value);
+        }
+        let outcome = self.group.append_row(timestamp, &self.row)?;
+        self.counts.out_of_order += outcome.out_of_order;
+        self.counts.duplicate += outcome.duplicate;
+        self.counts.out_of_bounds += outcome.out_of_bounds;
+        self.appender.commit()?;
+        Ok(outcome)
+    }
+
+    /// Ends every series, those of the report too: the target is gone.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn end_of_run(&mut self, timestamp: i64) -> Result<(), AppendError> {
+        self.begin();
+        self.end_vanished_stamped(timestamp, false);
+        self.group.append_stale(timestamp)?;
+        self.appender.commit()?;
+        Ok(())
+    }
+
+    /// Staleness markers for series with timestamps of their own that the page does not have any more.
+    fn end_vanished_stamped(&mut self, timestamp: i64, up: bool) {
+        if !self.settings.track_timestamps_staleness {
+            self.series.vanished.clear();
+            return;
+        }
+        if !up {
+            for stamped in self.series.stamped.iter_mut().flatten() {
+                if std::mem::take(&mut stamped.present) {
+                    self.series.vanished.push(stamped.labels.clone());
+                }
+            }
+        }
+        for labels in self.series.vanished.drain(..) {
+            // A marker that is out of order says nothing new.
+            let _ = self.appender.append(&labels, timestamp, STALE_NAN);
+        }
+    }
+
+    /// Type, help and unit of the metrics of the last good page, by name.
+    #[must_use]
+    pub fn metadata(&self) -> Vec<MetadataEntry> {
+        let mut found: BTreeMap<String, MetadataEntry> = BTreeMap::new();
+        for line in self.cache.comments() {
+            // What is no comment of OpenMetrics is none that says something.
+            let Ok((entry, _)) = Exposition::new(line, Format::OpenMetrics)
+                .entry(0)
+                .or_else(|_| Exposition::new(line, Format::Text).entry(0))
+            else {
+                continue;
+            };
+            let (Entry::Type { metric, .. } | Entry::Help { metric, .. } | Entry::Unit { metric, .. }) =
+                entry
+            else {
+                continue;
+            };
+            let metric = String::from_utf8_lossy(metric).into_owned();
+            let place = found.entry(metric.clone()).or_insert_with(|| MetadataEntry {
+                metric,
+                kind: MetricType::Unknown,
+                help: String::new(),
+                unit: String::new(),
+            });
+            match entry {
+                Entry::Type { kind, .. } => place.kind = kind,
+                Entry::Help { text, .. } => place.help = unescape_help(text),
+                Entry::Unit { unit, .. } => place.unit = String::from_utf8_lossy(unit).into_owned(),
+                _ => {}
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+/// Puts samples into the row.
+struct RowSink<'a> {
+    settings: &'a ScrapeSettings,
+    group: &'a Arc<Group>,
+    series: &'a mut SeriesTable,
+    row: &'a mut Row,
+    appender: &'a mut Appender,
+    counts: &'a mut Counts,
+    labels: LabelsBuilder,
+    ahead_max: i64,
+    beyond_limit: bool,
+}
+
+impl Sink for RowSink<'_> {
+    type Error = ScrapeError;
+
+    fn resolve(&mut self, sample: &Sample<'_>) -> Result<Target, ScrapeError> {
+        let Some(labels) = self.labels_of(sample.series)? else { return Ok(Target::Dropped) };
+        self.counts.added += 1;
+        if sample.timestamp.is_some() {
+            return Ok(Target::Stamped(self.series.add_stamped(labels)));
+        }
+        let slot = self.group.register(&labels).map_err(|e| ScrapeError::Refused(e.to_string()))?;
+        Ok(Target::Row(self.series.use_slot(slot)))
+    }
+
+    #[inline]
+    fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>, unchanged: bool) {
+        self.counts.scraped += 1;
+        match target {
+            Target::Row(index) => {
+                if let Some(slot) = self.series.slot(index)
+                    && !self.row.set(slot, value)
+                {
+                    self.counts.duplicate += 1;
+                }
+            }
+            // The store has this very sample already.
+            Target::Stamped(id) if unchanged => {
+                if let Some(stamped) = self.series.stamped(id) {
+                    stamped.present = true;
+                }
+            }
+            Target::Stamped(id) => self.stamped(id, value, timestamp),
+            Target::Dropped | Target::Comment => return,
+        }
+        self.counts.post_relabel += 1;
+        let limit = self.settings.limits.samples;
+        self.beyond_limit |= limit > 0 && self.counts.post_relabel > limit;
+    }
+
+    fn release(&mut self, target: Target) {
+        match target {
+            Target::Row(index) => {
+                if let Some(slot) = self.series.drop_slot(index) {
+                    self.group.release(slot);
+                }
+            }
+            Target::Stamped(id) => self.series.drop_stamped(id),
+            Target::Dropped | Target::Comment => {}
+        }
+    }
+}
+
+impl RowSink<'_> {
+    fn stamped(&mut self, id: u32, value: f64, timestamp: Option<i64>) {
+        let (Some(stamped), Some(timestamp)) = (self.series.stamped(id), timestamp) else { return };
+        let result = if timestamp > self.ahead_max {
+            Err(AppendError::OutOfBounds)
+        } else {
+            self.appender.append(&stamped.labels, timestamp, value)
+        };
+        match result {
+            Err(AppendError::OutOfOrder) => self.counts.out_of_order += 1,
+            Err(AppendError::Duplicate) => self.counts.duplicate += 1,
+            Err(_) => self.counts.out_of_bounds += 1,
+            Ok(()) => stamped.present = true,
+        }
+    }
+
+    /// The labels under which a series is stored; `None` when relabelling drops it.
+    fn labels_of(&mut self, series: &[u8]) -> Result<Option<Labels>, ScrapeError> {
+        let exposed = &mut self.labels;
+        exposed.clear();
+        let mut twice = None;
+        let mut empty = Vec::new();
+        parse_labels(series, |name, value| {
+            if exposed.get(name).is_some() {
+                twice = Some(name.to_owned());
+            }
+            if value.is_empty() {
+                empty.push(name.to_owned());
+            }
+            exposed.set(name, value);
+        });
+        if let Some(name) = twice {
+            let series =
+                quote(&String::from_utf8_lossy(series.get(..series.len().min(200)).unwrap_or(series)));
+            return Err(ScrapeError::Refused(format!(
+                "label name {} is not unique: invalid sample {series}",
+                quote(&name)
+            )));
+        }
+        let mut labels = if self.settings.honor_labels {
+            honor(exposed, &self.settings.target, &empty)
+        } else {
+            rename(exposed, &self.settings.target)
+        };
+        if let Some(relabel) = &self.settings.metric_relabel
+            && !relabel(&mut labels)
+        {
+            return Ok(None);
+        }
+        let labels = labels.build();
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        check(&labels, self.settings)?;
+        Ok(Some(labels))
+    }
+}
+
+/// Exposed labels win; one that is exposed empty keeps the target's away.
+fn honor(exposed: &LabelsBuilder, target: &Labels, empty: &[String]) -> LabelsBuilder {
+    let mut labels = exposed.clone();
+    for (name, value) in target.iter() {
+        if exposed.get(name).is_none() && !empty.iter().any(|e| e == name) {
+            labels.set(name, value);
+        }
+    }
+    labels
+}
+
+/// Target labels win; exposed ones that clash get a prefix, shorter names first.
+fn rename(exposed: &LabelsBuilder, target: &Labels) -> LabelsBuilder {
+    let mut labels = exposed.clone();
+    let mut clashing: Vec<(String, String)> = Vec::new();
+    for (name, value) in target.iter() {
+        if let Some(exposed) = exposed.get(name).filter(|v| !v.is_empty()) {
+            clashing.push((name.to_owned(), exposed.to_owned()));
+        }
+        labels.set(name, value);
+    }
+    clashing.sort_by_key(|(name, _)| name.len());
+    for (name, value) in clashing {
+        let mut renamed = name;
+        while labels.get(&renamed).is_some_and(|v| !v.is_empty()) {
+            renamed.insert_str(0, "exported_");
+        }
+        labels.set(&renamed, &value);
+    }
+    labels
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= SHOWN_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN_MAX).chain("...".chars()).collect()
+}
+
+/// The checks that each new series has to pass.
+fn check(labels: &Labels, settings: &ScrapeSettings) -> Result<(), ScrapeError> {
+    let refuse = |text: String| Err(ScrapeError::Refused(text));
+    let metric = labels.metric_name();
+    if metric.is_empty() {
+        return refuse("missing metric name (__name__ label)".to_owned());
+    }
+    if settings.legacy_names && !legacy_valid(labels) {
+        return refuse(format!("invalid metric name or label names: {labels:?}"));
+    }
+    let limits = settings.limits;
+    let metric = cut(metric);
+    if limits.labels > 0 && labels.len() > limits.labels {
+        let (count, limit) = (labels.len(), limits.labels);
+        return refuse(format!(
+            "label_limit exceeded (metric: {metric}, number of labels: {count}, limit: {limit})"
+        ));
+    }
+    for (name, value) in labels.iter() {
+        if limits.label_name_length > 0 && name.len() > limits.label_name_length {
+            let (length, limit) = (name.len(), limits.label_name_length);
+            let name = cut(name);
+            return refuse(format!(
+                "label_name_length_limit exceeded (metric: {metric}, label name: {name}, length: {length}, limit: {limit})"
+            ));
+        }
+        if limits.label_value_length > 0 && value.len() > limits.label_value_length {
+            let (length, limit) = (value.len(), limits.label_value_length);
+            let (name, value) = (cut(name), quote(&cut(value)));
+            return refuse(format!(
+                "label_value_length_limit exceeded (metric: {metric}, label name: {name}, value: {value}, length: {length}, limit: {limit})"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn legacy_valid(labels: &Labels) -> bool {
+    labels.iter().all(|(name, value)| {
+        let (text, colons) = if name == NAME { (value, true) } else { (name, false) };
+        !text.starts_with(|c: char| c.is_ascii_digit())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || (colons && b == b':'))
+    })
+}
+
+impl SeriesTable {
+    fn use_slot(&mut self, slot: Slot) -> u32 {
+        let index = slot.index();
+        if index >= self.slots.len() {
+            self.slots.resize(index + 1, None);
+            self.uses.resize(index + 1, 0);
+        }
+        if let (Some(place), Some(uses)) = (self.slots.get_mut(index), self.uses.get_mut(index)) {
+            *place = Some(slot);
+            *uses += 1;
+        }
+        index as u32
+    }
+
+    #[inline]
+    fn slot(&self, index: u32) -> Option<Slot> {
+        self.slots.get(index as usize).copied().flatten()
+    }
+
+    /// The slot, when nobody uses it any more.
+    fn drop_slot(&mut self, index: u32) -> Option<Slot> {
+        let uses = self.uses.get_mut(index as usize)?;
+        *uses = uses.saturating_sub(1);
+        if *uses > 0 { None } else { self.slots.get_mut(index as usize)?.take() }
+    }
+
+    fn add_stamped(&mut self, labels: Labels) -> u32 {
+        let stamped = Some(Stamped { labels, present: false });
+        if let Some(id) = self.free.pop()
+            && let Some(place) = self.stamped.get_mut(id as usize)
+        {
+            *place = stamped;
+            return id;
+        }
+        self.stamped.push(stamped);
+        (self.stamped.len() - 1) as u32
+    }
+
+    fn stamped(&mut self, id: u32) -> Option<&mut Stamped> {
+        self.stamped.get_mut(id as usize)?.as_mut()
+    }
+
+    fn drop_stamped(&mut self, id: u32) {
+        if let Some(place) = self.stamped.get_mut(id as usize) {
+            self.vanished.extend(place.take().filter(|stamped| stamped.present).map(|s| s.labels));
+            self.free.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "append_tests.rs"]
+mod tests;

@@ -1,0 +1,214 @@
+//! Pages into a real database, read back.
+
+use super::*;
+use narthex_storage::{Columns, DbOptions, Matcher, Queryable, SelectHints, is_stale_nan};
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    db: Db,
+    scrape: ScrapeAppender,
+}
+
+fn settings() -> ScrapeSettings {
+    ScrapeSettings {
+        target: Labels::from_pairs([("instance", "i"), ("job", "j")]),
+        honor_labels: false,
+        honor_timestamps: true,
+        track_timestamps_staleness: false,
+        legacy_names: false,
+        limits: Limits::default(),
+        fallback_protocol: None,
+        extra_metrics: false,
+        metric_relabel: None,
+    }
+}
+
+fn fixture(settings: ScrapeSettings) -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+    let scrape = ScrapeAppender::new(&db, settings).unwrap();
+    Fixture { _dir: dir, db, scrape }
+}
+
+impl Fixture {
+    fn scrape(&mut self, body: &str, timestamp: i64) -> Result<Counts, String> {
+        let result = self.scrape.ingest(body.as_bytes(), Some("text/plain"), timestamp);
+        let report = Report { up: result.is_ok(), duration_s: 0.25, ..Report::default() };
+        self.scrape.finish(timestamp, &report).unwrap();
+        result.map(|()| self.scrape.counts()).map_err(|e| e.to_string())
+    }
+
+    /// Series as text with their samples; `x` is a staleness marker.
+    fn series(&self, name: &str) -> Vec<(String, String)> {
+        let querier = self.db.querier(0, i64::MAX).unwrap();
+        let hints = SelectHints { mint: 0, maxt: i64::MAX, ..SelectHints::default() };
+        let found = querier.select(&[Matcher::equal(NAME, name)], &hints).unwrap();
+        let show =
+            |(t, v): (&i64, &f64)| if is_stale_nan(*v) { format!("{t}:x") } else { format!("{t}:{v}") };
+        found
+            .iter()
+            .map(|series| {
+                let mut columns = Columns::default();
+                series.read(0, i64::MAX, &mut columns).unwrap();
+                let samples: Vec<_> = columns.timestamps.iter().zip(&columns.values).map(show).collect();
+                (format!("{:?}", series.labels()), samples.join(" "))
+            })
+            .collect()
+    }
+
+    fn samples(&self, name: &str) -> String {
+        self.series(name).into_iter().map(|(_, samples)| samples).collect::<Vec<_>>().join("; ")
+    }
+}
+
+#[test]
+fn a_page_and_its_report_become_series() {
+    let mut f = fixture(settings());
+    let counts = f.scrape("a{x=\"1\"} 5\na{x=\"2\"} 6\n", 1000).unwrap();
+    assert_eq!(counts, Counts { scraped: 2, post_relabel: 2, added: 2, ..Counts::default() });
+    let counts = f.scrape("a{x=\"1\"} 5\na{x=\"2\"} 7\n", 2000).unwrap();
+    assert_eq!(counts.added, 0);
+    assert_eq!(
+        f.series("a"),
+        [
+            (r#"{__name__="a", instance="i", job="j", x="1"}"#.to_owned(), "1000:5 2000:5".to_owned()),
+            (r#"{__name__="a", instance="i", job="j", x="2"}"#.to_owned(), "1000:6 2000:7".to_owned()),
+        ]
+    );
+    assert_eq!(f.samples("up"), "1000:1 2000:1");
+    assert_eq!(f.samples("scrape_samples_scraped"), "1000:2 2000:2");
+    assert_eq!(f.samples("scrape_series_added"), "1000:2 2000:0");
+    assert_eq!(f.samples("scrape_duration_seconds"), "1000:0.25 2000:0.25");
+}
+
+#[test]
+fn a_series_that_vanishes_ends_and_may_come_back() {
+    let mut f = fixture(settings());
+    f.scrape("a 1\nb 1\n", 1000).unwrap();
+    f.scrape("b 2\n", 2000).unwrap();
+    f.scrape("a 3\nb 3\n", 3000).unwrap();
+    assert_eq!(f.samples("a"), "1000:1 2000:x 3000:3");
+    assert_eq!(f.samples("b"), "1000:1 2000:2 3000:3");
+}
+
+#[test]
+fn a_malformed_page_ends_every_series_and_stores_nothing() {
+    let mut f = fixture(settings());
+    f.scrape("a 1\n", 1000).unwrap();
+    let error = f.scrape("a 2\nnew 1\nb{ 1\n", 2000).unwrap_err();
+    assert!(error.starts_with("line 3, column 4: expected label name"), "{error}");
+    assert_eq!(f.samples("a"), "1000:1 2000:x");
+    assert_eq!(f.samples("up"), "1000:1 2000:0");
+    assert!(f.series("new").is_empty());
+    f.scrape("a 3\n", 3000).unwrap();
+    assert_eq!(f.samples("a"), "1000:1 2000:x 3000:3");
+}
+
+#[test]
+fn clashing_labels_are_renamed_or_honoured() {
+    let page = "a{job=\"p\",exported_job=\"q\",instance=\"\"} 1\n";
+    let mut f = fixture(settings());
+    f.scrape(page, 1000).unwrap();
+    assert_eq!(
+        f.series("a")[0].0,
+        r#"{__name__="a", exported_exported_job="p", exported_job="q", instance="i", job="j"}"#
+    );
+    let mut f = fixture(ScrapeSettings { honor_labels: true, ..settings() });
+    f.scrape(page, 1000).unwrap();
+    assert_eq!(f.series("a")[0].0, r#"{__name__="a", exported_job="q", job="p"}"#);
+}
+
+#[test]
+fn relabelling_drops_and_changes_series() {
+    let relabel: MetricRelabel = Arc::new(|labels| {
+        labels.remove("secret");
+        labels.get(NAME) != Some("dropped")
+    });
+    let mut f = fixture(ScrapeSettings { metric_relabel: Some(relabel), ..settings() });
+    for t in [1000, 2000] {
+        let counts = f.scrape("dropped 1\nkept{secret=\"s\"} 1\n", t).unwrap();
+        assert_eq!((counts.scraped, counts.post_relabel), (2, 1));
+    }
+    assert!(f.series("dropped").is_empty());
+    assert_eq!(f.series("kept")[0].0, r#"{__name__="kept", instance="i", job="j"}"#);
+}
+
+#[test]
+fn limits_refuse_the_whole_page_in_prometheus_s_words() {
+    let with = |limits| ScrapeSettings { limits, ..settings() };
+    let table = [
+        (Limits { samples: 1, ..Limits::default() }, "a 1\nb 1\n", "sample limit exceeded"),
+        (
+            Limits { labels: 3, ..Limits::default() },
+            "a{x=\"1\"} 1\n",
+            "label_limit exceeded (metric: a, number of labels: 4, limit: 3)",
+        ),
+        (
+            Limits { label_name_length: 8, ..Limits::default() },
+            "a{long_name=\"1\"} 1\n",
+            "label_name_length_limit exceeded (metric: a, label name: long_name, length: 9, limit: 8)",
+        ),
+        (
+            Limits { label_value_length: 3, ..Limits::default() },
+            "a{x=\"four\"} 1\n",
+            "label_value_length_limit exceeded (metric: a, label name: x, value: \"four\", length: 4, limit: 3)",
+        ),
+        (Limits::default(), "{x=\"1\"} 1\n", "missing metric name (__name__ label)"),
+    ];
+    for (limits, page, want) in table {
+        let mut f = fixture(with(Limits { label_name_length: limits.label_name_length, ..limits }));
+        assert_eq!(f.scrape(page, 1000).unwrap_err(), want);
+        assert_eq!(f.samples("up"), "1000:0");
+    }
+}
+
+#[test]
+fn timestamps_of_the_page_are_kept_or_ignored() {
+    let mut f = fixture(ScrapeSettings { track_timestamps_staleness: true, ..settings() });
+    f.scrape("a 1 500\nb 1\n", 1000).unwrap();
+    f.scrape("a 1 500\nb 1\n", 2000).unwrap();
+    f.scrape("a 2 2500\nb 1\n", 3000).unwrap();
+    f.scrape("b 1\n", 4000).unwrap();
+    assert_eq!(f.samples("a"), "500:1 2500:2 4000:x");
+    let counts = f.scrape("a 9 100\nc 1 999999999\n", 5000).unwrap();
+    assert_eq!((counts.out_of_order, counts.out_of_bounds), (1, 1));
+    let mut f = fixture(ScrapeSettings { honor_timestamps: false, ..settings() });
+    f.scrape("a 1 500\n", 1000).unwrap();
+    assert_eq!(f.samples("a"), "1000:1");
+}
+
+#[test]
+fn the_first_of_two_equal_series_stays_and_the_other_is_counted() {
+    let mut f = fixture(settings());
+    for t in [1000, 2000] {
+        let counts = f.scrape("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", t).unwrap();
+        assert_eq!((counts.duplicate, counts.scraped), (1, 2));
+    }
+    assert_eq!(f.samples("a"), "1000:1 2000:1");
+    f.scrape("a{y=\"2\",x=\"1\"} 3\n", 3000).unwrap();
+    assert_eq!(f.samples("a"), "1000:1 2000:1 3000:3");
+}
+
+#[test]
+fn the_end_of_a_target_ends_its_report_too() {
+    let mut f = fixture(settings());
+    f.scrape("a 1\n", 1000).unwrap();
+    f.scrape.end_of_run(2000).unwrap();
+    assert_eq!((f.samples("a"), f.samples("up")), ("1000:1 2000:x".to_owned(), "1000:1 2000:x".to_owned()));
+}
+
+#[test]
+fn metadata_follows_the_page() {
+    let mut f = fixture(settings());
+    f.scrape("# HELP a some\\nhelp\n# TYPE a counter\na 1\n# TYPE b untyped\nb 1\n", 1000).unwrap();
+    let entry = |metric: &str, kind, help: &str| MetadataEntry {
+        metric: metric.to_owned(),
+        kind,
+        help: help.to_owned(),
+        unit: String::new(),
+    };
+    let want = [entry("a", MetricType::Counter, "some\nhelp"), entry("b", MetricType::Unknown, "")];
+    assert_eq!(f.scrape.metadata(), want);
+    f.scrape("b 1\n", 2000).unwrap();
+    assert!(f.scrape.metadata().is_empty());
+}
