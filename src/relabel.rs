@@ -3,65 +3,9 @@
 //! A rule never fails: what is wrong with it is found when the configuration is loaded, and a rule
 //! that does not apply to a label set leaves it as it is.
 
+use crate::config::{Action, Rule};
 use md5::{Digest, Md5};
-use narthex_storage::{GoRegex, LabelsBuilder};
-
-/// What a rule does with the joined value of its source labels (`value` below).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Sets the target label to the expanded replacement when `value` matches.
-    Replace,
-    /// Drops the label set unless `value` matches.
-    Keep,
-    /// Drops the label set when `value` matches.
-    Drop,
-    /// Drops the label set unless the target label equals `value`.
-    KeepEqual,
-    /// Drops the label set when the target label equals `value`.
-    DropEqual,
-    /// Sets the target label to the hash of `value`, modulo the modulus.
-    HashMod,
-    /// Copies every label whose name matches to the name made from the replacement.
-    LabelMap,
-    /// Removes the labels whose names match.
-    LabelDrop,
-    /// Removes the labels whose names do not match.
-    LabelKeep,
-    /// Sets the target label to `value` in lower case.
-    Lowercase,
-    /// Sets the target label to `value` in upper case.
-    Uppercase,
-}
-
-/// Which texts may become label names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameValidation {
-    /// Any text that is not empty.
-    Utf8,
-    /// `[a-zA-Z_][a-zA-Z0-9_]*`.
-    Legacy,
-}
-
-/// One rule with every default filled in.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Labels whose values are joined; a label that is not there counts as empty.
-    pub source_labels: Vec<String>,
-    /// Text between the joined values.
-    pub separator: String,
-    /// Expression that the whole value (or label name) has to match.
-    pub regex: GoRegex,
-    /// Divisor of [`Action::HashMod`]; with 0 that action does nothing.
-    pub modulus: u64,
-    /// Label that is set or compared; a template for [`Action::Replace`].
-    pub target_label: String,
-    /// Template of the new value, or of the new name for [`Action::LabelMap`].
-    pub replacement: String,
-    /// What to do.
-    pub action: Action,
-    /// Which names [`Action::Replace`] may make.
-    pub names: NameValidation,
-}
+use narthex_storage::LabelsBuilder;
 
 /// Applies `rules` in order. Returns whether the label set is kept; after a drop the remaining rules
 /// do not run and the builder holds what the earlier ones made.
@@ -122,18 +66,11 @@ fn joined(labels: &LabelsBuilder, rule: &Rule) -> String {
 
 fn replace(labels: &mut LabelsBuilder, rule: &Rule, value: &str) {
     let Some(target) = rule.regex.expand(value, &rule.target_label) else { return };
-    if !is_valid_name(&target, rule.names) {
+    if !rule.names.accepts(&target) {
         return;
     }
     let replacement = rule.regex.expand(value, &rule.replacement).unwrap_or_default();
     labels.set(&target, &replacement);
-}
-
-fn is_valid_name(name: &str, names: NameValidation) -> bool {
-    match names {
-        NameValidation::Utf8 => !name.is_empty(),
-        NameValidation::Legacy => narthex_storage::labels::is_plain_name(name),
-    }
 }
 
 /// Copies are made of the labels as they were before the rule, so a copy is never copied again.
@@ -181,7 +118,8 @@ fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use narthex_storage::Labels;
+    use crate::config::NameValidation;
+    use narthex_storage::{GoRegex, Labels};
     use proptest::prelude::*;
 
     fn rule(action: Action, sources: &[&str], regex: &str, target: &str, replacement: &str) -> Rule {

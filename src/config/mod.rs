@@ -1,1 +1,529 @@
-//! Configuration: load, defaults, validation.
+//! The configuration file: read strictly, checked as a whole, defaults filled in.
+//!
+//! Field names, defaults, checks and error texts are those of Prometheus 3.14.
+
+mod decode;
+mod discovery;
+pub mod duration;
+pub mod groups;
+pub mod http;
+pub mod relabel;
+pub mod scrape;
+pub mod secret;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::Fault;
+pub use http::HttpClientConfig;
+pub use relabel::{Action, NameValidation, Rule};
+pub use scrape::{FileSdConfig, ScrapeConfig, ScrapeDefaults, StaticConfig};
+pub use secret::Secret;
+
+use decode::{Decoder, Fields};
+use duration::format_duration;
+use narthex_storage::labels::quote;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use yaml::{Kind, Node};
+
+/// Largest file, bytes.
+const FILE_MAX: u64 = 64 << 20;
+
+/// A section that is accepted and does nothing yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unserved {
+    /// What it is.
+    pub section: String,
+    /// Where it stands.
+    pub line: usize,
+}
+
+/// A configuration in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Settings that jobs share.
+    pub global: ScrapeDefaults,
+    /// Default step of subqueries, and interval of rules, ms.
+    pub evaluation_interval_ms: i64,
+    /// Labels for what leaves the server, by name.
+    pub external_labels: Vec<(String, String)>,
+    /// Jobs.
+    pub scrape_configs: Vec<ScrapeConfig>,
+    /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
+    pub retention_ms: Option<i64>,
+    /// `storage.tsdb.retention.size`, bytes, where the file sets it.
+    pub retention_bytes: Option<u64>,
+    /// Sections that do nothing yet.
+    pub unserved: Vec<Unserved>,
+    /// Files that the configuration names and that have to exist: path, line, what for.
+    pub files: Vec<(PathBuf, usize, String)>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigError {
+    /// The file.
+    pub path: String,
+    /// Everything that is wrong with it.
+    pub faults: Vec<Fault>,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "parsing YAML file {}: ", self.path)?;
+        let shapes: Vec<&Fault> = self.faults.iter().filter(|fault| fault.shape).collect();
+        if !shapes.is_empty() {
+            f.write_str("yaml: unmarshal errors:")?;
+            return shapes
+                .iter()
+                .try_for_each(|fault| write!(f, "\n  line {}: {}", fault.line, fault.message));
+        }
+        match self.faults.first() {
+            Some(fault) if fault.line > 0 => write!(f, "{} (line {})", fault.message, fault.line),
+            Some(fault) => f.write_str(&fault.message),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file and the scrape configuration files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with lines.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let text = read(path).map_err(|message| ConfigError {
+            path: shown.clone(),
+            faults: vec![Fault { line: 0, message, shape: false }],
+        })?;
+        let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(&text, &dir, &shown, &|name| std::env::var(name).ok())
+    }
+
+    /// Reads a text. Relative paths start at `dir`; `path` names the text in errors; `environment` gives
+    /// the variables that external labels may name.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with lines.
+    pub fn parse(
+        text: &str,
+        dir: &Path,
+        path: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let failed = |faults| ConfigError { path: path.to_owned(), faults };
+        let root = yaml::parse(text)
+            .map_err(|e| failed(vec![Fault { line: e.line, message: e.message, shape: false }]))?;
+        let mut decoder = Decoder::default();
+        let config = Self::decode(&mut decoder, &root, dir, environment);
+        if decoder.faults.is_empty() { Ok(config) } else { Err(failed(decoder.faults)) }
+    }
+
+    fn decode(
+        decoder: &mut Decoder,
+        root: &Node,
+        dir: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let mut fields = Fields::of(decoder, root, "config.plain");
+        let mut unserved = Vec::new();
+        let mut files = Vec::new();
+        let null = Node { line: root.line, kind: Kind::Null };
+        let global_node = fields.take("global").unwrap_or(&null);
+        let mut global_fields = Fields::of(fields.decoder, global_node, "config.plain");
+        let global = scrape::global(&mut global_fields);
+        let evaluation_interval_ms =
+            global_fields.duration("evaluation_interval").filter(|ms| *ms > 0).unwrap_or(60_000);
+        global_fields.duration("rule_query_offset");
+        let external_labels = external_labels(&mut global_fields, environment);
+        for name in ["query_log_file", "scrape_failure_log_file"] {
+            if let Some(node) = global_fields.take(name)
+                && node.kind != Kind::Null
+            {
+                unserved.push(Unserved { section: name.to_owned(), line: node.line });
+            }
+        }
+        global_fields.finish();
+        let (retention_ms, retention_bytes) = storage(&mut fields, &mut unserved);
+        let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
+        unique_names(fields.decoder, &scrape_configs);
+        for pattern in fields.strings("scrape_config_files") {
+            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs, &mut unserved);
+        }
+        if let Some(node) = fields.take("rule_files") {
+            for item in fields.decoder.list(node, "[]string") {
+                let pattern = fields.decoder.string(item);
+                if !glob_valid(&pattern) {
+                    fields.decoder.fault(item.line, format!("invalid rule file path {}", quote(&pattern)));
+                }
+                files.push((dir.join(&pattern), item.line, "rule_files".to_owned()));
+            }
+            if !files.is_empty() {
+                unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
+            }
+        }
+        others(&mut fields, &mut unserved);
+        fields.finish();
+        unserved.sort_by_key(|section| section.line);
+        for config in &scrape_configs {
+            credential_files(config, &mut files);
+        }
+        Self {
+            global,
+            evaluation_interval_ms,
+            external_labels,
+            scrape_configs,
+            retention_ms,
+            retention_bytes,
+            unserved,
+            files,
+        }
+    }
+
+    /// The configuration of a start without one: this server and this host, every 15 seconds. `address`
+    /// is where this server answers.
+    #[must_use]
+    pub fn zero(address: &str, host: &str) -> (Self, String) {
+        let text = format!(
+            "global:\n  scrape_interval: 15s\nscrape_configs:\n\
+             - job_name: narthex\n  static_configs:\n  - targets: [{address}]\n\
+             - job_name: node-exporter\n  metrics_path: /host/metrics\n  static_configs:\n  \
+             - targets: [{address}]\n    labels: {{instance: {host}}}\n",
+            address = quote(address),
+            host = quote(host),
+        );
+        let none = |_: &str| None;
+        // The text is fixed but for two quoted strings, so only a defect can make this fail; the server
+        // then starts without targets and says so.
+        let config = Self::parse(&text, Path::new(""), "(built in)", &none);
+        (config.unwrap_or_else(|_| Self::empty()), text)
+    }
+
+    /// All defaults.
+    fn empty() -> Self {
+        let null = Node { line: 1, kind: Kind::Null };
+        Self::decode(&mut Decoder::default(), &null, Path::new(""), &|_| None)
+    }
+
+    /// As `status/config` shows it: defaults filled in, secrets hidden.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut global = Map::new();
+        global.insert("scrape_interval".to_owned(), json!(format_duration(self.global.interval_ms)));
+        global.insert("scrape_timeout".to_owned(), json!(format_duration(self.global.timeout_ms)));
+        if let Some(protocols) = &self.global.protocols {
+            global.insert("scrape_protocols".to_owned(), json!(protocols));
+        }
+        global.insert("evaluation_interval".to_owned(), json!(format_duration(self.evaluation_interval_ms)));
+        if !self.external_labels.is_empty() {
+            let labels: Map<String, Value> =
+                self.external_labels.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
+            global.insert("external_labels".to_owned(), labels.into());
+        }
+        self.global.limits.to_value(&mut global);
+        let mut out = Map::new();
+        out.insert("global".to_owned(), global.into());
+        let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
+        if !scrape.is_empty() {
+            out.insert("scrape_configs".to_owned(), scrape.into());
+        }
+        // A tree of plain values always has a text.
+        serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
+    }
+}
+
+/// A whole file, unless it is larger than any configuration.
+fn read(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|e| format!("open {}: {e}", path.display()))?.len();
+    if size > FILE_MAX {
+        return Err(format!(
+            "the file has {size} bytes, more than the {FILE_MAX} that a configuration may have"
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|e| format!("read {}: {e}", path.display()))
+}
+
+fn external_labels(
+    fields: &mut Fields<'_, '_>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
+    let labels = fields.string_map("external_labels");
+    for (name, line, _) in &labels {
+        if name.is_empty() {
+            fields.decoder.fault(*line, format!("{} is not a valid label name", quote(name)));
+        }
+    }
+    labels.into_iter().map(|(name, _, value)| (name, expand(&value, environment))).collect()
+}
+
+/// `$VAR`, `${VAR}`, `$$`.
+fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        if let Some(tail) = after.strip_prefix('$') {
+            out.push('$');
+            rest = tail;
+        } else if let Some((name, tail)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            out.push_str(&environment(name).unwrap_or_default());
+            rest = tail;
+        } else {
+            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+            let (name, tail) = after.split_at(end);
+            if !name.is_empty() {
+                out.push_str(&environment(name).unwrap_or_default());
+            }
+            rest = tail;
+        }
+    }
+    out + rest
+}
+
+fn scrape_list(
+    fields: &mut Fields<'_, '_>,
+    dir: &Path,
+    global: &ScrapeDefaults,
+    unserved: &mut Vec<Unserved>,
+) -> Vec<ScrapeConfig> {
+    let Some(node) = fields.take("scrape_configs") else { return Vec::new() };
+    let items = fields.decoder.list(node, "[]*config.ScrapeConfig");
+    items
+        .iter()
+        .filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global, unserved))
+        .collect()
+}
+
+fn unique_names(decoder: &mut Decoder, configs: &[ScrapeConfig]) {
+    for (i, config) in configs.iter().enumerate() {
+        if configs.iter().take(i).any(|earlier| earlier.job_name == config.job_name) {
+            let text = format!("found multiple scrape configs with job name {}", quote(&config.job_name));
+            decoder.fault(config.line, text);
+        }
+    }
+}
+
+/// `*` only in the last element of a path.
+fn glob_valid(pattern: &str) -> bool {
+    let name = pattern.rsplit('/').next().unwrap_or_default();
+    !pattern.is_empty() && pattern.matches('*').count() == name.matches('*').count()
+}
+
+/// Adds the jobs of the files that a pattern names.
+fn scrape_file(
+    fields: &mut Fields<'_, '_>,
+    dir: &Path,
+    pattern: &str,
+    global: &ScrapeDefaults,
+    configs: &mut Vec<ScrapeConfig>,
+    unserved: &mut Vec<Unserved>,
+) {
+    if !glob_valid(pattern) {
+        fields.fault(format!("invalid scrape config file path {}", quote(pattern)));
+        return;
+    }
+    for path in groups::expand_glob(&dir.join(pattern)) {
+        let shown = quote(&path.display().to_string());
+        let root = read(&path).and_then(|text| yaml::parse(&text).map_err(|e| e.message));
+        let root = match root {
+            Ok(root) => root,
+            Err(message) => {
+                fields.fault(format!("{shown}: {message}"));
+                continue;
+            }
+        };
+        let mut decoder = Decoder::default();
+        let mut file = Fields::of(&mut decoder, &root, "config.ScrapeConfigs");
+        let file_dir = path.parent().unwrap_or(dir);
+        let found = scrape_list(&mut file, file_dir, global, unserved);
+        file.finish();
+        for fault in decoder.faults {
+            fields.fault(format!("{shown}: line {}: {}", fault.line, fault.message));
+        }
+        for config in found {
+            if configs.iter().any(|known| known.job_name == config.job_name) {
+                let name = quote(&config.job_name);
+                fields.fault(format!(
+                    "{shown}: found multiple scrape configs with job name {name}, first found in main config file"
+                ));
+            } else {
+                configs.push(config);
+            }
+        }
+    }
+}
+
+/// `storage`: only the retention has an effect yet.
+fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option<i64>, Option<u64>) {
+    let Some(node) = fields.take("storage") else { return (None, None) };
+    let mut storage = Fields::of(fields.decoder, node, "config.plain");
+    let (mut retention_ms, mut retention_bytes) = (None, None);
+    if let Some(node) = storage.take("tsdb") {
+        let mut tsdb = Fields::of(storage.decoder, node, "config.plain");
+        if let Some(node) = tsdb.take("retention") {
+            let mut retention = Fields::of(tsdb.decoder, node, "config.plain");
+            retention_ms = Some(retention.duration("time").unwrap_or(0));
+            retention_bytes = retention.size("size");
+            if let Some(share) = retention.float("percentage") {
+                if !(0.0..=100.0).contains(&share) {
+                    retention.fault(format!(
+                        "'storage.tsdb.retention.percentage' must be in the range [0, 100], got {share}"
+                    ));
+                } else if share > 0.0 {
+                    let section = "storage.tsdb.retention.percentage".to_owned();
+                    unserved.push(Unserved { section, line: node.line });
+                }
+            }
+            retention.finish();
+        }
+        if tsdb.duration("out_of_order_time_window").is_some_and(|window| window > 0) {
+            let section = "storage.tsdb.out_of_order_time_window".to_owned();
+            unserved.push(Unserved { section, line: node.line });
+        }
+        tsdb.take("stale_series_compaction_threshold");
+        tsdb.take("chunk_encoding");
+        tsdb.finish();
+    }
+    storage.take("exemplars");
+    storage.finish();
+    (retention_ms, retention_bytes)
+}
+
+/// Fields of the sections that are not served yet; the sections are lists where that is said.
+const OTHERS: &[(&str, bool, &[&str])] = &[
+    ("runtime", false, &["gogc"]),
+    ("alerting", false, &["alert_relabel_configs", "alertmanagers"]),
+    (
+        "tracing",
+        false,
+        &[
+            "endpoint",
+            "client_type",
+            "sampling_fraction",
+            "insecure",
+            "headers",
+            "compression",
+            "timeout",
+            "tls_config",
+        ],
+    ),
+    (
+        "otlp",
+        false,
+        &[
+            "promote_resource_attributes",
+            "promote_all_resource_attributes",
+            "ignore_resource_attributes",
+            "translation_strategy",
+            "keep_identifying_resource_attributes",
+            "convert_histograms_to_nhcb",
+            "promote_scope_metadata",
+            "label_name_underscore_sanitization",
+            "label_name_preserve_multiple_underscores",
+        ],
+    ),
+    (
+        "remote_write",
+        true,
+        &[
+            "url",
+            "name",
+            "remote_timeout",
+            "protobuf_message",
+            "headers",
+            "write_relabel_configs",
+            "send_exemplars",
+            "send_native_histograms",
+            "round_robin_dns",
+            "failed_request_logging",
+            "queue_config",
+            "metadata_config",
+            "sigv4",
+            "azuread",
+            "google_iam",
+            "basic_auth",
+            "authorization",
+            "oauth2",
+            "bearer_token",
+            "bearer_token_file",
+            "tls_config",
+            "follow_redirects",
+            "enable_http2",
+            "proxy_url",
+            "no_proxy",
+            "proxy_from_environment",
+            "proxy_connect_header",
+            "http_headers",
+        ],
+    ),
+    (
+        "remote_read",
+        true,
+        &[
+            "url",
+            "name",
+            "remote_timeout",
+            "chunked_read_limit",
+            "headers",
+            "read_recent",
+            "required_matchers",
+            "filter_external_labels",
+            "basic_auth",
+            "authorization",
+            "oauth2",
+            "bearer_token",
+            "bearer_token_file",
+            "tls_config",
+            "follow_redirects",
+            "enable_http2",
+            "proxy_url",
+            "no_proxy",
+            "proxy_from_environment",
+            "proxy_connect_header",
+            "http_headers",
+        ],
+    ),
+];
+
+fn others(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) {
+    for (name, is_list, known) in OTHERS {
+        let Some(node) = fields.take(name) else { continue };
+        let one = std::slice::from_ref(node);
+        let sections = if *is_list { fields.decoder.list(node, "[]config.plain") } else { one };
+        for section in sections {
+            let mut inner = Fields::of(fields.decoder, section, "config.plain");
+            let url = inner.take("url");
+            if *is_list && url.is_none() {
+                inner.fault(format!("url for {name} is empty"));
+            }
+            inner.take_all(|key| known.contains(&key));
+            inner.finish();
+        }
+        // A runtime setting of Go has no counterpart here, now or later.
+        if *name != "runtime" && node.kind != Kind::Null {
+            unserved.push(Unserved { section: (*name).to_owned(), line: node.line });
+        }
+    }
+}
+
+/// The files that a job reads its secrets and certificates from.
+fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
+    let tls = &config.http.tls;
+    let mut sources: Vec<(&str, Option<&http::Source>)> =
+        vec![("ca_file", tls.ca.as_ref()), ("cert_file", tls.cert.as_ref()), ("key_file", tls.key.as_ref())];
+    if let Some(auth) = &config.http.basic_auth {
+        sources.push(("username_file", Some(&auth.username)));
+        sources.push(("password_file", Some(&auth.password)));
+    }
+    if let Some(auth) = &config.http.authorization {
+        sources.push(("credentials_file", Some(&auth.credentials)));
+    }
+    for (what, source) in sources {
+        if let Some(http::Source::File(path)) = source {
+            files.push((path.clone(), config.line, format!("{what} of job {}", quote(&config.job_name))));
+        }
+    }
+}

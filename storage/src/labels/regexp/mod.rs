@@ -33,6 +33,7 @@ pub struct GoRegex {
 }
 
 struct Inner {
+    pattern: Box<str>,
     regex: meta::Regex,
     shape: Shape,
     prefix: Option<String>,
@@ -67,7 +68,13 @@ impl GoRegex {
             .configure(config)
             .build_from_hir(hir)
             .map_err(|_| RegexError { reason: "expression too large", place: pattern.to_owned() })?;
-        Ok(Self { inner: Arc::new(Inner { regex, shape, prefix }) })
+        Ok(Self { inner: Arc::new(Inner { pattern: pattern.into(), regex, shape, prefix }) })
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.inner.pattern
     }
 
     /// Whether `text` matches.

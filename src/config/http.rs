@@ -1,0 +1,373 @@
+//! How to speak to an HTTP server: credentials, TLS, headers.
+
+use super::decode::{Decoder, Fields};
+use super::secret::Secret;
+use super::yaml::{Kind, Node};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// A text given directly or by a file, which is read anew for each use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The text.
+    Inline(Secret),
+    /// The file that holds it.
+    File(PathBuf),
+}
+
+/// `basic_auth`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// User.
+    pub username: Source,
+    /// Password.
+    pub password: Source,
+}
+
+/// `authorization`, and the older bearer token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// `Bearer`, unless said otherwise.
+    pub scheme: String,
+    /// What follows it.
+    pub credentials: Source,
+}
+
+/// `tls_config`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Certificates to trust instead of the system's.
+    pub ca: Option<Source>,
+    /// Client certificate chain.
+    pub cert: Option<Source>,
+    /// Its key.
+    pub key: Option<Source>,
+    /// Name to expect in the server's certificate, instead of the host.
+    pub server_name: String,
+    /// Accept any certificate.
+    pub insecure_skip_verify: bool,
+    /// `TLS10` … `TLS13`.
+    pub min_version: Option<String>,
+    /// `TLS10` … `TLS13`.
+    pub max_version: Option<String>,
+}
+
+/// The HTTP client fields of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpClientConfig {
+    /// `basic_auth`
+    pub basic_auth: Option<BasicAuth>,
+    /// `authorization`
+    pub authorization: Option<Authorization>,
+    /// `tls_config`
+    pub tls: TlsConfig,
+    /// Go where a 3xx points.
+    pub follow_redirects: bool,
+    /// Offer HTTP/2 over TLS.
+    pub enable_http2: bool,
+    /// Headers to add: name and values.
+    pub headers: Vec<(String, Vec<Source>)>,
+    /// Fields that are accepted and not served yet, with their lines.
+    pub unserved: Vec<(&'static str, usize)>,
+}
+
+impl Default for HttpClientConfig {
+    fn default() -> Self {
+        Self {
+            basic_auth: None,
+            authorization: None,
+            tls: TlsConfig::default(),
+            follow_redirects: true,
+            enable_http2: true,
+            headers: Vec::new(),
+            unserved: Vec::new(),
+        }
+    }
+}
+
+/// Headers that the server sets itself.
+const RESERVED: &[&str] = &[
+    "Authorization",
+    "Host",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Type",
+    "User-Agent",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Www-Authenticate",
+    "Accept-Encoding",
+    "X-Prometheus-Remote-Write-Version",
+    "X-Prometheus-Remote-Read-Version",
+    "X-Prometheus-Scrape-Timeout-Seconds",
+    "X-Amz-Date",
+    "X-Amz-Security-Token",
+    "X-Amz-Content-Sha256",
+];
+
+/// Proxy fields: they belong to the section and come with a later version.
+const PROXY: &[&str] = &["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"];
+
+fn path(dir: &Path, file: &str) -> PathBuf {
+    dir.join(file)
+}
+
+/// Takes `name` or `name_file`; `clash` is the fault of having both.
+fn source(fields: &mut Fields<'_, '_>, dir: &Path, name: &str, clash: &str) -> Option<Source> {
+    let (inline, file) = (fields.string(name, ""), fields.string(&format!("{name}_file"), ""));
+    let reference = fields.string(&format!("{name}_ref"), "");
+    if [&inline, &file, &reference].iter().filter(|s| !s.is_empty()).count() > 1 {
+        fields.fault(clash);
+    }
+    if !reference.is_empty() {
+        fields.fault("cannot use secret ref without manager");
+    }
+    match (inline.is_empty(), file.is_empty()) {
+        (_, false) => Some(Source::File(path(dir, &file))),
+        (false, _) => Some(Source::Inline(Secret::new(inline))),
+        _ => None,
+    }
+}
+
+impl HttpClientConfig {
+    /// Takes the fields out of a section; relative paths start at `dir`.
+    pub(super) fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Self {
+        let mut http = Self::default();
+        let oauth2 = fields.take("oauth2");
+        if let Some(node) = oauth2 {
+            http.unserved.push(("oauth2", node.line));
+            check_oauth2(fields.decoder, node, dir);
+        }
+        http.basic_auth = fields.take("basic_auth").map(|node| basic_auth(fields.decoder, node, dir));
+        http.authorization =
+            fields.take("authorization").map(|node| authorization(fields.decoder, node, dir));
+        http.bearer(fields, dir, oauth2.is_some());
+        let ways = [oauth2.is_some(), http.basic_auth.is_some(), http.authorization.is_some()];
+        if ways.iter().filter(|way| **way).count() > 1 {
+            fields.fault("at most one of basic_auth, oauth2 & authorization must be configured");
+        }
+        if let Some(node) = fields.take("tls_config") {
+            http.tls = tls(fields.decoder, node, dir);
+        }
+        http.follow_redirects = fields.bool("follow_redirects").unwrap_or(true);
+        http.enable_http2 = fields.bool("enable_http2").unwrap_or(true);
+        http.proxy(fields);
+        if let Some(node) = fields.take("http_headers") {
+            http.headers = headers(fields.decoder, node, dir);
+        }
+        http
+    }
+
+    /// `bearer_token` and its file become an authorization.
+    fn bearer(&mut self, fields: &mut Fields<'_, '_>, dir: &Path, oauth2: bool) {
+        let clash = "at most one of bearer_token & bearer_token_file must be configured";
+        let Some(credentials) = source(fields, dir, "bearer_token", clash) else { return };
+        if self.authorization.is_some() {
+            fields.fault("authorization is not compatible with bearer_token & bearer_token_file");
+        } else if self.basic_auth.is_some() || oauth2 {
+            fields.fault(
+                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured",
+            );
+        } else {
+            self.authorization = Some(Authorization { scheme: "Bearer".to_owned(), credentials });
+        }
+    }
+
+    fn proxy(&mut self, fields: &mut Fields<'_, '_>) {
+        let set: Vec<(&'static str, usize, bool)> = PROXY
+            .iter()
+            .filter_map(|name| {
+                let node = fields.take(name)?;
+                let text = if let Kind::Scalar { text, .. } = &node.kind { text.as_str() } else { "" };
+                let counts = match node.kind {
+                    Kind::Null => false,
+                    Kind::Map(_) => true,
+                    _ => !text.is_empty() && text != "false",
+                };
+                Some((*name, node.line, counts))
+            })
+            .collect();
+        let has = |name: &str| set.iter().any(|(n, _, counts)| *n == name && *counts);
+        let (url, environment) = (has("proxy_url"), has("proxy_from_environment"));
+        let faults = [
+            (environment && url, "if proxy_from_environment is configured, proxy_url must not be configured"),
+            (
+                environment && has("no_proxy"),
+                "if proxy_from_environment is configured, no_proxy must not be configured",
+            ),
+            (
+                has("no_proxy") && !url && !environment,
+                "if no_proxy is configured, proxy_url must also be configured",
+            ),
+            (
+                has("proxy_connect_header") && !url && !environment,
+                "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured",
+            ),
+        ];
+        for (wrong, text) in faults {
+            if wrong {
+                fields.fault(text);
+            }
+        }
+        self.unserved.extend(set.into_iter().filter(|(_, _, counts)| *counts).map(|(n, line, _)| (n, line)));
+    }
+
+    /// As `status/config` shows it, into the section.
+    pub(super) fn to_value(&self, out: &mut Map<String, Value>) {
+        if let Some(auth) = &self.basic_auth {
+            let mut section = Map::new();
+            let name = match &auth.username {
+                Source::Inline(name) => ("username", name.reveal().to_owned()),
+                Source::File(file) => ("username_file", file.display().to_string()),
+            };
+            section.insert(name.0.to_owned(), name.1.into());
+            put_source(&mut section, "password", Some(&auth.password));
+            out.insert("basic_auth".to_owned(), section.into());
+        }
+        if let Some(auth) = &self.authorization {
+            let mut section = Map::new();
+            section.insert("type".to_owned(), auth.scheme.clone().into());
+            put_source(&mut section, "credentials", Some(&auth.credentials));
+            out.insert("authorization".to_owned(), section.into());
+        }
+        if self.tls != TlsConfig::default() {
+            let mut section = Map::new();
+            put_source(&mut section, "ca", self.tls.ca.as_ref());
+            put_source(&mut section, "cert", self.tls.cert.as_ref());
+            put_source(&mut section, "key", self.tls.key.as_ref());
+            if !self.tls.server_name.is_empty() {
+                section.insert("server_name".to_owned(), json!(self.tls.server_name));
+            }
+            section.insert("insecure_skip_verify".to_owned(), json!(self.tls.insecure_skip_verify));
+            for (key, version) in
+                [("min_version", &self.tls.min_version), ("max_version", &self.tls.max_version)]
+            {
+                if let Some(version) = version {
+                    section.insert(key.to_owned(), json!(version));
+                }
+            }
+            out.insert("tls_config".to_owned(), section.into());
+        }
+        out.insert("follow_redirects".to_owned(), json!(self.follow_redirects));
+        out.insert("enable_http2".to_owned(), json!(self.enable_http2));
+        if !self.headers.is_empty() {
+            let mut section = Map::new();
+            for (name, sources) in &self.headers {
+                let count = sources.len();
+                section.insert(name.clone(), json!({ "secrets": vec!["<secret>"; count] }));
+            }
+            out.insert("http_headers".to_owned(), section.into());
+        }
+    }
+}
+
+fn put_source(section: &mut Map<String, Value>, name: &str, source: Option<&Source>) {
+    match source {
+        Some(Source::Inline(_)) => section.insert(name.to_owned(), json!("<secret>")),
+        Some(Source::File(file)) => section.insert(format!("{name}_file"), json!(file.display().to_string())),
+        None => None,
+    };
+}
+
+fn basic_auth(decoder: &mut Decoder, node: &Node, dir: &Path) -> BasicAuth {
+    let mut fields = Fields::of(decoder, node, "config.plain");
+    let clash =
+        |name: &str| format!("at most one of basic_auth {name}, {name}_file & {name}_ref must be configured");
+    let empty = || Source::Inline(Secret::default());
+    let username = source(&mut fields, dir, "username", &clash("username")).unwrap_or_else(empty);
+    let password = source(&mut fields, dir, "password", &clash("password")).unwrap_or_else(empty);
+    fields.finish();
+    BasicAuth { username, password }
+}
+
+fn authorization(decoder: &mut Decoder, node: &Node, dir: &Path) -> Authorization {
+    let mut fields = Fields::of(decoder, node, "config.plain");
+    let scheme = fields.string("type", "Bearer").trim().to_owned();
+    if scheme.eq_ignore_ascii_case("basic") {
+        fields.fault("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+    }
+    let clash = "at most one of authorization credentials & credentials_file must be configured";
+    let credentials = source(&mut fields, dir, "credentials", clash);
+    fields.finish();
+    Authorization { scheme, credentials: credentials.unwrap_or(Source::Inline(Secret::default())) }
+}
+
+fn check_oauth2(decoder: &mut Decoder, node: &Node, dir: &Path) {
+    let mut fields = Fields::of(decoder, node, "config.plain");
+    for (required, text) in [
+        ("client_id", "oauth2 client_id must be configured"),
+        ("token_url", "oauth2 token_url must be configured"),
+    ] {
+        if fields.string(required, "").is_empty() {
+            fields.fault(text);
+        }
+    }
+    let clash = "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials";
+    source(&mut fields, dir, "client_secret", clash);
+    if let Some(node) = fields.take("tls_config") {
+        tls(fields.decoder, node, dir);
+    }
+    const MORE: &[&str] = &[
+        "scopes",
+        "endpoint_params",
+        "grant_type",
+        "client_certificate_key_id",
+        "client_certificate_key",
+        "client_certificate_key_file",
+        "client_certificate_key_ref",
+        "signature_algorithm",
+        "iss",
+        "audience",
+        "claims",
+    ];
+    fields.take_all(|name| MORE.contains(&name) || PROXY.contains(&name));
+    fields.finish();
+}
+
+pub(super) fn tls(decoder: &mut Decoder, node: &Node, dir: &Path) -> TlsConfig {
+    let mut fields = Fields::of(decoder, node, "config.plain");
+    let ca = source(&mut fields, dir, "ca", "at most one of ca, ca_file & ca_ref must be configured");
+    let cert =
+        source(&mut fields, dir, "cert", "at most one of cert, cert_file & cert_ref must be configured");
+    let key = source(&mut fields, dir, "key", "at most one of key and key_file must be configured");
+    match (&cert, &key) {
+        (Some(_), None) => fields.fault(
+            "exactly one of key or key_file must be configured when a client certificate is configured",
+        ),
+        (None, Some(_)) => fields
+            .fault("exactly one of cert or cert_file must be configured when a client key is configured"),
+        _ => {}
+    }
+    let server_name = fields.string("server_name", "");
+    let insecure_skip_verify = fields.bool("insecure_skip_verify").unwrap_or(false);
+    let mut version = |name: &str| {
+        let version = fields.string(name, "");
+        if !matches!(version.as_str(), "" | "TLS10" | "TLS11" | "TLS12" | "TLS13") {
+            fields.fault(format!("unknown TLS version: {version}"));
+        }
+        (!version.is_empty()).then_some(version)
+    };
+    let (min_version, max_version) = (version("min_version"), version("max_version"));
+    fields.finish();
+    TlsConfig { ca, cert, key, server_name, insecure_skip_verify, min_version, max_version }
+}
+
+fn headers(decoder: &mut Decoder, node: &Node, dir: &Path) -> Vec<(String, Vec<Source>)> {
+    let Kind::Map(entries) = &node.kind else { return Vec::new() };
+    let mut out = Vec::new();
+    for (name, line, node) in entries {
+        if let Some(reserved) = RESERVED.iter().find(|r| r.eq_ignore_ascii_case(name)) {
+            decoder.fault(*line, format!("setting header \"{reserved}\" is not allowed"));
+        }
+        let mut fields = Fields::of(decoder, node, "config.Header");
+        let inline = |text: String| Source::Inline(Secret::new(text));
+        let mut sources: Vec<Source> = fields.strings("values").into_iter().map(inline).collect();
+        sources.extend(fields.strings("secrets").into_iter().map(inline));
+        sources.extend(fields.strings("files").into_iter().map(|f| Source::File(path(dir, &f))));
+        fields.finish();
+        out.push((name.clone(), sources));
+    }
+    out
+}
