@@ -1,0 +1,311 @@
+//! GET requests with the settings of a section of the configuration.
+
+use super::tls::client_config;
+use crate::config::HttpClientConfig;
+use crate::config::http::{Source, TlsConfig};
+use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::uri::{Authority, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Redirects that are followed, as in Go.
+const REDIRECTS_MAX: usize = 10;
+/// Idle connections are kept for this long.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A request that brought no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(String),
+    /// A secret's file cannot be read.
+    #[error("unable to read {what} file {path}: {source}")]
+    Secret {
+        /// What it holds.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A header cannot be sent, or a URL is none.
+    #[error("{0}")]
+    Invalid(String),
+    /// The server cannot be reached, or hung up.
+    #[error("{0}")]
+    Transport(String),
+    /// Redirects go round.
+    #[error("stopped after {REDIRECTS_MAX} redirects")]
+    Redirects,
+}
+
+type Connector = HttpsConnector<HttpConnector>;
+
+/// A client for one section. Connections are kept and shared.
+pub struct HttpClient {
+    config: HttpClientConfig,
+    built: ArcSwap<Built>,
+}
+
+struct Built {
+    client: Client<Connector, Empty<Bytes>>,
+    /// The TLS files and when they had changed last.
+    stamps: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+impl HttpClient {
+    /// A client; reads the TLS files.
+    ///
+    /// # Errors
+    /// The TLS settings cannot be used.
+    pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
+        let built = ArcSwap::from_pointee(Built::new(config)?);
+        Ok(Self { config: config.clone(), built })
+    }
+
+    /// Gets a URL, with redirects where the configuration allows them.
+    ///
+    /// # Errors
+    /// No answer. An answer with an error status is an answer.
+    pub async fn get(&self, url: &Uri, headers: &HeaderMap) -> Result<Response<Incoming>, HttpError> {
+        let built = self.current().await?;
+        let mut url = url.clone();
+        let first = url.authority().cloned();
+        for _ in 0..REDIRECTS_MAX {
+            let trusted = same_host(first.as_ref(), url.authority());
+            let request = self.request(&url, headers, trusted).await?;
+            let response = built.client.request(request).await.map_err(|e| transport(&url, &e))?;
+            match redirect(&url, &response) {
+                Some(next) if self.config.follow_redirects => url = next?,
+                _ => return Ok(response),
+            }
+        }
+        Err(HttpError::Redirects)
+    }
+
+    /// The client as its TLS files have it now.
+    async fn current(&self) -> Result<Arc<Built>, HttpError> {
+        let built = self.built.load_full();
+        if built.stamps.is_empty() {
+            return Ok(built);
+        }
+        let config = self.config.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            if built.stamps.iter().all(|(path, stamp)| changed_at(path) == *stamp) {
+                return Ok(built);
+            }
+            Built::new(&config).map(Arc::new)
+        });
+        let built = task.await.map_err(|e| HttpError::Transport(e.to_string()))??;
+        self.built.store(built.clone());
+        Ok(built)
+    }
+
+    async fn request(
+        &self,
+        url: &Uri,
+        headers: &HeaderMap,
+        trusted: bool,
+    ) -> Result<Request<Empty<Bytes>>, HttpError> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = url.clone();
+        *request.headers_mut() = headers.clone();
+        // Another host must not learn what was meant for the first one.
+        if trusted {
+            for (name, sources) in &self.config.headers {
+                let name =
+                    HeaderName::try_from(name.as_str()).map_err(|e| HttpError::Invalid(e.to_string()))?;
+                for source in sources {
+                    let value = header_value(&secret(source, "header").await?)?;
+                    request.headers_mut().append(name.clone(), value);
+                }
+            }
+            if let Some(value) = self.authorization().await? {
+                request.headers_mut().insert(header::AUTHORIZATION, value);
+            }
+        }
+        Ok(request)
+    }
+
+    async fn authorization(&self) -> Result<Option<HeaderValue>, HttpError> {
+        let text = if let Some(auth) = &self.config.basic_auth {
+            let user = secret(&auth.username, "basic auth username").await?;
+            let password = secret(&auth.password, "basic auth password").await?;
+            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+        } else if let Some(auth) = &self.config.authorization {
+            let credentials = secret(&auth.credentials, "authorization credentials").await?;
+            format!("{} {credentials}", auth.scheme)
+        } else {
+            return Ok(None);
+        };
+        let mut value = header_value(&text)?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+impl Built {
+    fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
+        let tls = client_config(&config.tls)?;
+        let stamps = tls_files(&config.tls).map(|path| (path.clone(), changed_at(path))).collect();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let builder = if config.tls.server_name.is_empty() {
+            builder
+        } else {
+            let name = ServerName::try_from(config.tls.server_name.clone())
+                .map_err(|e| HttpError::Tls(format!("invalid server_name: {e}")))?;
+            builder.with_server_name_resolver(FixedServerNameResolver::new(name))
+        };
+        let connector = if config.enable_http2 {
+            builder.enable_http1().enable_http2().wrap_connector(tcp)
+        } else {
+            builder.enable_http1().wrap_connector(tcp)
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Ok(Self { client, stamps })
+    }
+}
+
+fn tls_files(config: &TlsConfig) -> impl Iterator<Item = &PathBuf> {
+    [&config.ca, &config.cert, &config.key].into_iter().flatten().filter_map(|source| match source {
+        Source::File(path) => Some(path),
+        Source::Inline(_) => None,
+    })
+}
+
+fn changed_at(path: &std::path::Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// A secret; a file's is read anew each time, since whoever rotates it only replaces the file.
+async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError> {
+    match source {
+        Source::Inline(text) => Ok(text.reveal().to_owned()),
+        Source::File(path) => {
+            let text = tokio::fs::read_to_string(path).await.map_err(|source| HttpError::Secret {
+                what,
+                path: path.display().to_string(),
+                source,
+            })?;
+            Ok(text.trim().to_owned())
+        }
+    }
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, HttpError> {
+    HeaderValue::try_from(text).map_err(|_| HttpError::Invalid("invalid header field value".to_owned()))
+}
+
+/// The same host, or a host below it.
+fn same_host(first: Option<&Authority>, now: Option<&Authority>) -> bool {
+    match (first, now) {
+        (Some(first), Some(now)) => {
+            now.host() == first.host() || now.host().ends_with(&format!(".{}", first.host()))
+        }
+        _ => false,
+    }
+}
+
+/// Where a redirect leads.
+fn redirect(url: &Uri, response: &Response<Incoming>) -> Option<Result<Uri, HttpError>> {
+    const STATUSES: [StatusCode; 5] = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    if !STATUSES.contains(&response.status()) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    Some(
+        resolve(url, location)
+            .ok_or_else(|| HttpError::Invalid(format!("invalid Location header \"{location}\""))),
+    )
+}
+
+/// A reference against the URL that it came from.
+fn resolve(base: &Uri, location: &str) -> Option<Uri> {
+    let uri: Uri = location.parse().ok()?;
+    if uri.scheme().is_some() {
+        return Some(uri);
+    }
+    let mut parts = base.clone().into_parts();
+    let path = match uri.path_and_query() {
+        Some(path) if location.starts_with('/') => path.clone(),
+        _ => {
+            let dir = base.path().rsplit_once('/').map_or("", |(dir, _)| dir);
+            format!("{dir}/{location}").parse().ok()?
+        }
+    };
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).ok()
+}
+
+/// What went wrong, in the words that Go has for the usual cases.
+fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) -> HttpError {
+    let mut deepest = error;
+    let mut io = None;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+        io = io.or_else(|| deepest.downcast_ref::<std::io::Error>());
+    }
+    let authority = url.authority().map_or("", |a| a.as_str());
+    let text = match io.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::ConnectionRefused) => {
+            format!("dial tcp {authority}: connect: connection refused")
+        }
+        Some(std::io::ErrorKind::ConnectionReset) => "read: connection reset by peer".to_owned(),
+        Some(std::io::ErrorKind::UnexpectedEof) => "EOF".to_owned(),
+        _ if deepest.to_string().contains("message completed") => "EOF".to_owned(),
+        _ => deepest.to_string(),
+    };
+    HttpError::Transport(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_resolved_against_the_url() {
+        let base: Uri = "http://h:1/a/b?x=1".parse().unwrap();
+        for (location, want) in
+            [("/c", "http://h:1/c"), ("c", "http://h:1/a/c"), ("https://o/d?y=2", "https://o/d?y=2")]
+        {
+            assert_eq!(resolve(&base, location).unwrap().to_string(), want);
+        }
+    }
+
+    #[test]
+    fn secrets_stay_with_the_host_and_its_subdomains() {
+        let authority = |text: &str| text.parse::<Authority>().ok();
+        for (first, now, same) in
+            [("a.b", "a.b:9", true), ("a.b", "x.a.b", true), ("a.b", "ca.b", false), ("a.b", "b", false)]
+        {
+            assert_eq!(same_host(authority(first).as_ref(), authority(now).as_ref()), same);
+        }
+    }
+}
