@@ -237,7 +237,6 @@ impl ScrapeAppender {
             row: &mut self.row,
             appender: &mut self.appender,
             counts: &mut self.counts,
-            labels: LabelsBuilder::new(),
             ahead_max: timestamp.saturating_add(AHEAD_MAX_MS),
             beyond_limit: false,
         };
@@ -366,7 +365,6 @@ struct RowSink<'a> {
     row: &'a mut Row,
     appender: &'a mut Appender,
     counts: &'a mut Counts,
-    labels: LabelsBuilder,
     ahead_max: i64,
     beyond_limit: bool,
 }
@@ -385,7 +383,7 @@ impl Sink for RowSink<'_> {
     }
 
     #[inline]
-    fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>, unchanged: bool) {
+    fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>) {
         self.counts.scraped += 1;
         match target {
             Target::Row(index) => {
@@ -393,12 +391,6 @@ impl Sink for RowSink<'_> {
                     && !self.row.set(slot, value)
                 {
                     self.counts.duplicate += 1;
-                }
-            }
-            // The store has this very sample already.
-            Target::Stamped(id) if unchanged => {
-                if let Some(stamped) = self.series.stamped(id) {
-                    stamped.present = true;
                 }
             }
             Target::Stamped(id) => self.stamped(id, value, timestamp),
@@ -440,27 +432,23 @@ impl RowSink<'_> {
 
     /// The labels under which a series is stored; `None` when relabelling drops it.
     fn labels_of(&mut self, series: &[u8]) -> Result<Option<Labels>, ScrapeError> {
-        let exposed = &mut self.labels;
-        exposed.clear();
-        let mut twice = None;
-        let mut empty = Vec::new();
-        parse_labels(series, |name, value| {
-            if exposed.get(name).is_some() {
-                twice = Some(name.to_owned());
-            }
-            if value.is_empty() {
-                empty.push(name.to_owned());
-            }
-            exposed.set(name, value);
-        });
-        if let Some(name) = twice {
-            let series =
-                quote(&String::from_utf8_lossy(series.get(..series.len().min(200)).unwrap_or(series)));
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        parse_labels(series, |name, value| pairs.push((name.to_owned(), value.to_owned())));
+        // Sorted once: a hostile line may have a million labels.
+        pairs.sort_unstable();
+        if let Some(name) =
+            pairs.iter().zip(pairs.iter().skip(1)).find_map(|(a, b)| (a.0 == b.0).then_some(&a.0))
+        {
             return Err(ScrapeError::Refused(format!(
-                "label name {} is not unique: invalid sample {series}",
-                quote(&name)
+                "label name {} is not unique: invalid sample",
+                quote(name)
             )));
         }
+        let empty: Vec<String> =
+            pairs.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.clone()).collect();
+        let full = pairs.iter().filter(|(_, value)| !value.is_empty());
+        let exposed = Labels::from_sorted(full.map(|(n, v)| (n.as_str(), v.as_str())));
+        let exposed = &LabelsBuilder::from_labels(&exposed);
         let mut labels = if self.settings.honor_labels {
             honor(exposed, &self.settings.target, &empty)
         } else {
@@ -476,6 +464,10 @@ impl RowSink<'_> {
             return Ok(None);
         }
         check(&labels, self.settings)?;
+        if std::str::from_utf8(series).is_err() {
+            // Values were checked by the cursor: it is a name that is no UTF-8.
+            return Err(ScrapeError::Refused(format!("invalid metric name or label names: {labels:?}")));
+        }
         Ok(Some(labels))
     }
 }
@@ -513,10 +505,7 @@ fn rename(exposed: &LabelsBuilder, target: &Labels) -> LabelsBuilder {
 }
 
 fn cut(text: &str) -> String {
-    if text.chars().count() <= SHOWN_MAX {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN_MAX).chain("...".chars()).collect()
+    text.chars().take(SHOWN_MAX).collect()
 }
 
 /// The checks that each new series has to pass.
@@ -526,7 +515,8 @@ fn check(labels: &Labels, settings: &ScrapeSettings) -> Result<(), ScrapeError> 
     if metric.is_empty() {
         return refuse("missing metric name (__name__ label)".to_owned());
     }
-    if settings.legacy_names && !legacy_valid(labels) {
+    let named = labels.get("").is_none();
+    if !named || (settings.legacy_names && !legacy_valid(labels)) {
         return refuse(format!("invalid metric name or label names: {labels:?}"));
     }
     let limits = settings.limits;

@@ -178,6 +178,53 @@ fn timestamps_of_the_page_are_kept_or_ignored() {
 }
 
 #[test]
+fn a_stamped_sample_of_a_refused_page_is_taken_from_the_next() {
+    let mut f = fixture(settings());
+    f.scrape("a 1 500\n", 1000).unwrap();
+    f.scrape("a 2 1500\nb{ 1\n", 2000).unwrap_err();
+    f.scrape("a 2 1500\n", 3000).unwrap();
+    assert_eq!(f.samples("a"), "500:1 1500:2");
+    // Too far ahead at first, in time later.
+    assert_eq!(f.scrape("c 1 700000\n", 50_000).unwrap().out_of_bounds, 1);
+    f.scrape("c 1 700000\n", 400_000).unwrap();
+    assert_eq!(f.samples("c"), "700000:1");
+}
+
+#[test]
+fn label_sets_that_cannot_be_are_refused() {
+    let table: &[(&[u8], &str)] = &[
+        (b"a{x=\"1\",x=\"2\"} 1\n", "label name \"x\" is not unique: invalid sample"),
+        (b"a{__name__=\"b\"} 1\n", "label name \"__name__\" is not unique: invalid sample"),
+        (b"a{\"\"=\"1\"} 1\n", "invalid metric name or label names: {"),
+        (b"a{\"\xff\"=\"1\"} 1\n", "invalid metric name or label names: {"),
+    ];
+    for (page, want) in table {
+        let mut f = fixture(settings());
+        let error = f.scrape.ingest(page, Some("text/plain"), 1000).unwrap_err().to_string();
+        assert!(error.starts_with(want), "{error}");
+    }
+}
+
+#[test]
+fn a_series_with_very_many_labels_is_read_in_linear_time() {
+    let labels: String = (0..30_000).map(|i| format!("l{i}=\"1\",")).collect();
+    let limits = Limits { labels: 10, ..Limits::default() };
+    let mut f = fixture(ScrapeSettings { limits, ..settings() });
+    let error = f.scrape(&format!("a{{{labels}}} 1\n"), 1000).unwrap_err();
+    assert_eq!(error, "label_limit exceeded (metric: a, number of labels: 30003, limit: 10)");
+}
+
+#[test]
+fn long_names_are_cut_in_error_texts() {
+    let name = "n".repeat(60);
+    let limits = Limits { labels: 1, ..Limits::default() };
+    let mut f = fixture(ScrapeSettings { limits, ..settings() });
+    let shown = "n".repeat(50);
+    let want = format!("label_limit exceeded (metric: {shown}, number of labels: 3, limit: 1)");
+    assert_eq!(f.scrape(&format!("{name} 1\n"), 1000).unwrap_err(), want);
+}
+
+#[test]
 fn the_first_of_two_equal_series_stays_and_the_other_is_counted() {
     let mut f = fixture(settings());
     for t in [1000, 2000] {

@@ -68,8 +68,8 @@ pub(super) trait Sink {
     /// The page is refused.
     fn resolve(&mut self, sample: &Sample<'_>) -> Result<Target, Self::Error>;
 
-    /// A sample of a known series. `unchanged`: its line is the same as in the last page.
-    fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>, unchanged: bool);
+    /// A sample of a known series.
+    fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
 
     /// A series that is forgotten.
     fn release(&mut self, target: Target);
@@ -103,7 +103,8 @@ impl LayoutCache {
         Ok((entry, next))
     }
 
-    /// Hands every sample of the page to the sink. After an error the cache is as it was before.
+    /// Hands every sample of the page to the sink. After an error the cache knows the series
+    /// that it knew before.
     ///
     /// # Errors
     /// The page is malformed, or the sink refused it.
@@ -159,20 +160,24 @@ impl LayoutCache {
             line.seen = self.page;
             return Some(text_end);
         }
+        // A timestamp is read anew: what was refused or rolled back last time may be taken now.
+        if matches!(line.target, Target::Stamped(_)) {
+            return None;
+        }
         let tail_len = usize::from(line.tail_len);
         if tail_len > 0 && rest.get(..tail_len) == line.tail.get(..tail_len) {
             line.seen = self.page;
-            sink.sample(line.target, line.value, None, true);
+            sink.sample(line.target, line.value, None);
             return Some(text_end + tail_len);
         }
-        if matches!(line.target, Target::Stamped(_)) || rest.first() != Some(&b' ') {
+        if rest.first() != Some(&b' ') {
             return None;
         }
         let (value, len) = read_plain(rest.get(1..)?)?;
         line.seen = self.page;
         line.value = value;
         remember(line, rest.get(..len + 1)?);
-        sink.sample(line.target, value, None, false);
+        sink.sample(line.target, value, None);
         Some(text_end + len + 1)
     }
 
@@ -199,7 +204,7 @@ impl LayoutCache {
                 remember(line, tail);
             }
         }
-        sink.sample(line.target, sample.value, sample.timestamp, false);
+        sink.sample(line.target, sample.value, sample.timestamp);
     }
 
     /// Reads from `at` on without relying on the order, and keeps the new one.
@@ -241,7 +246,7 @@ impl LayoutCache {
                                 added.push(id);
                                 self.take(id, page, &sample, at, next, sink);
                             } else {
-                                sink.sample(target, sample.value, sample.timestamp, false);
+                                sink.sample(target, sample.value, sample.timestamp);
                                 sink.release(target);
                             }
                             id
@@ -397,7 +402,6 @@ mod tests {
     use super::super::exposition::{Format, parse_labels};
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     /// Keeps what it is told, by series text.
     #[derive(Default)]
@@ -405,7 +409,6 @@ mod tests {
         names: Vec<Option<String>>,
         resolved: usize,
         samples: Vec<(String, u64, Option<i64>)>,
-        last: BTreeMap<u32, Option<i64>>,
     }
 
     impl Sink for Recorder {
@@ -420,11 +423,8 @@ mod tests {
             Ok(if sample.timestamp.is_some() { Target::Stamped(id) } else { Target::Row(id) })
         }
 
-        fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>, unchanged: bool) {
+        fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>) {
             let (Target::Row(id) | Target::Stamped(id)) = target else { panic!("{target:?}") };
-            // An unchanged line has the timestamp that it had.
-            let timestamp = if unchanged { self.last[&id] } else { timestamp };
-            self.last.insert(id, timestamp);
             let name = self.names[id as usize].clone().expect("not released");
             let stamped = matches!(target, Target::Stamped(_));
             self.samples.push((name, value.to_bits(), timestamp.filter(|_| stamped)));
