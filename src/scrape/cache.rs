@@ -112,11 +112,12 @@ impl LayoutCache {
         self.page = self.page.wrapping_add(1);
         let (mut at, mut known) = (0, 0);
         let known_layout = loop {
-            let Some(id) = self.order.get(known).copied() else { break false };
+            let Some(id) = self.order.get(known).copied() else {
+                break matches!(self.entry(page, at)?, (Entry::End, _));
+            };
             match self.known_line(page, at, id, sink) {
                 Some(next) => (at, known) = (next, known + 1),
                 None => match self.entry(page, at)? {
-                    (Entry::End, _) if known == self.order.len() => break true,
                     (Entry::Series(sample), next) if self.is_line(id, &sample) => {
                         self.take(id, page, &sample, at, next, sink);
                         (at, known) = (next, known + 1);
