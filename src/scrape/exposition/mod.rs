@@ -152,7 +152,7 @@ impl<'a> Exposition<'a> {
     }
 
     /// All lines up to the end or the first fault.
-    pub fn entries(&self) -> impl Iterator<Item = Result<Entry<'a>, ParseError>> {
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry<'a>, ParseError>> + use<'a> {
         let (page, mut at, mut done) = (*self, 0, false);
         std::iter::from_fn(move || {
             if done {
