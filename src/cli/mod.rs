@@ -1,1 +1,11 @@
 //! The command line: flags, their help, and the subcommands.
+
+pub mod flag_table;
+pub mod flags;
+mod parse;
+
+#[cfg(test)]
+mod flags_tests;
+
+pub use flags::{Flags, all_flags};
+pub use parse::{Command, UsageError, parse};
