@@ -1,5 +1,7 @@
 //! The command line: flags, their help, and the subcommands.
 
+mod advice;
+pub mod check_config;
 pub mod flag_table;
 pub mod flags;
 mod parse;
@@ -7,5 +9,6 @@ mod parse;
 #[cfg(test)]
 mod flags_tests;
 
+pub use check_config::check_config;
 pub use flags::{Flags, all_flags};
 pub use parse::{Command, UsageError, parse};

@@ -8,6 +8,7 @@ pub mod duration;
 pub mod groups;
 pub mod http;
 pub mod relabel;
+pub mod rule_file;
 pub mod scrape;
 pub mod secret;
 mod yaml;
@@ -236,7 +237,10 @@ impl Config {
 }
 
 /// A whole file, unless it is larger than any configuration.
-fn read(path: &Path) -> Result<String, String> {
+///
+/// # Errors
+/// What kept it from being read, as a text for the user.
+pub fn read(path: &Path) -> Result<String, String> {
     let size = std::fs::metadata(path).map_err(|e| format!("open {}: {e}", path.display()))?.len();
     if size > FILE_MAX {
         return Err(format!(
@@ -521,6 +525,9 @@ fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, Stri
     if let Some(auth) = &config.http.authorization {
         sources.push(("credentials_file", Some(&auth.credentials)));
     }
+    sources.extend(
+        config.http.headers.iter().flat_map(|(_, values)| values).map(|value| ("http_headers", Some(value))),
+    );
     for (what, source) in sources {
         if let Some(http::Source::File(path)) = source {
             files.push((path.clone(), config.line, format!("{what} of job {}", quote(&config.job_name))));

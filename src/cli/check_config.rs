@@ -1,0 +1,286 @@
+//! `narthex check config`: everything that is wrong with configuration files and the files that they name,
+//! each fault with its place and what to do about it.
+//!
+//! Progress and success go to standard output, faults to standard error, as promtool does it.
+
+use super::advice::advice;
+use crate::config::groups::{expand_glob, parse_groups};
+use crate::config::http::Source;
+use crate::config::rule_file::check_rule_file;
+use crate::config::{self, Config, NameValidation, ScrapeConfig};
+use crate::http::tls::client_config;
+use narthex_storage::labels::quote;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Checks the files. The answer is whether all are good.
+///
+/// # Errors
+/// `out` or `err` cannot be written.
+pub fn check_config(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<bool> {
+    let mut good = true;
+    for file in files {
+        writeln!(out, "Checking {}", file.display())?;
+        let findings = check_file(file);
+        good &= findings.faults.is_empty();
+        report(file, &findings, out, err)?;
+        writeln!(out)?;
+        for rules in &findings.rule_files {
+            good &= check_rules(rules, findings.names, out, err)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(good)
+}
+
+/// What a configuration file gave rise to.
+struct Findings {
+    /// Line and text; line 0 speaks of the whole file.
+    faults: Vec<(usize, String)>,
+    /// What may be on purpose.
+    warnings: Vec<(usize, String)>,
+    rule_files: Vec<PathBuf>,
+    names: NameValidation,
+}
+
+fn check_file(file: &Path) -> Findings {
+    let mut findings = Findings {
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        rule_files: Vec::new(),
+        names: NameValidation::Utf8,
+    };
+    match Config::load(file) {
+        Ok(config) => {
+            findings.names = config.global.names;
+            named_files(&config, &mut findings);
+            for job in &config.scrape_configs {
+                tls(job, &mut findings);
+                target_files(job, &mut findings);
+            }
+            let unserved = config.unserved.iter();
+            findings.warnings.extend(
+                unserved.map(|what| (what.line, format!("{} is accepted and not served yet", what.section))),
+            );
+        }
+        Err(error) => {
+            findings.faults.extend(error.faults.into_iter().map(|fault| (fault.line, fault.message)));
+        }
+    }
+    findings.faults.sort_by_key(|(line, _)| *line);
+    findings
+}
+
+fn report(file: &Path, findings: &Findings, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+    for (line, text) in &findings.faults {
+        failed(file, *line, text, err)?;
+    }
+    for (line, text) in &findings.warnings {
+        writeln!(out, "  WARNING: {}: {text}", place(file, *line))?;
+    }
+    if !findings.faults.is_empty() {
+        return Ok(());
+    }
+    if !findings.rule_files.is_empty() {
+        writeln!(out, "  SUCCESS: {} rule files found", findings.rule_files.len())?;
+    }
+    writeln!(out, " SUCCESS: {} is valid prometheus config file syntax", file.display())
+}
+
+fn failed(file: &Path, line: usize, text: &str, err: &mut dyn Write) -> io::Result<()> {
+    // The YAML reader's own texts begin with the line too.
+    let yaml = format!("yaml: line {line}: ");
+    writeln!(err, "  FAILED: {}: {}", place(file, line), text.strip_prefix(&yaml).unwrap_or(text))?;
+    match advice(text) {
+        Some(advice) => writeln!(err, "    {advice}"),
+        None => Ok(()),
+    }
+}
+
+fn place(file: &Path, line: usize) -> String {
+    if line == 0 { file.display().to_string() } else { format!("{}:{line}", file.display()) }
+}
+
+/// Rule files, credentials and certificates that the configuration names.
+fn named_files(config: &Config, findings: &mut Findings) {
+    for (path, line, what) in &config.files {
+        let shown = path.display().to_string();
+        if what == "rule_files" {
+            let found = expand_glob(path);
+            if found.is_empty() && !shown.contains('*') {
+                let text = format!("{} does not point to an existing file", quote(&shown));
+                findings.faults.push((*line, text));
+            }
+            findings.rule_files.extend(found);
+        } else if !path.is_file() {
+            let text = format!("{what}: {} does not point to an existing file", quote(&shown));
+            findings.faults.push((*line, text));
+        } else if let Err(why) = config::read(path) {
+            findings.faults.push((*line, format!("{what}: {why}")));
+        }
+    }
+}
+
+/// Certificates and keys have to hold what their names say.
+fn tls(job: &ScrapeConfig, findings: &mut Findings) {
+    let tls = &job.http.tls;
+    let sources = [&tls.ca, &tls.cert, &tls.key];
+    let missing = |source: &&Option<Source>| matches!(source, Some(Source::File(path)) if !path.is_file());
+    // A file that is not there has been told already.
+    if sources.iter().all(|source| source.is_none()) || sources.iter().any(missing) {
+        return;
+    }
+    if let Err(why) = client_config(tls) {
+        findings.faults.push((job.line, format!("tls_config of job {}: {why}", quote(&job.job_name))));
+    }
+}
+
+/// Files of file discovery: one that is missing may come later, one that is there has to be readable.
+fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
+    for pattern in job.file_sd_configs.iter().flat_map(|discovery| &discovery.files) {
+        let found = expand_glob(Path::new(pattern));
+        if found.is_empty() && !pattern.contains('*') {
+            let (file, name) = (quote(pattern), quote(&job.job_name));
+            let text = format!("file {file} for file_sd in scrape job {name} does not exist");
+            findings.warnings.push((job.line, text));
+        }
+        for file in found {
+            if let Err(why) = config::read(&file).and_then(|text| parse_groups(&text)) {
+                findings.faults.push((job.line, format!("{}: {why}", file.display())));
+            }
+        }
+    }
+}
+
+fn check_rules(
+    file: &Path,
+    names: NameValidation,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<bool> {
+    writeln!(out, "Checking {}", file.display())?;
+    let faults = match config::read(file) {
+        Err(why) => vec![(0, why)],
+        Ok(text) => match check_rule_file(&text, names) {
+            Ok(rules) => {
+                writeln!(out, "  SUCCESS: {rules} rules found")?;
+                return Ok(true);
+            }
+            Err(faults) => faults.into_iter().map(|fault| (fault.line, fault.message)).collect(),
+        },
+    };
+    for (line, text) in faults {
+        failed(file, line, &text, err)?;
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes the files, checks the first one, and gives success, standard output and standard error, in
+    /// which the directory is called `D`.
+    fn check(files: &[(&str, &str)]) -> (bool, String, String) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let good = check_config(&[dir.path().join(files[0].0)], &mut out, &mut err).unwrap();
+        let plain = |bytes| String::from_utf8(bytes).unwrap().replace(dir.path().to_str().unwrap(), "D");
+        (good, plain(out), plain(err))
+    }
+
+    #[test]
+    fn a_good_file_with_rules_says_so() {
+        let (good, out, err) = check(&[
+            (
+                "c.yml",
+                "rule_files: ['r*.yml']\nscrape_configs:\n- job_name: a\n  static_configs: [{targets: ['h:1']}]\n",
+            ),
+            ("r1.yml", "groups: [{name: g, rules: [{record: a, expr: up}]}]\n"),
+        ]);
+        assert_eq!((good, err.as_str()), (true, ""));
+        assert_eq!(
+            out,
+            "Checking D/c.yml\n  WARNING: D/c.yml:1: rule_files is accepted and not served yet\n  \
+             SUCCESS: 1 rule files found\n SUCCESS: D/c.yml is valid prometheus config file syntax\n\n\
+             Checking D/r1.yml\n  SUCCESS: 1 rules found\n\n"
+        );
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line_and_what_to_do() {
+        let (good, _, err) = check(&[(
+            "c.yml",
+            "global:\n  scrape_intervall: 1s\nscrape_configs:\n- scheme: http\n- job_name: b\n  scrape_interval: 5\n",
+        )]);
+        assert!(!good);
+        assert_eq!(
+            err,
+            "  FAILED: D/c.yml:2: field scrape_intervall not found in type config.plain\n    \
+             did you mean scrape_interval?\n  \
+             FAILED: D/c.yml:4: job_name is empty\n    \
+             give the job a name: job_name: NAME\n  \
+             FAILED: D/c.yml:6: not a valid duration string: \"5\"\n    \
+             write a number with a unit: 15s, 1m, 1h30m\n"
+        );
+    }
+
+    #[test]
+    fn files_that_are_named_are_looked_into() {
+        let (good, out, err) = check(&[
+            (
+                "c.yml",
+                "rule_files: [none.yml, bad.yml]\nscrape_configs:\n- job_name: a\n  \
+                 authorization: {credentials_file: token}\n  tls_config: {ca_file: ca.pem}\n  \
+                 file_sd_configs: [{files: [t.json, later.json]}]\n",
+            ),
+            ("bad.yml", "groups:\n- name: g\n  rules:\n  - {record: a, expr: 'up('}\n"),
+            ("ca.pem", "not a certificate"),
+            ("t.json", "[{\"targets\": 1}]"),
+        ]);
+        assert!(!good);
+        for want in [
+            "D/c.yml:1: \"D/none.yml\" does not point to an existing file",
+            "D/c.yml:3: credentials_file of job \"a\": \"D/token\" does not point to an existing file",
+            "unable to use specified CA cert file D/ca.pem",
+            "D/c.yml:3: D/t.json: line 1: cannot unmarshal !!int `1` into []string",
+            "D/bad.yml:4: group \"g\", rule 1, \"a\": could not parse expression: ",
+        ] {
+            assert!(err.contains(want), "{want} is missing in\n{err}");
+        }
+        assert!(out.contains(
+            "WARNING: D/c.yml:3: file \"D/later.json\" for file_sd in scrape job \"a\" does not exist"
+        ));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_fault() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!check_config(&[dir.path().join("x.yml")], &mut out, &mut err).unwrap());
+        assert!(String::from_utf8(err).unwrap().contains("x.yml: open "));
+    }
+
+    #[test]
+    fn the_charts_configurations_and_rules_are_good() {
+        let shared = std::env::var_os("NARTHEX_SHARED")
+            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")), PathBuf::from);
+        if !shared.is_dir() {
+            eprintln!("SKIPPED: no shared data at {}", shared.display());
+            return;
+        }
+        let mut checked = 0;
+        for entry in std::fs::read_dir(shared.join("corpus/rules")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+                checked += check_rule_file(&text, NameValidation::Utf8)
+                    .unwrap_or_else(|f| panic!("{path:?}: {f:?}"));
+            }
+        }
+        assert!(checked > 50, "{checked}");
+    }
+}
