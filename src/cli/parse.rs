@@ -52,9 +52,9 @@ impl UsageError {
 
 const EXAMPLES: &str = "\
 Examples:
-  narthex                                      scrape this host and narthex itself, answer on 127.0.0.1:9090
-  narthex --config.file=prometheus.yml         as Prometheus does with that file
-  narthex check config prometheus.yml          every fault of a configuration, with its line
+  narthex                                scrape narthex and this host, serve 127.0.0.1:9090
+  narthex --config.file=prometheus.yml   as Prometheus does with that file
+  narthex check config prometheus.yml    every fault of a configuration, with its line
   curl 'http://127.0.0.1:9090/api/v1/query?query=node_load1'
 
 A flag is written --flag=value or --flag value; --no-flag switches off one that takes no value.";
@@ -104,6 +104,7 @@ fn command(everything: bool) -> clap::Command {
             .subcommand(sub)
     };
     let mut command = clap::Command::new("narthex")
+        .bin_name("narthex")
         .about("A Prometheus-compatible monitoring server in one binary.")
         .after_help(EXAMPLES)
         .disable_help_subcommand(true)
@@ -126,7 +127,7 @@ fn arguments_of(spec: &FlagSpec, heading: &'static str, everything: bool) -> Vec
     if let Some(why) = spec.ignored {
         help.push_str(&format!(" No effect: {why}."));
     }
-    if !spec.default.is_empty() && spec.kind != FlagKind::Bool {
+    if !matches!(spec.default, "" | "0s" | "0B") && spec.kind != FlagKind::Bool {
         help.push_str(&format!(" [default: {}]", spec.default));
     }
     let arg = Arg::new(spec.name)

@@ -7,6 +7,7 @@ mod discovery;
 pub mod duration;
 pub mod groups;
 pub mod http;
+mod later;
 pub mod relabel;
 pub mod rule_file;
 pub mod scrape;
@@ -26,6 +27,7 @@ use decode::{Decoder, Fields};
 use duration::format_duration;
 use narthex_storage::labels::quote;
 use serde_json::{Map, Value, json};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use yaml::{Kind, Node};
 
@@ -73,6 +75,10 @@ pub struct ConfigError {
 
 impl std::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A file that cannot be read speaks for itself.
+        if let [Fault { line: 0, message, .. }] = self.faults.as_slice() {
+            return f.write_str(message);
+        }
         write!(f, "parsing YAML file {}: ", self.path)?;
         let shapes: Vec<&Fault> = self.faults.iter().filter(|fault| fault.shape).collect();
         if !shapes.is_empty() {
@@ -166,7 +172,7 @@ impl Config {
                 unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
             }
         }
-        others(&mut fields, &mut unserved);
+        later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
         for config in &scrape_configs {
@@ -241,13 +247,20 @@ impl Config {
 /// # Errors
 /// What kept it from being read, as a text for the user.
 pub fn read(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|e| format!("open {}: {e}", path.display()))?.len();
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::NotFound => format!("open {}: no such file or directory", path.display()),
+        ErrorKind::PermissionDenied => format!("open {}: permission denied", path.display()),
+        ErrorKind::IsADirectory => format!("read {}: is a directory", path.display()),
+        ErrorKind::InvalidData => format!("read {}: the file is not UTF-8 text", path.display()),
+        _ => format!("read {}: {e}", path.display()),
+    };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > FILE_MAX {
         return Err(format!(
             "the file has {size} bytes, more than the {FILE_MAX} that a configuration may have"
         ));
     }
-    std::fs::read_to_string(path).map_err(|e| format!("read {}: {e}", path.display()))
+    std::fs::read_to_string(path).map_err(failed)
 }
 
 fn external_labels(
@@ -388,7 +401,7 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option
             unserved.push(Unserved { section, line: node.line });
         }
         tsdb.take("stale_series_compaction_threshold");
-        tsdb.take("chunk_encoding");
+        chunk_encoding(&mut tsdb);
         tsdb.finish();
     }
     storage.take("exemplars");
@@ -396,121 +409,21 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option
     (retention_ms, retention_bytes)
 }
 
-/// Fields of the sections that are not served yet; the sections are lists where that is said.
-const OTHERS: &[(&str, bool, &[&str])] = &[
-    ("runtime", false, &["gogc"]),
-    ("alerting", false, &["alert_relabel_configs", "alertmanagers"]),
-    (
-        "tracing",
-        false,
-        &[
-            "endpoint",
-            "client_type",
-            "sampling_fraction",
-            "insecure",
-            "headers",
-            "compression",
-            "timeout",
-            "tls_config",
-        ],
-    ),
-    (
-        "otlp",
-        false,
-        &[
-            "promote_resource_attributes",
-            "promote_all_resource_attributes",
-            "ignore_resource_attributes",
-            "translation_strategy",
-            "keep_identifying_resource_attributes",
-            "convert_histograms_to_nhcb",
-            "promote_scope_metadata",
-            "label_name_underscore_sanitization",
-            "label_name_preserve_multiple_underscores",
-        ],
-    ),
-    (
-        "remote_write",
-        true,
-        &[
-            "url",
-            "name",
-            "remote_timeout",
-            "protobuf_message",
-            "headers",
-            "write_relabel_configs",
-            "send_exemplars",
-            "send_native_histograms",
-            "round_robin_dns",
-            "failed_request_logging",
-            "queue_config",
-            "metadata_config",
-            "sigv4",
-            "azuread",
-            "google_iam",
-            "basic_auth",
-            "authorization",
-            "oauth2",
-            "bearer_token",
-            "bearer_token_file",
-            "tls_config",
-            "follow_redirects",
-            "enable_http2",
-            "proxy_url",
-            "no_proxy",
-            "proxy_from_environment",
-            "proxy_connect_header",
-            "http_headers",
-        ],
-    ),
-    (
-        "remote_read",
-        true,
-        &[
-            "url",
-            "name",
-            "remote_timeout",
-            "chunked_read_limit",
-            "headers",
-            "read_recent",
-            "required_matchers",
-            "filter_external_labels",
-            "basic_auth",
-            "authorization",
-            "oauth2",
-            "bearer_token",
-            "bearer_token_file",
-            "tls_config",
-            "follow_redirects",
-            "enable_http2",
-            "proxy_url",
-            "no_proxy",
-            "proxy_from_environment",
-            "proxy_connect_header",
-            "http_headers",
-        ],
-    ),
-];
-
-fn others(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) {
-    for (name, is_list, known) in OTHERS {
-        let Some(node) = fields.take(name) else { continue };
-        let one = std::slice::from_ref(node);
-        let sections = if *is_list { fields.decoder.list(node, "[]config.plain") } else { one };
-        for section in sections {
-            let mut inner = Fields::of(fields.decoder, section, "config.plain");
-            let url = inner.take("url");
-            if *is_list && url.is_none() {
-                inner.fault(format!("url for {name} is empty"));
-            }
-            inner.take_all(|key| known.contains(&key));
-            inner.finish();
-        }
-        // A runtime setting of Go has no counterpart here, now or later.
-        if *name != "runtime" && node.kind != Kind::Null {
-            unserved.push(Unserved { section: (*name).to_owned(), line: node.line });
+/// Encodings of Prometheus's own format: checked, and without a meaning here.
+fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
+    let Some(node) = tsdb.take("chunk_encoding") else { return };
+    let mut section = Fields::of(tsdb.decoder, node, "config.plain");
+    if let Some(node) = section.take("floats") {
+        let floats = section.decoder.string(node);
+        if !matches!(floats.as_str(), "xor" | "xor2") {
+            let text = format!(
+                "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got {}",
+                quote(&floats)
+            );
+            section.decoder.fault(node.line, text);
         }
     }
+    section.finish();
 }
 
 /// The files that a job reads its secrets and certificates from.

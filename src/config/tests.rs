@@ -95,6 +95,40 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     ("rule_files: ['a/*/b.yml']\n", "invalid rule file path \"a/*/b.yml\""),
     ("remote_write: [{name: x}]\n", "url for remote_write is empty"),
+    ("remote_write: [null]\n", "empty or null remote write config section"),
+    ("remote_read: [null]\n", "empty or null remote read config section"),
+    (
+        "remote_read: [{url: 'http://x', name: n}, {url: 'http://y', name: n}]\n",
+        "found multiple remote read configs with job name \"n\"",
+    ),
+    (
+        "remote_write: [{url: 'http://x', write_relabel_configs: [null]}]\n",
+        "empty or null relabeling rule in remote write config",
+    ),
+    ("remote_write: [{url: 'http://x', foo: 1}]\n", "field foo not found in type config.plain"),
+    ("alerting: {alert_relabel_configs: [null]}\n", "empty or null alert relabeling rule"),
+    (
+        "alerting: {alertmanagers: [{relabel_configs: [null]}]}\n",
+        "empty or null Alertmanager target relabeling rule",
+    ),
+    (
+        "alerting: {alertmanagers: [{api_version: v1}]}\n",
+        "expected Alertmanager api version to be one of [v2] but got v1",
+    ),
+    ("alerting: {alertmanagers: [{foo: 1}]}\n", "field foo not found in type config.plain"),
+    (
+        "alerting: {alertmanagers: [{static_configs: [{targets: ['http://bad']}]}]}\n",
+        "\"http://bad\" is not a valid hostname",
+    ),
+    ("tracing: {sampling_fraction: 1}\n", "tracing endpoint must be set"),
+    (
+        "tracing: {endpoint: x, compression: lz4}\n",
+        "invalid compression type lz4 provided, valid options: gzip",
+    ),
+    (
+        "storage: {tsdb: {chunk_encoding: {floats: XOR}}}\n",
+        "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got \"XOR\"",
+    ),
     ("alerting: {foo: 1}\n", "field foo not found in type config.plain"),
     ("a: [\n", "yaml: line "),
 ];
@@ -165,6 +199,14 @@ fn what_is_printed_reads_back_to_the_same() {
     let yaml = config.to_yaml();
     assert_eq!(parse(&yaml).unwrap().to_yaml(), yaml);
     assert!(yaml.contains("scrape_interval: 1m30s"), "{yaml}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_as_go_tells_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("none.yml");
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert_eq!(error, format!("open {}: no such file or directory", path.display()));
 }
 
 #[test]
