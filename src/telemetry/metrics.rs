@@ -1,0 +1,143 @@
+//! Counters, gauges and histograms that are cheap to change, and the page that shows them.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets it.
+    pub fn set(&self, value: f64) {
+        self.0.store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Upper bounds of the buckets of a [`Histogram`], seconds.
+const BOUNDS: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0];
+
+/// Durations by size.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    /// Nanoseconds, so that adding needs no loop.
+    sum_ns: AtomicU64,
+}
+
+impl Histogram {
+    /// Adds a duration in seconds.
+    pub fn observe(&self, seconds: f64) {
+        let place = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        if let Some(bucket) = self.buckets.get(place) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_ns.fetch_add((seconds * 1e9) as u64, Ordering::Relaxed);
+    }
+
+    /// Adds the histogram to a page.
+    pub fn render(&self, page: &mut Page, name: &str, help: &str) {
+        page.family(name, "histogram", help);
+        let mut total = 0;
+        let bounds = BOUNDS.iter().map(f64::to_string).chain(std::iter::once("+Inf".to_owned()));
+        for (bucket, bound) in self.buckets.iter().zip(bounds) {
+            total += bucket.load(Ordering::Relaxed);
+            page.sample(&format!("{name}_bucket"), &[("le", &bound)], total as f64);
+        }
+        page.sample(&format!("{name}_sum"), &[], self.sum_ns.load(Ordering::Relaxed) as f64 / 1e9);
+        page.sample(&format!("{name}_count"), &[], total as f64);
+    }
+}
+
+/// A page in the text format 0.0.4.
+#[derive(Debug, Default)]
+pub struct Page {
+    text: String,
+}
+
+impl Page {
+    /// The page.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Begins a metric. `help` has no line breaks.
+    pub fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a String cannot fail.
+        let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    /// Adds a sample.
+    pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.text.push_str(name);
+        for (i, (label, text)) in labels.iter().enumerate() {
+            let open = if i == 0 { '{' } else { ',' };
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.text, "{open}{label}=\"{text}\"");
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {}", narthex_promql::numeric::format_sample(value));
+    }
+
+    /// Adds a metric of one sample.
+    pub fn single(&mut self, name: &str, kind: &str, help: &str, value: f64) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_cumulative() {
+        let histogram = Histogram::default();
+        [0.0005, 0.002, 100.0].into_iter().for_each(|s| histogram.observe(s));
+        let mut page = Page::default();
+        histogram.render(&mut page, "h", "Help.");
+        let text = page.into_text();
+        for line in [
+            "h_bucket{le=\"0.001\"} 1",
+            "h_bucket{le=\"0.01\"} 2",
+            "h_bucket{le=\"+Inf\"} 3",
+            "h_sum 100.0025",
+            "h_count 3",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in {text}");
+        }
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        let mut page = Page::default();
+        page.sample("m", &[("a", "x\"\\\n"), ("b", "")], 1.5);
+        assert_eq!(page.into_text(), "m{a=\"x\\\"\\\\\\n\",b=\"\"} 1.5\n");
+    }
+}
