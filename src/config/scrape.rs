@@ -161,7 +161,21 @@ pub struct ScrapeConfig {
     pub file_sd_configs: Vec<FileSdConfig>,
 }
 
+/// Equal when they do the same: secrets count, places in files do not.
+impl PartialEq for ScrapeConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.http == other.http && self.to_value() == other.to_value()
+    }
+}
+
 impl ScrapeConfig {
+    /// Whether samples are relabelled by the same rules.
+    #[must_use]
+    pub fn same_metric_relabel(&self, other: &Self) -> bool {
+        let values = |config: &Self| config.metric_relabel.iter().map(Rule::to_value).collect::<Vec<_>>();
+        values(self) == values(other)
+    }
+
     /// The protocols to ask for.
     #[must_use]
     pub fn protocols(&self) -> Vec<&str> {

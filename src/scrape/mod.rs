@@ -1,5 +1,10 @@
-//! Scraping: exposition formats, the layout cache, and what becomes of a page.
+//! Scraping: exposition formats, the layout cache, targets and their loops.
 
 pub mod append;
 mod cache;
 pub mod exposition;
+pub mod fetch;
+pub mod manager;
+pub mod pool;
+pub mod scrape_loop;
+pub mod target;

@@ -1,0 +1,266 @@
+//! All jobs: follows the configuration and discovery, and shows the state of every target.
+
+use super::append::MetadataEntry;
+use super::pool::Pool;
+use super::scrape_loop::{Handle, Health, LastScrape, Order};
+use super::target::offset_seed;
+use crate::config::duration::format_duration;
+use crate::config::{Config, FileSdConfig, ScrapeConfig};
+use crate::discovery::{TargetGroup, file, static_groups};
+use crate::telemetry::Telemetry;
+use narthex_storage::{Db, Labels};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::error;
+
+/// A target as the API shows it.
+#[derive(Debug, Clone)]
+pub struct TargetView {
+    /// Labels before relabelling.
+    pub discovered_labels: Labels,
+    /// Labels of its samples.
+    pub labels: Labels,
+    /// Its job.
+    pub scrape_pool: String,
+    /// Where its page is.
+    pub scrape_url: String,
+    /// Why the last scrape failed; empty when it did not.
+    pub last_error: String,
+    /// When it was scraped last, ms; 0 for never.
+    pub last_scrape_ms: i64,
+    /// How long that took, seconds.
+    pub last_duration_s: f64,
+    /// How it went.
+    pub health: Health,
+    /// Time from scrape to scrape.
+    pub interval: String,
+    /// A scrape's time limit.
+    pub timeout: String,
+}
+
+/// A dropped target as the API shows it.
+#[derive(Debug, Clone)]
+pub struct DroppedView {
+    /// Labels before relabelling.
+    pub discovered_labels: Labels,
+    /// Its job.
+    pub scrape_pool: String,
+}
+
+/// What a target says about its metrics.
+#[derive(Debug, Clone)]
+pub struct TargetMetadata {
+    /// The target.
+    pub labels: Labels,
+    /// Its metrics, by name.
+    pub entries: Vec<MetadataEntry>,
+}
+
+/// Runs the jobs of the configuration in force.
+pub struct ScrapeManager {
+    db: Arc<Db>,
+    telemetry: Arc<Telemetry>,
+    host: String,
+    jobs: Mutex<BTreeMap<String, Job>>,
+    /// Loops of jobs that are gone, until their series have ended.
+    retiring: Mutex<Vec<Handle>>,
+}
+
+struct Job {
+    pool: Pool,
+    files: Vec<FileWatch>,
+}
+
+/// The discovery of one `file_sd_configs` entry.
+struct FileWatch {
+    config: FileSdConfig,
+    groups: watch::Receiver<Vec<TargetGroup>>,
+    reader: JoinHandle<()>,
+    follower: JoinHandle<()>,
+}
+
+impl Drop for FileWatch {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.follower.abort();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ScrapeManager {
+    /// A manager without jobs. `host` is this machine's name.
+    #[must_use]
+    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String) -> Arc<Self> {
+        Arc::new(Self { db, telemetry, host, jobs: Mutex::default(), retiring: Mutex::default() })
+    }
+
+    /// Follows a configuration: jobs and targets that stay go on undisturbed.
+    pub fn apply_config(self: &Arc<Self>, config: &Config) {
+        let seed = offset_seed(&self.host, &config.external_labels);
+        let mut jobs = lock(&self.jobs);
+        let names: Vec<&str> = config.scrape_configs.iter().map(|c| c.job_name.as_str()).collect();
+        let gone: Vec<String> = jobs.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
+        for name in gone {
+            if let Some(mut job) = jobs.remove(&name) {
+                lock(&self.retiring).append(&mut job.pool.close(true));
+            }
+        }
+        lock(&self.retiring).retain(|handle| !handle.is_finished());
+        for scrape in &config.scrape_configs {
+            if let Err(reason) = self.apply_job(&mut jobs, scrape, seed) {
+                error!(
+                    scrape_pool = scrape.job_name,
+                    error = reason,
+                    "error creating or reloading scrape pool"
+                );
+            }
+        }
+    }
+
+    fn apply_job(
+        self: &Arc<Self>,
+        jobs: &mut BTreeMap<String, Job>,
+        scrape: &ScrapeConfig,
+        seed: u64,
+    ) -> Result<(), String> {
+        let config = Arc::new(scrape.clone());
+        let job = match jobs.entry(scrape.job_name.clone()) {
+            std::collections::btree_map::Entry::Occupied(entry) => {
+                let job = entry.into_mut();
+                job.pool.reconfigure(config, seed)?;
+                job
+            }
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(Job { pool: Pool::new(config, seed)?, files: Vec::new() })
+            }
+        };
+        job.files.retain(|watch| scrape.file_sd_configs.contains(&watch.config));
+        for file_sd in &scrape.file_sd_configs {
+            if !job.files.iter().any(|watch| watch.config == *file_sd) {
+                job.files.push(self.watch_files(&scrape.job_name, file_sd));
+            }
+        }
+        job.sync(&self.db, &self.telemetry);
+        Ok(())
+    }
+
+    fn watch_files(self: &Arc<Self>, job: &str, config: &FileSdConfig) -> FileWatch {
+        let (sender, groups) = watch::channel(Vec::new());
+        let reader = tokio::spawn(file::run(config.clone(), sender));
+        let (mut changes, job, manager) = (groups.clone(), job.to_owned(), Arc::downgrade(self));
+        let follower = tokio::spawn(async move {
+            while changes.changed().await.is_ok() {
+                let Some(manager) = manager.upgrade() else { return };
+                if let Some(job) = lock(&manager.jobs).get_mut(&job) {
+                    job.sync(&manager.db, &manager.telemetry);
+                }
+            }
+        });
+        FileWatch { config: config.clone(), groups, reader, follower }
+    }
+
+    /// The targets that are, or ought to be, scraped: by job, then by URL.
+    #[must_use]
+    pub fn targets_active(&self) -> Vec<TargetView> {
+        let jobs = lock(&self.jobs);
+        let mut views = Vec::new();
+        for (name, job) in jobs.iter() {
+            for active in job.pool.active() {
+                let last = match &active.handle {
+                    Some(handle) => handle.state.last(),
+                    None => LastScrape {
+                        health: Health::Down,
+                        error: active.refused.clone(),
+                        ..LastScrape::default()
+                    },
+                };
+                let target = &active.target;
+                views.push(TargetView {
+                    discovered_labels: target.discovered.clone(),
+                    labels: target.labels.clone(),
+                    scrape_pool: name.clone(),
+                    scrape_url: target.url_text.clone(),
+                    last_error: last.error,
+                    last_scrape_ms: last.at_ms,
+                    last_duration_s: last.duration_s,
+                    health: last.health,
+                    interval: format_duration(target.interval_ms),
+                    timeout: format_duration(target.timeout_ms),
+                });
+            }
+        }
+        views.sort_by(|a, b| (&a.scrape_pool, &a.labels).cmp(&(&b.scrape_pool, &b.labels)));
+        views
+    }
+
+    /// The dropped targets that are remembered.
+    #[must_use]
+    pub fn targets_dropped(&self) -> Vec<DroppedView> {
+        let jobs = lock(&self.jobs);
+        let views = jobs.iter().flat_map(|(name, job)| {
+            let view = |labels: &Labels| DroppedView {
+                discovered_labels: labels.clone(),
+                scrape_pool: name.clone(),
+            };
+            job.pool.dropped().0.iter().map(view)
+        });
+        views.collect()
+    }
+
+    /// How many targets of each job were dropped, remembered or not.
+    #[must_use]
+    pub fn dropped_counts(&self) -> BTreeMap<String, usize> {
+        lock(&self.jobs).iter().map(|(name, job)| (name.clone(), job.pool.dropped().1)).collect()
+    }
+
+    /// Names of the jobs, sorted.
+    #[must_use]
+    pub fn scrape_pools(&self) -> Vec<String> {
+        lock(&self.jobs).keys().cloned().collect()
+    }
+
+    /// What the active targets say about their metrics.
+    #[must_use]
+    pub fn metadata(&self) -> Vec<TargetMetadata> {
+        let states: Vec<_> = {
+            let jobs = lock(&self.jobs);
+            let active = jobs.values().flat_map(|job| job.pool.active());
+            let state = |active: &super::pool::Active| {
+                active.handle.as_ref().map(|h| (active.target.labels.clone(), h.state.clone()))
+            };
+            active.filter_map(state).collect()
+        };
+        states
+            .into_iter()
+            .map(|(labels, state)| TargetMetadata { labels, entries: state.metadata() })
+            .collect()
+    }
+
+    /// Ends all loops, without ending any series: the server comes back.
+    pub async fn stop(&self) {
+        let jobs = std::mem::take(&mut *lock(&self.jobs));
+        let mut handles = std::mem::take(&mut *lock(&self.retiring));
+        handles.iter().for_each(|handle| handle.order(Order::Stop));
+        for (_, mut job) in jobs {
+            handles.append(&mut job.pool.close(false));
+        }
+        for handle in handles {
+            handle.join().await;
+        }
+    }
+}
+
+impl Job {
+    fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>) {
+        let mut groups = static_groups(&self.pool.config().static_configs);
+        for watch in &self.files {
+            groups.extend(watch.groups.borrow().iter().cloned());
+        }
+        self.pool.sync(db, telemetry, &groups);
+    }
+}
