@@ -11,6 +11,8 @@ mod exec;
 mod functions;
 pub mod numeric;
 pub mod syntax;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod value;
 
 pub use engine::{CancelToken, Engine, EngineError, EngineOptions, QueryOptions, QueryResult};

@@ -5,6 +5,7 @@ pub mod check_config;
 pub mod flag_table;
 pub mod flags;
 mod parse;
+pub mod test_promql;
 
 #[cfg(test)]
 mod flags_tests;

@@ -22,6 +22,14 @@ pub struct ParseOptions {
     pub experimental_functions: bool,
 }
 
+impl ParseOptions {
+    /// Everything that this parser knows.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { experimental_functions: true }
+    }
+}
+
 /// A text that is no expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: parse error: {message}")]
@@ -56,6 +64,7 @@ pub fn parse_expr(text: &str, options: &ParseOptions) -> Result<Expr, ParseError
 /// The first fault, with its place.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     let mut parser = Parser::new(text, ParseOptions::default())?;
+    parser.matches_all = true;
     if parser.peek().kind == Kind::End {
         return Err(parser.error_at(Span::default(), "no expression found in input"));
     }
@@ -75,6 +84,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     options: ParseOptions,
+    /// A selector may match every series: who parses a selector alone decides on that.
+    matches_all: bool,
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -95,7 +106,7 @@ impl<'a> Parser<'a> {
             return Err(error(0, format!("query of {} bytes is longer than {TEXT_MAX} bytes", text.len())));
         }
         let tokens = lexer::tokens(text).map_err(|e| error(e.at, e.message))?;
-        Ok(Self { text, tokens, at: 0, depth: 0, options })
+        Ok(Self { text, tokens, at: 0, depth: 0, options, matches_all: false })
     }
 
     fn error_at(&self, span: Span, message: impl Into<String>) -> ParseError {
@@ -630,7 +641,7 @@ impl<'a> Parser<'a> {
         if let Some(name) = &name {
             matchers.push(Matcher::equal("__name__", name.clone()));
         }
-        if matchers.iter().all(Matcher::matches_empty) {
+        if !self.matches_all && matchers.iter().all(Matcher::matches_empty) {
             return Err(self.error_at(span, "vector selector must contain at least one non-empty matcher"));
         }
         Ok(Expr::Vector(Box::new(VectorSelector { name, matchers, time: TimeModifier::default(), span })))
