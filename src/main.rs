@@ -1,3 +1,49 @@
 //! The narthex binary.
 
-fn main() {}
+use narthex::cli::{self, Command, Flags};
+use narthex::{server, telemetry};
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(Command::Serve(flags)) => serve(*flags),
+        Ok(Command::CheckConfig(files)) => {
+            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            match cli::check_config(&files, &mut out, &mut err).and_then(|good| out.flush().map(|()| good)) {
+                Ok(true) => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            }
+        }
+        Ok(Command::TestPromql(files)) => cli::test_promql::run(&files),
+        Ok(Command::Print(text)) => {
+            // There is nobody to tell when it cannot be printed.
+            let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn serve(flags: Flags) -> ExitCode {
+    if let Err(error) = telemetry::log::init(&flags.log_level, &flags.log_format) {
+        eprintln!("cannot start logging: {error}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start the runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(server::run(flags)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "Fatal error");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,1 +1,326 @@
 //! Start order, reload and graceful shutdown: the only place that knows everybody.
+
+use crate::cli::{Flags, all_flags};
+use crate::config::duration::{format_duration, format_size};
+use crate::config::{Config, ConfigError};
+use crate::host::{self, Collector, HostPaths};
+use crate::scrape::manager::ScrapeManager;
+use crate::telemetry::Telemetry;
+use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
+use crate::web::serve;
+use narthex_promql::{Engine, ParseOptions};
+use narthex_storage::{Db, DbOptions, StorageError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+/// How often the head is looked at: blocks to cut, retention.
+const MAINTENANCE: Duration = Duration::from_secs(30);
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The configuration cannot be used.
+    #[error("Error loading config (--config.file={path}): {error}")]
+    Config {
+        /// The file.
+        path: String,
+        /// Why.
+        error: ConfigError,
+    },
+    /// The database cannot be opened.
+    #[error("opening storage failed: {0}")]
+    Storage(#[from] StorageError),
+    /// The address cannot be used.
+    #[error("cannot listen on {address}: {source}. Choose another one with --web.listen-address")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system refused something.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl ServerError {
+    /// The exit code that Prometheus has for this.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Config { .. }) { 2 } else { 1 }
+    }
+}
+
+/// The configuration that the flags name, or the one for a start without.
+fn load(flags: &Flags, address: &str) -> Result<Config, ServerError> {
+    match &flags.config_file {
+        Some(path) => Config::load(path)
+            .map_err(|error| ServerError::Config { path: path.display().to_string(), error }),
+        None => Ok(Config::zero(address, &host::host_name()).0),
+    }
+}
+
+fn db_options(flags: &Flags, config: &Config) -> DbOptions {
+    let defaults = DbOptions::default();
+    let time = config.retention_ms.or(flags.retention_ms);
+    let bytes = config.retention_bytes.or(flags.retention_bytes).filter(|bytes| *bytes > 0);
+    let retention_ms = match time {
+        Some(0) => None,
+        Some(ms) => Some(ms),
+        // A limit by size alone is the only limit.
+        None if bytes.is_some() => None,
+        None => defaults.retention_ms,
+    };
+    DbOptions { retention_ms, retention_bytes: bytes, wal_sync: flags.wal_sync, ..defaults }
+}
+
+fn retention_text(options: &DbOptions) -> String {
+    let time = options.retention_ms.map(format_duration);
+    let size = options.retention_bytes.map(format_size);
+    time.into_iter().chain(size).collect::<Vec<_>>().join(" or ")
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// It cannot start, or cannot close its database.
+pub async fn run(flags: Flags) -> Result<(), ServerError> {
+    let zero = flags.zero_config();
+    info!(version = env!("CARGO_PKG_VERSION"), prometheus = crate::PROMETHEUS_VERSION, "Starting narthex");
+    flags.warnings.iter().for_each(|text| warn!("{text}"));
+    let listeners = listen(&flags.listen_addresses).await?;
+    let address = listeners.first().map_or(Ok("127.0.0.1:9090".to_owned()), local_address)?;
+    let config = load(&flags, &address)?;
+    let options = db_options(&flags, &config);
+    let retention = retention_text(&options);
+    let db = Arc::new(open(flags.storage_path.clone(), options).await?);
+    let telemetry = Arc::new(Telemetry::new());
+    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name());
+    let (control, orders) = mpsc::channel(16);
+    let engine_options = flags.engine_options(config.evaluation_interval_ms);
+    let parse = engine_options.parse;
+    let engine = Engine::new(engine_options);
+    let app = Arc::new(App::new(Parts {
+        db: db.clone(),
+        engine,
+        scrape: scrape.clone(),
+        host: Arc::new(Collector::new(HostPaths::default())),
+        telemetry: telemetry.clone(),
+        options: web_options(&flags, &address, parse, retention),
+        max_concurrency: flags.max_concurrency,
+        control,
+    }));
+    let (stop, stopped) = watch::channel(false);
+    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
+    apply(&app, &config);
+    app.set_phase(Phase::Ready);
+    telemetry.set_ready(true);
+    announce(&flags, &address, zero);
+    let maintenance = tokio::spawn(maintain(db.clone(), stopped));
+    obey(&app, &flags, &address, orders).await?;
+    info!("Stopping");
+    app.set_phase(Phase::Stopping);
+    telemetry.set_ready(false);
+    scrape.stop().await;
+    stop.send_replace(true);
+    // Both tasks end with the stop; a panic in them was logged by the hook.
+    let _ = (web.await, maintenance.await);
+    let closed = tokio::task::spawn_blocking(move || db.close()).await;
+    closed.map_err(|e| std::io::Error::other(e.to_string()))??;
+    info!("See you next time!");
+    Ok(())
+}
+
+async fn listen(addresses: &[String]) -> Result<Vec<TcpListener>, ServerError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        // `:9090` means every interface.
+        let full = if address.starts_with(':') { format!("[::]{address}") } else { address.clone() };
+        let listener = match TcpListener::bind(&full).await {
+            Err(_) if address.starts_with(':') => TcpListener::bind(format!("0.0.0.0{address}")).await,
+            bound => bound,
+        };
+        listeners.push(listener.map_err(|source| ServerError::Listen { address: address.clone(), source })?);
+    }
+    Ok(listeners)
+}
+
+/// Where this server can reach itself.
+fn local_address(listener: &TcpListener) -> Result<String, std::io::Error> {
+    let address = listener.local_addr()?;
+    if address.ip().is_unspecified() {
+        return Ok(format!("localhost:{}", address.port()));
+    }
+    Ok(address.to_string())
+}
+
+async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, ServerError> {
+    let shown = path.display().to_string();
+    let task = tokio::task::spawn_blocking(move || Db::open(&path, options)).await;
+    let db = task.map_err(|e| std::io::Error::other(e.to_string()))??;
+    let report = db.open_report();
+    info!(
+        path = shown,
+        blocks = report.blocks,
+        wal_segments = report.segments,
+        wal_samples = report.samples,
+        "TSDB started"
+    );
+    for (file, reason) in &report.damaged_blocks {
+        error!(block = %file.display(), error = reason, "Block cannot be read and is not served");
+    }
+    for (file, offset, bytes) in &report.gaps {
+        error!(file = %file.display(), offset, bytes, "Damage in the write-ahead log, skipped");
+    }
+    for (file, length, bytes) in &report.torn {
+        warn!(file = %file.display(), length, bytes, "Torn end of the write-ahead log, cut back");
+    }
+    Ok(db)
+}
+
+fn web_options(flags: &Flags, address: &str, parse: ParseOptions, retention: String) -> WebOptions {
+    let external_url = if flags.external_url.is_empty() {
+        let port = address.rsplit_once(':').map_or("9090", |(_, port)| port);
+        format!("http://{}:{port}", host::host_name())
+    } else {
+        flags.external_url.clone()
+    };
+    WebOptions {
+        route_prefix: flags.route_prefix.clone(),
+        external_url,
+        enable_lifecycle: flags.enable_lifecycle,
+        enable_admin_api: flags.enable_admin_api,
+        remote_write_receiver: flags.remote_write_receiver,
+        cors_origin: flags.cors_origin.clone(),
+        query_timeout: flags.query_timeout,
+        parse,
+        flags: all_flags(flags),
+        retention,
+        max_connections: flags.max_connections,
+        read_timeout: flags.read_timeout,
+    }
+}
+
+/// Puts a configuration in force.
+fn apply(app: &App, config: &Config) {
+    for section in &config.unserved {
+        warn!(
+            line = section.line,
+            section = section.section,
+            "Section of the configuration is not yet served"
+        );
+    }
+    app.scrape.apply_config(config);
+    app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success: true }));
+    app.telemetry.config_reloaded(true, now_ms());
+}
+
+fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
+    match load(flags, address) {
+        Ok(config) => {
+            apply(app, &config);
+            info!("Completed loading of configuration file");
+            Ok(())
+        }
+        Err(error) => {
+            let text = match &error {
+                ServerError::Config { path, error } => {
+                    format!(
+                        "couldn't load configuration (--config.file={}): {error}",
+                        narthex_storage::labels::quote(path)
+                    )
+                }
+                other => other.to_string(),
+            };
+            error!(error = text, "Error reloading config");
+            let old = app.config.load();
+            app.config.store(Arc::new(ConfigStatus { success: false, ..(**old).clone() }));
+            app.telemetry.config_reloaded(false, now_ms());
+            Err(text)
+        }
+    }
+}
+
+/// Tells where to look.
+fn announce(flags: &Flags, address: &str, zero: bool) {
+    let url = format!("http://{address}{}", flags.route_prefix);
+    info!(url, data = %shown_path(&flags.storage_path), "Server is ready to receive web requests.");
+    if !zero {
+        return;
+    }
+    info!("No --config.file given: zero-config mode, scraping this host and this server every 15s");
+    println!("narthex answers on {url}/ . Try:");
+    for query in ["node_load1", "up", "node_filesystem_avail_bytes"] {
+        println!("  curl '{url}/api/v1/query?query={query}'");
+    }
+}
+
+fn shown_path(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string()
+}
+
+/// Waits for signals and requests, until one asks to stop.
+async fn obey(
+    app: &Arc<App>,
+    flags: &Flags,
+    address: &str,
+    mut orders: mpsc::Receiver<Control>,
+) -> Result<(), ServerError> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        let answer: Option<oneshot::Sender<Result<(), String>>> = tokio::select! {
+            _ = hangup.recv() => None,
+            _ = terminate.recv() => {
+                info!("Received an OS signal, exiting gracefully...");
+                return Ok(());
+            }
+            _ = interrupt.recv() => {
+                info!("Received an OS signal, exiting gracefully...");
+                return Ok(());
+            }
+            order = orders.recv() => match order {
+                Some(Control::Reload(answer)) => Some(answer),
+                Some(Control::Quit) | None => {
+                    info!("Received termination request via web service, exiting gracefully...");
+                    return Ok(());
+                }
+            },
+        };
+        let result = tokio::task::block_in_place(|| reload(app, flags, address));
+        if let Some(answer) = answer {
+            // Whoever asked may be gone.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// Cuts blocks and enforces retention, until the server stops.
+async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(MAINTENANCE) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let db = db.clone();
+        match tokio::task::spawn_blocking(move || db.maintain(now_ms())).await {
+            Ok(Ok(report)) => {
+                for block in &report.blocks_written {
+                    info!(block = %block.display(), "Wrote block");
+                }
+                for block in &report.blocks_deleted {
+                    info!(block = %block.display(), "Deleted block: retention");
+                }
+            }
+            Ok(Err(error)) => error!(%error, "Maintenance of the database failed"),
+            Err(error) => error!(%error, "Maintenance of the database ended unexpectedly"),
+        }
+    }
+}

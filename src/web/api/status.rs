@@ -1,0 +1,126 @@
+//! `status/…`: facts about the running server.
+
+use super::{Answer, ApiError, Handled};
+use crate::web::app::App;
+use crate::web::params::{Params, parse_int};
+use crate::web::time::rfc3339;
+use serde_json::json;
+
+/// Most rows of `status/tsdb`.
+const ROWS_MAX: i64 = 10_000;
+
+/// `GET /status/config`
+///
+/// # Errors
+/// None.
+pub fn config(app: &App, _: &Params) -> Handled {
+    Ok(Answer::write(|json| {
+        json.raw("{\"yaml\":");
+        json.string(&app.config.load().yaml);
+        json.raw("}");
+    }))
+}
+
+/// `GET /status/flags`
+///
+/// # Errors
+/// None.
+pub fn flags(app: &App, _: &Params) -> Handled {
+    Ok(Answer::write(|json| json.value(&app.options.flags)))
+}
+
+/// Facts about the build. Clients read the version as that of the Prometheus that they talk to, so it is
+/// the release whose behaviour this server has; its own version stands in `revision`. There must be no
+/// `features`: Grafana would take the server for Mimir.
+#[must_use]
+pub fn build() -> serde_json::Value {
+    json!({
+        "version": crate::PROMETHEUS_VERSION,
+        "revision": concat!("narthex-", env!("CARGO_PKG_VERSION")),
+        "branch": "HEAD",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    })
+}
+
+/// `GET /status/buildinfo`
+///
+/// # Errors
+/// None.
+pub fn buildinfo(_: &App, _: &Params) -> Handled {
+    Ok(Answer::write(|json| json.value(&build())))
+}
+
+/// `GET /status/runtimeinfo`
+///
+/// # Errors
+/// None.
+pub fn runtimeinfo(app: &App, _: &Params) -> Handled {
+    let config = app.config.load();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |h| h.metrics().num_alive_tasks());
+    Ok(Answer::write(|json| {
+        json.value(&json!({
+            "startTime": rfc3339(app.started_ms),
+            "CWD": std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
+            "hostname": crate::host::host_name(),
+            "serverTime": rfc3339(app.now_ms()),
+            "reloadConfigSuccess": config.success,
+            "lastConfigTime": rfc3339(config.loaded_ms),
+            "corruptionCount": app.db.open_report().corruptions(),
+            "goroutineCount": tasks,
+            "GOMAXPROCS": threads,
+            "GOMEMLIMIT": i64::MAX,
+            "GOGC": "",
+            "GODEBUG": "",
+            "storageRetention": app.options.retention,
+        }));
+    }))
+}
+
+/// `GET /status/tsdb`
+///
+/// # Errors
+/// A bad limit.
+pub fn tsdb(app: &App, params: &Params) -> Handled {
+    let limit = match params.get("limit") {
+        "" => 10,
+        text => match parse_int(text) {
+            Ok(limit) if limit >= 1 => limit,
+            _ => return Err(ApiError::bad_data("limit must be a positive number")),
+        },
+    };
+    if limit > ROWS_MAX {
+        return Err(ApiError::bad_data(format!("limit must not exceed {ROWS_MAX}")));
+    }
+    let stats = app.db.stats(usize::try_from(limit).unwrap_or(10));
+    let rows = |rows: &[(String, u64)]| {
+        rows.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>()
+    };
+    Ok(Answer::write(|json| {
+        json.value(&json!({
+            "headStats": {
+                "numSeries": stats.series,
+                "numLabelPairs": stats.label_pairs,
+                "chunkCount": stats.chunks,
+                "minTime": stats.min_time,
+                "maxTime": stats.max_time,
+            },
+            "seriesCountByMetricName": rows(&stats.series_by_metric),
+            "labelValueCountByLabelName": rows(&stats.values_by_label),
+            "memoryInBytesByLabelName": rows(&stats.bytes_by_label),
+            "seriesCountByLabelValuePair": rows(&stats.series_by_pair),
+        }));
+    }))
+}
+
+/// `GET /status/walreplay`: the log is replayed before the first connection is taken.
+///
+/// # Errors
+/// None.
+pub fn walreplay(app: &App, _: &Params) -> Handled {
+    let segments = app.db.open_report().segments;
+    let last = segments.saturating_sub(1);
+    Ok(Answer::write(|json| json.value(&json!({"min": 0, "max": last, "current": last}))))
+}

@@ -1,0 +1,411 @@
+//! One table of routes, and what is done around every request: prefix, phase, CORS, time, encoding.
+
+use super::api::{self, Answer, ApiError, ErrorKind, Handled};
+use super::app::{App, Control, Phase};
+use super::encode::Encoding;
+use super::params::Params;
+use super::respond::{self, EXPOSITION, HTML, JSON, Reply, TEXT};
+use super::{json::Json, page};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use narthex_promql::CancelToken;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Longest form, bytes.
+const FORM_MAX: usize = 10 << 20;
+/// Longest packed remote-write request, bytes.
+const WRITE_MAX: usize = 64 << 20;
+
+type Simple = fn(&App, &Params) -> Handled;
+type Query = fn(&App, &Params, &CancelToken) -> Handled;
+
+/// Endpoints of `/api/v1` that only read: path, whether POST works too, handler.
+const SIMPLE: &[(&str, bool, Simple)] = &[
+    ("format_query", true, api::parse::format),
+    ("labels", true, api::labels::names),
+    ("metadata", false, api::metadata::by_metric),
+    ("parse_query", true, api::parse::parse),
+    ("query_exemplars", true, api::parse::exemplars),
+    ("scrape_pools", false, |app, _| api::targets::pools(app)),
+    ("series", true, api::labels::series),
+    ("status/buildinfo", false, api::status::buildinfo),
+    ("status/config", false, api::status::config),
+    ("status/flags", false, api::status::flags),
+    ("status/runtimeinfo", false, api::status::runtimeinfo),
+    ("status/tsdb", false, api::status::tsdb),
+    ("status/walreplay", false, api::status::walreplay),
+    ("targets", false, api::targets::all),
+    ("targets/metadata", false, api::metadata::by_target),
+];
+
+/// Endpoints that run the engine.
+const QUERIES: &[(&str, Query)] = &[("query", api::query::instant), ("query_range", api::query::range)];
+
+/// Endpoints of Prometheus that this server does not have yet.
+const NOT_YET_SERVED: &[&str] = &[
+    "alertmanagers",
+    "alerts",
+    "features",
+    "notifications",
+    "notifications/live",
+    "openapi.yaml",
+    "otlp/v1/metrics",
+    "read",
+    "rules",
+    "scrape_pools/config",
+    "search/label_names",
+    "search/label_values",
+    "search/metric_names",
+    "status/self_metrics",
+    "status/tsdb/blocks",
+    "targets/relabel_steps",
+];
+
+/// Answers one request.
+pub async fn route<B>(app: Arc<App>, request: Request<B>) -> Reply
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let prefix = app.options.route_prefix.clone();
+    let Some(path) = parts.uri.path().strip_prefix(prefix.as_str()).filter(|p| p.starts_with('/')) else {
+        // The bare root leads to the prefix; nothing else exists outside of it.
+        return if parts.uri.path() == "/" || parts.uri.path() == prefix {
+            respond::redirect(&format!("{prefix}/"))
+        } else {
+            not_found()
+        };
+    };
+    let path = path.to_owned();
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let head = parts.method == Method::HEAD;
+    let mut reply = match path.strip_prefix("/api/v1/") {
+        Some(endpoint) => {
+            let mut reply = api_route(&app, endpoint, parts, body).await;
+            cors(&app, origin.as_ref(), reply.headers_mut());
+            reply
+        }
+        None => plain_route(&app, &path, parts).await,
+    };
+    if head {
+        *reply.body_mut() = http_body_util::Full::default();
+    }
+    app.telemetry.http_request(handler_name(&path), reply.status().as_u16());
+    reply
+}
+
+/// The route's name in the server's own metrics: bounded, whatever clients ask for.
+fn handler_name(path: &str) -> &'static str {
+    const PLAIN: &[&str] = &["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
+    let Some(endpoint) = path.strip_prefix("/api/v1/") else {
+        return PLAIN.iter().find(|p| **p == path).copied().unwrap_or("/*");
+    };
+    if endpoint.starts_with("label/") {
+        return "/api/v1/label/:name/values";
+    }
+    match endpoint {
+        "query" => "/api/v1/query",
+        "query_range" => "/api/v1/query_range",
+        "write" => "/api/v1/write",
+        _ => "/api/v1/*",
+    }
+}
+
+fn not_found() -> Reply {
+    respond::reply(StatusCode::NOT_FOUND, TEXT, "404 page not found\n")
+}
+
+fn unavailable(app: &App) -> Reply {
+    let mut reply = respond::reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Service Unavailable");
+    let stopping = if app.phase() == Phase::Stopping { "true" } else { "false" };
+    reply.headers_mut().insert("x-prometheus-stopping", HeaderValue::from_static(stopping));
+    reply
+}
+
+fn method_not_allowed(allow: &'static str) -> Reply {
+    let mut reply = respond::reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Method Not Allowed\n");
+    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    reply
+}
+
+fn cors(app: &App, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = origin else { return };
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type, Origin"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Date"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let pattern = &app.options.cors_origin;
+    if pattern.as_str() == ".*" {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    } else if origin.to_str().is_ok_and(|origin| pattern.is_match(origin)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+}
+
+async fn collect<B>(body: B, max: usize) -> Result<Bytes, Reply>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match Limited::new(body, max).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = format!("request body is larger than {max} bytes");
+            let mut reply = respond::api_error(&ApiError::bad_data(text));
+            *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            Err(reply)
+        }
+        Err(error) => {
+            Err(respond::api_error(&ApiError::bad_data(format!("cannot read the request body: {error}"))))
+        }
+    }
+}
+
+async fn api_route<B>(app: &Arc<App>, endpoint: &str, parts: Parts, body: B) -> Reply
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if parts.method == Method::OPTIONS {
+        return respond::empty(StatusCode::NO_CONTENT);
+    }
+    if app.phase() != Phase::Ready && endpoint != "status/walreplay" {
+        return unavailable(app);
+    }
+    let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+    let encoding = Encoding::negotiate(parts.headers.get(header::ACCEPT_ENCODING));
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    if endpoint == "write" {
+        if parts.method != Method::POST {
+            return method_not_allowed("POST, OPTIONS");
+        }
+        return write(app, parts.headers, body).await;
+    }
+    if endpoint.starts_with("admin/") {
+        return admin(app);
+    }
+    if let Some((_, handler)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
+        let params = match form(&parts, &query, body).await {
+            Ok(params) => params,
+            Err(reply) => return reply,
+        };
+        return run_query(app, *handler, params, encoding).await;
+    }
+    if let Some((_, post, handler)) = SIMPLE.iter().find(|(path, _, _)| *path == endpoint) {
+        let posts = *post && parts.method == Method::POST;
+        if !(reads || posts) {
+            return method_not_allowed(if *post { "GET, POST, OPTIONS" } else { "GET, OPTIONS" });
+        }
+        let handler = *handler;
+        return match form(&parts, &query, body).await {
+            Ok(params) => blocking(app, encoding, move |app| handler(app, &params)).await,
+            Err(reply) => reply,
+        };
+    }
+    if let Some(name) = endpoint.strip_prefix("label/").and_then(|rest| rest.strip_suffix("/values")) {
+        if !reads {
+            return method_not_allowed("GET, OPTIONS");
+        }
+        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned();
+        let params = Params::parse(b"", &query);
+        return blocking(app, encoding, move |app| api::labels::values(app, &params, &name)).await;
+    }
+    let error = if NOT_YET_SERVED.contains(&endpoint) {
+        ApiError::new(ErrorKind::NotFound, format!("/api/v1/{endpoint} is not served yet by narthex"))
+    } else {
+        ApiError::new(ErrorKind::NotFound, format!("there is no endpoint /api/v1/{endpoint}"))
+    };
+    respond::api_error(&error)
+}
+
+fn admin(app: &App) -> Reply {
+    let text = if app.options.enable_admin_api {
+        "the admin API is not served yet by narthex"
+    } else {
+        "admin APIs disabled"
+    };
+    respond::api_error(&ApiError::new(ErrorKind::Unavailable, text))
+}
+
+/// The parameters: those of a form in the body come before those of the URL.
+async fn form<B>(parts: &Parts, query: &str, body: B) -> Result<Params, Reply>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if parts.method != Method::POST || !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(Params::parse(b"", query));
+    }
+    Ok(Params::parse(&collect(body, FORM_MAX).await?, query))
+}
+
+fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
+    match handled.map(Answer::body) {
+        Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
+        Err(error) => respond::packed(error.kind.status(), JSON, error.body(), encoding),
+    }
+}
+
+fn worker_failed() -> Reply {
+    respond::api_error(&ApiError::new(ErrorKind::Internal, "the request's worker ended unexpectedly"))
+}
+
+/// Runs a handler where it may take its time and touch the disk.
+async fn blocking(
+    app: &Arc<App>,
+    encoding: Option<Encoding>,
+    handler: impl FnOnce(&App) -> Handled + Send + 'static,
+) -> Reply {
+    let app = app.clone();
+    let task = tokio::task::spawn_blocking(move || finish(handler(&app), encoding));
+    task.await.unwrap_or_else(|_| worker_failed())
+}
+
+/// Ends the query when the client goes away and the request's future is dropped.
+struct CancelOnDrop(CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn run_query(app: &Arc<App>, handler: Query, params: Params, encoding: Option<Encoding>) -> Reply {
+    // The handler reports a bad timeout itself, after the parameters that come before it.
+    let timeout = api::query::timeout(app, &params).unwrap_or(app.options.query_timeout);
+    let deadline = tokio::time::Instant::now() + timeout;
+    let slot = match tokio::time::timeout_at(deadline, app.query_slots.acquire()).await {
+        Ok(Ok(slot)) => slot,
+        _ => {
+            let error = ApiError::new(ErrorKind::Timeout, "query timed out in query queue");
+            return respond::api_error(&error);
+        }
+    };
+    let cancel = CancelToken::default();
+    let guard = CancelOnDrop(cancel.clone());
+    let task = {
+        let (app, cancel) = (app.clone(), cancel.clone());
+        tokio::task::spawn_blocking(move || finish(handler(&app, &params, &cancel), encoding))
+    };
+    tokio::pin!(task);
+    let done = tokio::select! {
+        done = &mut task => done,
+        () = tokio::time::sleep_until(deadline) => {
+            cancel.time_out();
+            task.await
+        }
+    };
+    drop((guard, slot));
+    done.unwrap_or_else(|_| worker_failed())
+}
+
+async fn write<B>(app: &Arc<App>, headers: HeaderMap, body: B) -> Reply
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = match collect(body, WRITE_MAX).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
+    };
+    let app = app.clone();
+    let task = tokio::task::spawn_blocking(move || match api::write::write(&app, &headers, &body) {
+        Ok(_) => respond::empty(StatusCode::NO_CONTENT),
+        Err((status, text)) => respond::reply(status, TEXT, text + "\n"),
+    });
+    task.await.unwrap_or_else(|_| worker_failed())
+}
+
+async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
+    let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+    let encoding = Encoding::negotiate(parts.headers.get(header::ACCEPT_ENCODING));
+    match path {
+        "/-/healthy" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Healthy.\n"),
+        "/-/reload" | "/-/quit" => lifecycle(app, path, &parts.method).await,
+        _ if app.phase() != Phase::Ready => unavailable(app),
+        "/-/ready" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
+        _ if !reads => method_not_allowed("GET, HEAD"),
+        "/" => respond::packed(StatusCode::OK, HTML, page::render(app).into_bytes(), encoding),
+        "/version" => {
+            let mut json = Json::default();
+            json.value(&api::status::build());
+            respond::reply(StatusCode::OK, JSON, json.into_bytes())
+        }
+        "/metrics" => exposition(app, encoding, |app| app.telemetry.render(&app.db)).await,
+        "/host/metrics" => {
+            exposition(app, encoding, |app| {
+                let mut page = String::new();
+                app.host.collect(&mut page);
+                page
+            })
+            .await
+        }
+        _ => not_found(),
+    }
+}
+
+async fn exposition(app: &Arc<App>, encoding: Option<Encoding>, render: fn(&App) -> String) -> Reply {
+    let app = app.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        respond::packed(StatusCode::OK, EXPOSITION, render(&app).into_bytes(), encoding)
+    });
+    task.await.unwrap_or_else(|_| worker_failed())
+}
+
+async fn lifecycle(app: &App, path: &str, method: &Method) -> Reply {
+    if method != Method::POST && method != Method::PUT {
+        return respond::reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Only POST or PUT requests allowed");
+    }
+    if !app.options.enable_lifecycle {
+        return respond::reply(StatusCode::FORBIDDEN, TEXT, "Lifecycle API is not enabled.");
+    }
+    if path == "/-/quit" {
+        let text = if app.phase() == Phase::Stopping {
+            "Termination already in progress."
+        } else {
+            "Requesting termination... Goodbye!"
+        };
+        // A full or closed channel means that the server is stopping already.
+        let _ = app.control.try_send(Control::Quit);
+        return respond::reply(StatusCode::OK, TEXT, text);
+    }
+    let (sender, receiver) = oneshot::channel();
+    let sent = app.control.send(Control::Reload(sender)).await.is_ok();
+    match receiver.await {
+        Ok(Ok(())) if sent => respond::empty(StatusCode::OK),
+        Ok(Err(error)) => {
+            let text = format!("failed to reload config: {error}\n");
+            respond::reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
+        }
+        _ => unavailable(app),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_endpoint_is_served_and_listed_as_not_served() {
+        for (path, _, _) in SIMPLE {
+            assert!(!NOT_YET_SERVED.contains(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn handler_names_are_bounded() {
+        assert_eq!(handler_name("/api/v1/label/x/values"), handler_name("/api/v1/label/y/values"));
+        assert_eq!(handler_name("/anything"), "/*");
+        assert_eq!(handler_name("/api/v1/labels"), "/api/v1/*");
+    }
+}
