@@ -2,6 +2,8 @@
 
 use super::duration::{parse_duration, parse_size};
 use super::yaml::{Kind, Node, truth};
+use narthex_storage::labels::quote;
+use std::collections::HashSet;
 
 /// Something wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,26 @@ impl Decoder {
             }
         }
     }
+
+    /// A map whose keys are the user's own, in the order of the file; nothing is an empty one.
+    pub fn map<'a>(&mut self, node: &'a Node, want: &str) -> Vec<(&'a str, usize, &'a Node)> {
+        let mut out: Vec<(&'a str, usize, &'a Node)> = Vec::new();
+        let mut seen = HashSet::new();
+        match &node.kind {
+            Kind::Map(entries) => {
+                for (key, line, value) in entries {
+                    if seen.insert(key) {
+                        out.push((key, *line, value));
+                    } else {
+                        self.shape(*line, format!("key {} already set in map", quote(key)));
+                    }
+                }
+            }
+            Kind::Null => {}
+            _ => self.mismatch(node, want),
+        }
+        out
+    }
 }
 
 /// The fields of one section; each is taken once, and what is left over is unknown.
@@ -89,13 +111,14 @@ impl<'a, 'd> Fields<'a, 'd> {
     /// The fields of a section, which error texts call `type_name`.
     pub fn of(decoder: &'d mut Decoder, node: &'a Node, type_name: &'static str) -> Self {
         let mut entries: Vec<(&'a str, usize, &'a Node)> = Vec::new();
+        let mut seen = HashSet::new();
         match &node.kind {
             Kind::Map(map) => {
                 for (key, line, value) in map {
-                    if entries.iter().any(|(known, _, _)| known == key) {
-                        decoder.shape(*line, format!("field {key} already set in type {type_name}"));
-                    } else {
+                    if seen.insert(key) {
                         entries.push((key, *line, value));
+                    } else {
+                        decoder.shape(*line, format!("field {key} already set in type {type_name}"));
                     }
                 }
             }
@@ -173,19 +196,11 @@ impl<'a, 'd> Fields<'a, 'd> {
     /// A map of texts, in the order of the keys.
     pub fn string_map(&mut self, name: &str) -> Vec<(String, usize, String)> {
         let Some(node) = self.take(name) else { return Vec::new() };
-        match &node.kind {
-            Kind::Map(entries) => {
-                let each = entries.iter().map(|(k, line, v)| (k.clone(), *line, self.decoder.string(v)));
-                let mut map: Vec<_> = each.collect();
-                map.sort();
-                map
-            }
-            Kind::Null => Vec::new(),
-            _ => {
-                self.decoder.mismatch(node, "map[string]string");
-                Vec::new()
-            }
-        }
+        let entries = self.decoder.map(node, "map[string]string");
+        let each = entries.into_iter().map(|(key, line, v)| (key.to_owned(), line, self.decoder.string(v)));
+        let mut map: Vec<_> = each.collect();
+        map.sort();
+        map
     }
 
     /// A fault on the section's line.

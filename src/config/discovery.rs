@@ -48,7 +48,7 @@ const OTHERS: &[&str] = &[
 pub(super) fn static_configs(fields: &mut Fields<'_, '_>, addresses_final: bool) -> Vec<StaticConfig> {
     let Some(node) = fields.take("static_configs") else { return Vec::new() };
     let mut out = Vec::new();
-    for item in fields.decoder.list(node, "discovery.Configs") {
+    for item in fields.decoder.list(node, "[]*targetgroup.Group") {
         if item.kind == Kind::Null {
             fields.decoder.fault(item.line, "empty or null section in static_configs");
             continue;
@@ -80,7 +80,7 @@ pub(super) fn labels(group: &mut Fields<'_, '_>) -> Vec<(String, String)> {
 pub(super) fn file_sd_configs(fields: &mut Fields<'_, '_>, dir: &Path) -> Vec<FileSdConfig> {
     let Some(node) = fields.take("file_sd_configs") else { return Vec::new() };
     let mut out = Vec::new();
-    for item in fields.decoder.list(node, "discovery.Configs") {
+    for item in fields.decoder.list(node, "[]*file.SDConfig") {
         if item.kind == Kind::Null {
             fields.decoder.fault(item.line, "empty or null section in file_sd_configs");
             continue;
@@ -113,7 +113,8 @@ fn is_pattern(file: &str) -> bool {
 pub(super) fn others(fields: &mut Fields<'_, '_>, place: &str, unserved: &mut Vec<Unserved>) {
     let known = |key: &str| key.strip_suffix("_sd_configs").is_some_and(|kind| OTHERS.contains(&kind));
     for (key, line, node) in fields.take_all(known) {
-        for item in fields.decoder.list(node, "discovery.Configs") {
+        let kind = key.trim_end_matches("_sd_configs");
+        for item in fields.decoder.list(node, &format!("[]*{kind}.SDConfig")) {
             if item.kind == Kind::Null {
                 fields.decoder.fault(item.line, format!("empty or null section in {key}"));
             }

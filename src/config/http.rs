@@ -355,11 +355,10 @@ pub(super) fn tls(decoder: &mut Decoder, node: &Node, dir: &Path) -> TlsConfig {
 }
 
 fn headers(decoder: &mut Decoder, node: &Node, dir: &Path) -> Vec<(String, Vec<Source>)> {
-    let Kind::Map(entries) = &node.kind else { return Vec::new() };
     let mut out = Vec::new();
-    for (name, line, node) in entries {
+    for (name, line, node) in decoder.map(node, "map[string]config.Header") {
         if let Some(reserved) = RESERVED.iter().find(|r| r.eq_ignore_ascii_case(name)) {
-            decoder.fault(*line, format!("setting header \"{reserved}\" is not allowed"));
+            decoder.fault(line, format!("setting header \"{reserved}\" is not allowed"));
         }
         let mut fields = Fields::of(decoder, node, "config.Header");
         let inline = |text: String| Source::Inline(Secret::new(text));
@@ -367,7 +366,7 @@ fn headers(decoder: &mut Decoder, node: &Node, dir: &Path) -> Vec<(String, Vec<S
         sources.extend(fields.strings("secrets").into_iter().map(inline));
         sources.extend(fields.strings("files").into_iter().map(|f| Source::File(path(dir, &f))));
         fields.finish();
-        out.push((name.clone(), sources));
+        out.push((name.to_owned(), sources));
     }
     out
 }

@@ -363,12 +363,12 @@ fn fallback(fields: &mut Fields<'_, '_>, suffix: &str) -> Option<String> {
 
 fn params(fields: &mut Fields<'_, '_>) -> Vec<(String, Vec<String>)> {
     let Some(node) = fields.take("params") else { return Vec::new() };
-    let Kind::Map(entries) = &node.kind else { return Vec::new() };
+    let entries = fields.decoder.map(node, "url.Values");
     let mut params: Vec<_> = entries
-        .iter()
+        .into_iter()
         .map(|(name, _, values)| {
             let values = fields.decoder.list(values, "[]string");
-            (name.clone(), values.iter().map(|v| fields.decoder.string(v)).collect())
+            (name.to_owned(), values.iter().map(|v| fields.decoder.string(v)).collect())
         })
         .collect();
     params.sort();

@@ -93,6 +93,21 @@ const FAULTS: &[(&str, &str)] = &[
         "scrape_configs: [{job_name: a, http_headers: {user-agent: {values: [x]}}}]\n",
         "setting header \"User-Agent\" is not allowed",
     ),
+    (
+        "scrape_configs: [{job_name: a, http_headers: 5}]\n",
+        "cannot unmarshal !!int `5` into map[string]config.Header",
+    ),
+    ("scrape_configs: [{job_name: a, params: [x]}]\n", "line 1: cannot unmarshal !!seq into url.Values"),
+    ("scrape_configs: [{job_name: a, params: {x: [], x: []}}]\n", "line 1: key \"x\" already set in map"),
+    (
+        "scrape_configs: [{job_name: a, static_configs: {targets: []}}]\n",
+        "cannot unmarshal !!map into []*targetgroup.Group",
+    ),
+    (
+        "scrape_configs: [{job_name: a, dns_sd_configs: 1}]\n",
+        "cannot unmarshal !!int `1` into []*dns.SDConfig",
+    ),
+    ("global: {external_labels: {a: x, a: y}}\n", "key \"a\" already set in map"),
     ("rule_files: ['a/*/b.yml']\n", "invalid rule file path \"a/*/b.yml\""),
     ("remote_write: [{name: x}]\n", "url for remote_write is empty"),
     ("remote_write: [null]\n", "empty or null remote write config section"),

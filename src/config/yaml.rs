@@ -2,7 +2,7 @@
 //! and serde does not carry.
 
 use granit_parser::{Event, Parser, ScalarStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Deepest nesting.
 const DEPTH_MAX: usize = 64;
@@ -103,6 +103,8 @@ struct Open {
     anchor: usize,
     /// The key that waits for its value.
     key: Option<(String, usize)>,
+    /// Values of `<<`: they fill in what the map itself has not, wherever they stand.
+    merges: Vec<Node>,
 }
 
 struct Builder {
@@ -125,7 +127,12 @@ impl Builder {
             Event::SequenceStart(_, anchor, _) => self.start(Kind::List(Vec::new()), anchor, line),
             Event::MappingStart(_, anchor, _) => self.start(Kind::Map(Vec::new()), anchor, line),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => self.add(open.node, open.anchor),
+                Some(mut open) => {
+                    if let Kind::Map(entries) = &mut open.node.kind {
+                        open.merges.into_iter().for_each(|other| merge(entries, other));
+                    }
+                    self.add(open.node, open.anchor)
+                }
                 None => fail("unbalanced document"),
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
@@ -146,19 +153,21 @@ impl Builder {
                 message: format!("yaml: line {line}: nested deeper than {DEPTH_MAX}"),
             });
         }
-        self.open.push(Open { node: Node { line, kind }, anchor, key: None });
+        self.open.push(Open { node: Node { line, kind }, anchor, key: None, merges: Vec::new() });
         Ok(())
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
         let line = node.line;
         let fail = |message: &str| Err(YamlError { line, message: format!("yaml: line {line}: {message}") });
+        if anchor > 0 {
+            // Anchors inside anchors hold their nodes again, so these copies count too.
+            self.nodes += size(&node);
+            self.anchors.insert(anchor, node.clone());
+        }
         self.nodes += 1;
         if self.nodes > NODES_MAX {
             return fail("document contains excessive aliasing");
-        }
-        if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -172,7 +181,7 @@ impl Builder {
                     Kind::Null => open.key = Some((String::new(), line)),
                     _ => return fail("invalid map key"),
                 },
-                Some((key, _)) if key == "<<" => merge(entries, node),
+                Some((key, _)) if key == "<<" => open.merges.push(node),
                 Some((key, key_line)) => entries.push((key, key_line, node)),
             },
             _ => {}
@@ -185,22 +194,22 @@ impl Builder {
 fn merge(entries: &mut Vec<(String, usize, Node)>, node: Node) {
     match node.kind {
         Kind::Map(others) => {
-            for other in others {
-                if !entries.iter().any(|(key, _, _)| *key == other.0) {
-                    entries.push(other);
-                }
-            }
+            let own: HashSet<String> = entries.iter().map(|(key, _, _)| key.clone()).collect();
+            entries.extend(others.into_iter().filter(|(key, _, _)| !own.contains(key)));
         }
         Kind::List(items) => items.into_iter().for_each(|item| merge(entries, item)),
         _ => {}
     }
 }
 
+/// What a copy of a node counts; long texts count more than one.
 fn size(node: &Node) -> usize {
+    const TEXT_UNIT: usize = 32;
     1 + match &node.kind {
         Kind::List(items) => items.iter().map(size).sum(),
-        Kind::Map(entries) => entries.iter().map(|(_, _, node)| size(node)).sum(),
-        _ => 0,
+        Kind::Map(entries) => entries.iter().map(|(key, _, node)| key.len() / TEXT_UNIT + size(node)).sum(),
+        Kind::Scalar { text, .. } => text.len() / TEXT_UNIT,
+        Kind::Null => 0,
     }
 }
 
@@ -230,6 +239,11 @@ mod tests {
         let Kind::Map(merged) = &entries[1].2.kind else { panic!() };
         assert_eq!(merged.iter().map(|(k, _, _)| k.as_str()).collect::<Vec<_>>(), ["b", "c"]);
         assert_eq!(entries[2].2, entries[0].2);
+        let early = parse("a: &x {b: 1}\nd:\n  <<: *x\n  b: 9\n").unwrap();
+        let Kind::Map(entries) = early.kind else { panic!() };
+        let Kind::Map(merged) = &entries[1].2.kind else { panic!() };
+        assert_eq!(merged.len(), 1);
+        assert_eq!(merged[0].2.kind, Kind::Scalar { text: "9".to_owned(), plain: true });
     }
 
     #[test]
@@ -240,6 +254,11 @@ mod tests {
             bomb.push_str(&format!("a{i}: &a{i} [{items}]\n"));
         }
         assert!(parse(&bomb).unwrap_err().message.contains("excessive aliasing"));
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a,".repeat(1000));
+        assert!(parse(&long).unwrap_err().message.contains("excessive aliasing"));
+        let nested: String = (0..60).map(|i| format!("&n{i} [")).collect();
+        let text = nested + &"1,".repeat(100_000) + &"]".repeat(60);
+        assert!(parse(&text).unwrap_err().message.contains("excessive aliasing"));
         assert!(parse(&"[".repeat(10_000)).is_err());
         assert!(parse("a: [").unwrap_err().message.starts_with("yaml: line "));
     }
