@@ -140,7 +140,7 @@ impl Engine {
         let mut evaluator = Evaluator::new(store, &self.options, query, steps);
         if let Some(matrix) = range_selector(&expr) {
             let series = evaluator.range_vector(matrix)?;
-            return Ok(evaluator.finish(Value::Matrix(series)));
+            return Ok(evaluator.finish(Value::Matrix(series), text));
         }
         let value = match evaluator.eval(&expr)? {
             Outcome::Scalar(values) => {
@@ -155,7 +155,7 @@ impl Engine {
                 Value::Vector(columns.iter().filter_map(sample).collect())
             }
         };
-        Ok(evaluator.finish(value))
+        Ok(evaluator.finish(value, text))
     }
 
     /// Evaluates `text` at `start`, `start + step`, … up to `end`; all ms, `step` positive.
@@ -197,7 +197,7 @@ impl Engine {
             .filter(|series| !series.samples.is_empty())
             .collect();
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(evaluator.finish(Value::Matrix(series)))
+        Ok(evaluator.finish(Value::Matrix(series), text))
     }
 
     /// Drops the names that are marked, and unites series that become equal where their steps differ.

@@ -72,6 +72,19 @@ pub fn format_float(value: f64) -> String {
     format!("{value}")
 }
 
+/// Go's `%g` and `%v` of a float: shortest digits, an exponent below 1e-4 and from 1e6.
+#[must_use]
+pub fn format_short(value: f64) -> String {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = exponent.parse().unwrap_or(0);
+    if !value.is_finite() || (-4..6).contains(&power) {
+        return format_float(value);
+    }
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", power.abs())
+}
+
 /// As in the JSON of the HTTP API: shortest digits, an exponent below 1e-6 and from 1e21.
 #[must_use]
 pub fn format_sample(value: f64) -> String {
@@ -108,6 +121,16 @@ mod tests {
             (2.5e-300, "2.5e-300"),
         ] {
             assert_eq!(format_sample(value), text);
+        }
+        for (value, text) in [
+            (1e6, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (100_000.0, "100000"),
+            (0.00001, "1e-05"),
+            (-3.5, "-3.5"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(format_short(value), text);
         }
         assert_eq!(format_float(1e-7), "0.0000001");
         assert_eq!(format_float(f64::INFINITY), "+Inf");

@@ -2,8 +2,8 @@
 
 use super::Evaluator;
 use crate::engine::EngineError;
-use crate::numeric::{KahanSum, format_float, quantile};
-use crate::syntax::ast::{Aggregate, AggregateOp};
+use crate::numeric::{KahanSum, format_float, format_short, quantile};
+use crate::syntax::ast::{Aggregate, AggregateOp, Span};
 use crate::value::Column;
 use narthex_storage::{Labels, LabelsBuilder};
 use std::collections::HashMap;
@@ -37,7 +37,11 @@ impl Evaluator<'_> {
                 }
                 return self.count_values(aggregate, &label);
             }
-            (Some(param), _) => self.scalar(param)?,
+            (Some(param), _) => {
+                let values = self.scalar(param)?;
+                self.check_parameter(op, &values, param.span())?;
+                values
+            }
             (None, _) => Vec::new(),
         };
         let columns = self.vector(&aggregate.expr)?;
@@ -70,6 +74,58 @@ impl Evaluator<'_> {
         Ok(out)
     }
 
+    /// Refuses or remarks on the parameter, whether or not there is anything to aggregate.
+    fn check_parameter(&mut self, op: AggregateOp, values: &[f64], span: Span) -> Result<(), EngineError> {
+        let any_nan = values.iter().any(|v| v.is_nan());
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let refuse = |text: String| Err(EngineError::Exec(text));
+        match op {
+            AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk => {
+                if any_nan {
+                    return refuse("Parameter value is NaN".to_owned());
+                }
+                if most >= i64::MAX as f64 {
+                    return refuse(format!("Scalar value {} overflows int64", format_short(most)));
+                }
+                if least <= i64::MIN as f64 {
+                    return refuse(format!("Scalar value {} underflows int64", format_short(least)));
+                }
+            }
+            AggregateOp::LimitRatio => {
+                if any_nan {
+                    return refuse("Ratio value is NaN".to_owned());
+                }
+                for (ratio, cap) in [(most, 1.0), (least, -1.0)] {
+                    if (cap > 0.0 && ratio > cap) || (cap < 0.0 && ratio < cap) {
+                        let ratio = format_short(ratio);
+                        let text =
+                            format!("ratio value should be between -1 and 1, got {ratio}, capping to {cap}");
+                        self.warn(text, span);
+                    }
+                }
+            }
+            AggregateOp::Quantile => {
+                if any_nan {
+                    self.warn_quantile(f64::NAN, span);
+                }
+                for q in [most, least].into_iter().filter(|q| q.is_finite() || !any_nan) {
+                    self.warn_quantile(q, span);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Remarks on a quantile outside `[0, 1]`.
+    pub(super) fn warn_quantile(&mut self, q: f64, span: Span) {
+        if !(0.0..=1.0).contains(&q) {
+            let text = format!("quantile value should be between 0 and 1, got {}", format_short(q));
+            self.warn(text, span);
+        }
+    }
+
     /// `topk`, `bottomk`, `limitk`, `limit_ratio`: the series themselves, where they are chosen.
     fn pick(
         &self,
@@ -86,28 +142,10 @@ impl Evaluator<'_> {
                 let mut members: Vec<(usize, f64)> =
                     group.members.iter().filter_map(|i| Some((*i, value(*i)?))).collect();
                 let chosen = if op == AggregateOp::LimitRatio {
-                    if k.is_nan() {
-                        return Err(EngineError::Exec("Ratio value is NaN".to_owned()));
-                    }
                     let ratio = k.clamp(-1.0, 1.0);
                     members.retain(|(i, _)| columns.get(*i).is_some_and(|c| in_ratio(&c.labels, ratio)));
                     members.len()
                 } else {
-                    if k.is_nan() {
-                        return Err(EngineError::Exec("Parameter value is NaN".to_owned()));
-                    }
-                    if k >= i64::MAX as f64 {
-                        return Err(EngineError::Exec(format!(
-                            "Scalar value {} overflows int64",
-                            format_float(k)
-                        )));
-                    }
-                    if k <= i64::MIN as f64 {
-                        return Err(EngineError::Exec(format!(
-                            "Scalar value {} underflows int64",
-                            format_float(k)
-                        )));
-                    }
                     if op != AggregateOp::Limitk {
                         let up = op == AggregateOp::Topk;
                         members.sort_by(|a, b| rank(a.1, b.1, up));
@@ -207,11 +245,12 @@ fn group(columns: &[Column], aggregate: &Aggregate) -> Vec<Group> {
             LabelsBuilder::from_labels(&column.labels).retain(|name, _| listed(name)).build()
         };
         let place = *places.entry(labels.clone()).or_insert_with(|| {
-            let drop_name = names && !aggregate.without && column.drop_name;
-            groups.push(Group { labels, drop_name, members: Vec::new() });
+            groups.push(Group { labels, drop_name: false, members: Vec::new() });
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
+            // One member whose name is to go takes the group's with it.
+            group.drop_name |= names && !aggregate.without && column.drop_name;
             group.members.push(i);
         }
     }

@@ -7,6 +7,10 @@ use crate::value::Column;
 use narthex_storage::{Labels, LabelsBuilder};
 use std::collections::HashMap;
 
+const MANY_TO_ONE: &str =
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
+const AMBIGUOUS: &str = "multiple matches for labels: grouping labels must ensure unique matches";
+
 impl Evaluator<'_> {
     pub(super) fn binary(&mut self, binary: &Binary) -> Result<Outcome, EngineError> {
         let left = self.eval(&binary.left)?;
@@ -133,6 +137,8 @@ impl Evaluator<'_> {
             }
         }
         let mut out: Vec<Column> = Vec::new();
+        // Per column of `out` the steps at which a pair was found.
+        let mut matched: Vec<Vec<bool>> = Vec::new();
         let mut places: HashMap<(Labels, bool), usize> = HashMap::new();
         let mut taken: HashMap<Labels, Vec<bool>> = HashMap::new();
         let one_to_one = matching.card == Cardinality::OneToOne;
@@ -146,18 +152,10 @@ impl Evaluator<'_> {
                 else {
                     continue;
                 };
-                let (x, y) = if swapped { (b, a) } else { (a, b) };
-                let value = match compute(binary.op, x, y) {
-                    Ok(value) => value,
-                    Err(keep) if binary.return_bool => f64::from(u8::from(keep)),
-                    Err(true) => x,
-                    Err(false) => continue,
-                };
                 if one_to_one {
                     let steps = taken.entry(key.clone()).or_insert_with(|| vec![false; self.steps.count]);
                     if steps.get_mut(step).is_some_and(|taken| std::mem::replace(taken, true)) {
-                        let text = "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
-                        return Err(EngineError::Exec(text.to_owned()));
+                        return Err(EngineError::Exec(MANY_TO_ONE.to_owned()));
                     }
                 }
                 let place = match known {
@@ -171,24 +169,32 @@ impl Evaluator<'_> {
                             let mut fresh = Column::empty(labels, self.steps.count);
                             fresh.drop_name = drop_name && self.options.delayed_name_removal;
                             out.push(fresh);
+                            matched.push(vec![false; self.steps.count]);
                             out.len() - 1
                         });
                         known = Some((partner, place));
                         place
                     }
                 };
-                let Some(target) = out.get_mut(place) else { continue };
-                if target.get(step).is_some() {
-                    let text = if one_to_one {
-                        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                    } else {
-                        "multiple matches for labels: grouping labels must ensure unique matches"
-                    };
+                let Some((target, matched)) = out.get_mut(place).zip(matched.get_mut(place)) else {
+                    continue;
+                };
+                // Even what a comparison filters away has to match only once.
+                if matched.get_mut(step).is_some_and(|matched| std::mem::replace(matched, true)) {
+                    let text = if one_to_one { MANY_TO_ONE } else { AMBIGUOUS };
                     return Err(EngineError::Exec(text.to_owned()));
                 }
+                let (x, y) = if swapped { (b, a) } else { (a, b) };
+                let value = match compute(binary.op, x, y) {
+                    Ok(value) => value,
+                    Err(keep) if binary.return_bool => f64::from(u8::from(keep)),
+                    Err(true) => x,
+                    Err(false) => continue,
+                };
                 target.set(step, value);
             }
         }
+        out.retain(|column| !column.is_empty());
         if !self.options.delayed_name_removal {
             check_unique(&out, self.steps.count)?;
         }

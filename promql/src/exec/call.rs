@@ -7,7 +7,7 @@ use crate::functions::histogram::{self, Bucket};
 use crate::functions::math::{MATH, round};
 use crate::functions::over_time::{OVER_TIME, regression, smoothed};
 use crate::numeric::quantile;
-use crate::syntax::ast::{Call, Expr};
+use crate::syntax::ast::{Call, Expr, Span};
 use crate::value::Column;
 use narthex_storage::{GoRegex, Labels, LabelsBuilder, MatchOp, Matcher};
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +20,9 @@ impl Evaluator<'_> {
         let args = call.args.as_slice();
         if let Some(over_time) = OVER_TIME.iter().find(|f| f.name == name) {
             let columns = self.windows(arg(args, 0)?, |_, window| (over_time.kernel)(window))?;
+            if matches!(name, "rate" | "increase") {
+                self.inform_of_gauges(&columns, arg(args, 0)?.span());
+            }
             return if over_time.keeps_name { Ok(Outcome::Vector(columns)) } else { self.named(columns) };
         }
         if let Some((_, math)) = MATH.iter().find(|(n, _)| *n == name) {
@@ -37,14 +40,30 @@ impl Evaluator<'_> {
         }
         match name {
             "time" => Ok(Outcome::Scalar(self.times().values)),
-            "pi" => Ok(Outcome::Scalar(vec![std::f64::consts::PI; self.steps.count])),
+            // Of the whole query, also inside a subquery.
+            "start" => self.constant(self.whole.start as f64 / 1000.0),
+            "end" => self.constant(self.whole.last() as f64 / 1000.0),
+            "range" => self.constant((self.whole.last() - self.whole.start) as f64 / 1000.0),
+            "step" => self.constant(self.whole.step as f64 / 1000.0),
+            "pi" => self.constant(std::f64::consts::PI),
             "vector" => self.vector(arg(args, 0)?).map(Outcome::Vector),
             "scalar" => self.scalar_of(args),
             "timestamp" => self.timestamp(args),
             "absent" => self.absent(args),
             "absent_over_time" => self.absent_over_time(args),
-            "sort" | "sort_desc" => self.sort(args, name == "sort_desc"),
-            "sort_by_label" | "sort_by_label_desc" => self.sort_by_label(args, name == "sort_by_label_desc"),
+            "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
+                if self.steps.count > 1 {
+                    let text =
+                        "sort is ineffective for range queries since results are always ordered by labels";
+                    self.warn(text.to_owned(), call.span);
+                }
+                let descending = name.ends_with("_desc");
+                if name.contains("label") {
+                    self.sort_by_label(args, descending)
+                } else {
+                    self.sort(args, descending)
+                }
+            }
             "label_replace" => self.label_replace(args),
             "label_join" => self.label_join(args),
             "clamp" | "clamp_min" | "clamp_max" => self.clamp(name, args),
@@ -64,6 +83,8 @@ impl Evaluator<'_> {
             }
             "quantile_over_time" => {
                 let q = self.scalar(arg(args, 0)?)?;
+                q.iter()
+                    .for_each(|q| self.warn_quantile(*q, args.first().map(Expr::span).unwrap_or_default()));
                 let columns = self.windows(arg(args, 1)?, |step, window| {
                     Some(quantile(q.get(step).copied().unwrap_or(f64::NAN), &mut window.values.to_vec()))
                 })?;
@@ -88,7 +109,9 @@ impl Evaluator<'_> {
             "histogram_quantile" => {
                 let q = self.scalar(arg(args, 0)?)?;
                 let columns = self.vector(arg(args, 1)?)?;
-                self.classic(columns, |step, buckets| {
+                q.iter()
+                    .for_each(|q| self.warn_quantile(*q, args.first().map(Expr::span).unwrap_or_default()));
+                self.classic(columns, arg(args, 1)?.span(), |step, buckets| {
                     histogram::quantile(q.get(step).copied().unwrap_or(f64::NAN), buckets)
                 })
             }
@@ -96,7 +119,7 @@ impl Evaluator<'_> {
                 let (lower, upper) = (self.scalar(arg(args, 0)?)?, self.scalar(arg(args, 1)?)?);
                 let columns = self.vector(arg(args, 2)?)?;
                 let at = |values: &[f64], step: usize| values.get(step).copied().unwrap_or(f64::NAN);
-                self.classic(columns, |step, buckets| {
+                self.classic(columns, arg(args, 2)?.span(), |step, buckets| {
                     histogram::fraction(at(&lower, step), at(&upper, step), buckets)
                 })
             }
@@ -108,6 +131,22 @@ impl Evaluator<'_> {
             }
             other => Err(EngineError::Exec(format!("function {other:?} is not served yet"))),
         }
+    }
+
+    /// Names that do not look like a counter's.
+    fn inform_of_gauges(&mut self, columns: &[Column], span: Span) {
+        const SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
+        let Some(name) = columns.first().and_then(|c| c.labels.get("__name__")) else { return };
+        if !name.is_empty() && !SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
+            let text = format!(
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
+            );
+            self.inform(text, span);
+        }
+    }
+
+    fn constant(&self, value: f64) -> Result<Outcome, EngineError> {
+        Ok(Outcome::Scalar(vec![value; self.steps.count]))
     }
 
     fn named(&self, columns: Columns) -> Result<Outcome, EngineError> {
@@ -301,11 +340,20 @@ impl Evaluator<'_> {
     fn classic(
         &mut self,
         columns: Columns,
+        span: Span,
         of: impl Fn(usize, Vec<Bucket>) -> f64,
     ) -> Result<Outcome, EngineError> {
         let mut groups: BTreeMap<Labels, Vec<(f64, &Column)>> = BTreeMap::new();
         for column in &columns {
-            let Some(upper) = column.labels.get("le").and_then(crate::syntax::series_notation::number) else {
+            let le = column.labels.get("le").unwrap_or_default();
+            let Some(upper) = crate::syntax::series_notation::number(le) else {
+                let named = match column.labels.get("__name__") {
+                    Some(name) => format!(" for metric name {name:?}"),
+                    None => String::new(),
+                };
+                let text =
+                    format!("bucket label \"le\" is missing or has a malformed value of {le:?}{named}");
+                self.warn(text, span);
                 continue;
             };
             let labels = LabelsBuilder::from_labels(&column.labels).remove("le").build();

@@ -1,17 +1,18 @@
 //! Operators over whole series: each gives columns of one value per step.
 
 mod aggregate;
+mod annotations;
 mod binary;
 mod call;
 mod range;
 
+use self::annotations::Annotations;
 use crate::engine::{EngineError, EngineOptions, QueryOptions, QueryResult, fixed_time};
-use crate::syntax::ast::{Expr, TimeModifier, VectorSelector};
+use crate::syntax::ast::{Expr, Span, TimeModifier, VectorSelector};
 use crate::value::{Column, Value};
 use narthex_storage::{
     Columns, Labels, LabelsBuilder, Matcher, Queryable, SelectHints, Series, is_stale_nan,
 };
-use std::collections::BTreeSet;
 
 /// The series of a selector, and the first and last millisecond to read of them.
 type Selected = (Vec<Box<dyn Series>>, i64, i64);
@@ -60,8 +61,8 @@ pub(crate) struct Evaluator<'a> {
     samples: usize,
     peak: usize,
     samples_read: u64,
-    warnings: BTreeSet<String>,
-    infos: BTreeSet<String>,
+    warnings: Annotations,
+    infos: Annotations,
 }
 
 impl<'a> Evaluator<'a> {
@@ -81,19 +82,30 @@ impl<'a> Evaluator<'a> {
             samples: 0,
             peak: 0,
             samples_read: 0,
-            warnings: BTreeSet::new(),
-            infos: BTreeSet::new(),
+            warnings: Annotations::default(),
+            infos: Annotations::default(),
         }
     }
 
-    pub(crate) fn finish(self, value: Value) -> QueryResult {
+    /// The answer to the query whose text is `text`.
+    pub(crate) fn finish(self, value: Value, text: &str) -> QueryResult {
         QueryResult {
             value,
-            warnings: self.warnings.into_iter().collect(),
-            infos: self.infos.into_iter().collect(),
+            warnings: self.warnings.render("warning", text),
+            infos: self.infos.render("info", text),
             samples_read: self.samples_read,
             peak_samples: self.peak,
         }
+    }
+
+    /// Remarks on what is probably a mistake in the expression at `span`.
+    pub(crate) fn warn(&mut self, text: String, span: Span) {
+        self.warnings.add(text, span);
+    }
+
+    /// Remarks on what may be worth knowing about the expression at `span`.
+    pub(crate) fn inform(&mut self, text: String, span: Span) {
+        self.infos.add(text, span);
     }
 
     pub(crate) fn eval(&mut self, expr: &Expr) -> Result<Outcome, EngineError> {

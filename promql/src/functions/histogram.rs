@@ -17,12 +17,25 @@ fn prepare(buckets: &mut Vec<Bucket>) {
             _ => merged.push(*bucket),
         }
     }
-    let mut highest = f64::NEG_INFINITY;
-    for bucket in &mut merged {
-        highest = highest.max(bucket.count);
-        bucket.count = highest;
+    let mut highest = merged.first().map_or(0.0, |b| b.count);
+    for bucket in merged.iter_mut().skip(1) {
+        // Differences that only arithmetic makes, up or down, are none.
+        if bucket.count < highest || nearly(highest, bucket.count) {
+            bucket.count = highest;
+        } else {
+            highest = bucket.count;
+        }
     }
     *buckets = merged;
+}
+
+/// Whether two counts differ by no more than a relative 1e-12.
+fn nearly(a: f64, b: f64) -> bool {
+    let (difference, magnitude) = ((a - b).abs(), a.abs() + b.abs());
+    if a == 0.0 || b == 0.0 || magnitude < f64::MIN_POSITIVE {
+        return difference < 1e-12 * f64::MIN_POSITIVE;
+    }
+    difference / magnitude.min(f64::MAX) < 1e-12
 }
 
 /// The φ-quantile, linear within its bucket.

@@ -113,12 +113,19 @@ pub fn values(samples: &str) -> Result<Vec<Item>, String> {
     let mut rest = samples.trim_start();
     while !rest.is_empty() {
         if let Some(body) = rest.strip_prefix("{{") {
-            let (text, tail) = body.split_once("}}").ok_or("unterminated histogram")?;
+            let (text, mut tail) = body.split_once("}}").ok_or("unterminated histogram")?;
+            // Sequences add or subtract a second histogram at each position.
+            if let Some(step) = tail.strip_prefix(['+', '-']).and_then(|t| t.strip_prefix("{{")) {
+                tail = step.split_once("}}").ok_or("unterminated histogram")?.1;
+            }
             let end = tail.find(char::is_whitespace).unwrap_or(tail.len());
             let (suffix, tail) = tail.split_at(end);
-            // Sequences of histograms add or subtract a second one; here each position only has to exist.
-            let count = suffix.rsplit_once('x').and_then(|(_, n)| n.parse::<usize>().ok());
-            push(&mut all, &Item::Histogram(text.to_owned()), count.map_or(1, |n| n + 1))?;
+            let count = match suffix.strip_prefix('x') {
+                Some(count) => count.parse::<usize>().ok().and_then(|n| n.checked_add(1)),
+                None => suffix.is_empty().then_some(1),
+            };
+            let count = count.ok_or_else(|| format!("bad repetition {suffix:?} of a histogram"))?;
+            push(&mut all, &Item::Histogram(text.to_owned()), count)?;
             rest = tail.trim_start();
             continue;
         }

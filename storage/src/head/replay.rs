@@ -10,13 +10,16 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-/// Slots that a group of the log may claim; more is damage, not data.
-const SLOTS_MAX: u32 = 16 << 20;
+/// Slots that the groups of the log may claim together; more is damage, not data.
+const SLOTS_MAX: u64 = 16 << 20;
 
 /// Applies records in the order of the log.
 pub(crate) struct Replay {
     head: Arc<Head>,
     groups: HashMap<u64, Arc<Group>>,
+    /// How many slots each group has claimed, and all of them together.
+    slots: HashMap<u64, u32>,
+    claimed: u64,
     series: HashMap<u32, Arc<MemSeries>>,
     /// Samples before this are in blocks already.
     min_valid_ms: i64,
@@ -30,8 +33,18 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub(crate) fn new(head: Arc<Head>, min_valid_ms: i64) -> Self {
-        let (groups, series) = (HashMap::new(), HashMap::new());
-        Self { head, groups, series, min_valid_ms, records: 0, samples: 0, dropped: 0, newest_ms: i64::MIN }
+        Self {
+            head,
+            groups: HashMap::new(),
+            slots: HashMap::new(),
+            claimed: 0,
+            series: HashMap::new(),
+            min_valid_ms,
+            records: 0,
+            samples: 0,
+            dropped: 0,
+            newest_ms: i64::MIN,
+        }
     }
 
     pub(crate) fn record(&mut self, kind: Kind, payload: &[u8]) {
@@ -85,11 +98,27 @@ impl Replay {
         Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head)))))
     }
 
+    /// Checks a slot number of a group, and books it.
+    fn slot(&mut self, group: u64, number: u64) -> Result<u32, CodecError> {
+        let bad = CodecError("slot out of bounds");
+        let slot = u32::try_from(number).ok().filter(|slot| *slot < u32::MAX).ok_or(bad)?;
+        let held = self.slots.entry(group).or_default();
+        if slot >= *held {
+            let claimed = self.claimed + u64::from(slot + 1 - *held);
+            if claimed > SLOTS_MAX {
+                return Err(CodecError("more slots than any group can have"));
+            }
+            (*held, self.claimed) = (slot + 1, claimed);
+        }
+        Ok(slot)
+    }
+
     fn schema(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
         let group_id = varint::take(&mut payload)?;
         let group = self.group(group_id);
         while !payload.is_empty() {
-            let slot = slot(varint::take(&mut payload)?)?;
+            let number = varint::take(&mut payload)?;
+            let slot = self.slot(group_id, number)?;
             let id = id(&mut payload)?;
             group.replay_slot(slot, self.series.get(&id));
         }
@@ -106,7 +135,7 @@ impl Replay {
         let mut at = 0u64;
         while !payload.is_empty() {
             at = at.checked_add(varint::take(&mut payload)?).ok_or(CodecError("slot out of bounds"))?;
-            let slot = slot(at)?;
+            let slot = self.slot(group_id, at)?;
             let tagged = varint::take(&mut payload)?;
             let id = u32::try_from(tagged >> 1).map_err(|_| CodecError("series id out of bounds"))?;
             group.replay_slot(slot, self.series.get(&id));
@@ -154,8 +183,4 @@ impl Replay {
 
 fn id(payload: &mut &[u8]) -> Result<u32, CodecError> {
     u32::try_from(varint::take(payload)?).map_err(|_| CodecError("series id out of bounds"))
-}
-
-fn slot(number: u64) -> Result<u32, CodecError> {
-    u32::try_from(number).ok().filter(|slot| *slot < SLOTS_MAX).ok_or(CodecError("slot out of bounds"))
 }
