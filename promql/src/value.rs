@@ -80,6 +80,12 @@ impl Column {
         }
     }
 
+    /// What the column counts towards the samples that a query may hold: those that are present, and where
+    /// most are not, a share of the memory that the holes take.
+    pub(crate) fn weight(&self) -> usize {
+        self.present.iter().filter(|present| **present).count().max(self.values.len() / 4)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         !self.present.contains(&true)
     }

@@ -48,6 +48,10 @@ pub(super) fn netclass(paths: &HostPaths, page: &mut HostPage) -> Option<()> {
                 page.add(metric, "gauge", "Network device property.", &labels, number(&value));
             }
         }
+        if let Some(dropped) = attribute("statistics/rx_nohandler") {
+            let name = "node_network_receive_nohandler_total";
+            page.add(name, "counter", "Network device statistic.", &labels, number(&dropped));
+        }
         let state = attribute("operstate").unwrap_or_default();
         let up = f64::from(u8::from(state == "up"));
         page.add("node_network_up", "gauge", "Value is 1 if operstate is 'up', 0 otherwise.", &labels, up);

@@ -47,7 +47,9 @@ impl Encoding {
         if body.len() < SHORT {
             return None;
         }
-        let mut compressor = Compressor::new(CompressionLvl::fastest());
+        // The library's level 0 only stores; 1 is the fastest that packs.
+        let level = CompressionLvl::new(1).unwrap_or_default();
+        let mut compressor = Compressor::new(level);
         let bound = match self {
             Self::Gzip => compressor.gzip_compress_bound(body.len()),
             Self::Deflate => compressor.zlib_compress_bound(body.len()),

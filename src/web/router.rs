@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use narthex_promql::CancelToken;
+use narthex_storage::labels::quote;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -214,7 +215,10 @@ where
         if !reads {
             return method_not_allowed("GET, OPTIONS");
         }
-        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned();
+        let decoded = percent_encoding::percent_decode_str(name).decode_utf8().map(String::from);
+        let Ok(name) = decoded else {
+            return respond::api_error(&ApiError::bad_data(format!("invalid label name: {}", quote(name))));
+        };
         let params = Params::parse(b"", &query);
         return blocking(app, encoding, move |app| api::labels::values(app, &params, &name)).await;
     }

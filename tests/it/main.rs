@@ -1,1 +1,14 @@
-//! Integration tests: they drive the real binary from outside.
+//! Drives the real binary from outside: real files, real sockets, real peers.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by failing
+
+mod harness;
+
+mod api;
+mod cli;
+mod crash;
+mod host;
+mod hostile;
+mod peer;
+mod scrape;
+mod write;

@@ -47,7 +47,7 @@ impl Evaluator<'_> {
         let columns = self.vector(&aggregate.expr)?;
         let groups = group(&columns, aggregate);
         let steps = self.steps.count;
-        let held: usize = columns.iter().map(|c| c.present.iter().filter(|p| **p).count()).sum();
+        let held: usize = columns.iter().map(Column::weight).sum();
         self.release(held);
         let selects = matches!(
             op,
@@ -70,7 +70,7 @@ impl Evaluator<'_> {
             out
         };
         let out: Vec<Column> = out.into_iter().filter(|c| !c.is_empty()).collect();
-        self.hold(out.iter().map(|c| c.present.iter().filter(|p| **p).count()).sum())?;
+        self.hold(out.iter().map(Column::weight).sum())?;
         Ok(out)
     }
 

@@ -31,10 +31,10 @@ impl Evaluator<'_> {
                 self.with_scalar(binary, columns, &scalar, true)
             }
             (Outcome::Vector(a), Outcome::Vector(b)) => {
-                let held = count(&a) + count(&b);
+                let held = weight(&a) + weight(&b);
                 let out = if op.is_set() { self.sets(binary, a, b) } else { self.vectors(binary, &a, &b)? };
                 self.release(held);
-                self.hold(count(&out))?;
+                self.hold(weight(&out))?;
                 Ok(Outcome::Vector(out))
             }
             _ => Err(EngineError::Exec(
@@ -220,8 +220,8 @@ impl Evaluator<'_> {
     }
 }
 
-fn count(columns: &[Column]) -> usize {
-    columns.iter().map(|c| c.present.iter().filter(|p| **p).count()).sum()
+fn weight(columns: &[Column]) -> usize {
+    columns.iter().map(Column::weight).sum()
 }
 
 fn drops_name(binary: &Binary) -> bool {

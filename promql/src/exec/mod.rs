@@ -239,7 +239,7 @@ impl<'a> Evaluator<'a> {
             }
             if found > 0 {
                 self.samples_read += found as u64;
-                self.hold(found)?;
+                self.hold(column.weight())?;
                 columns.push(column);
             }
         }

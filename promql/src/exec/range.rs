@@ -29,7 +29,6 @@ impl Evaluator<'_> {
             let mut column = Column::empty(source.labels, steps.count);
             column.drop_name = source.drop_name;
             let (mut from, mut to) = (0, 0);
-            let mut found = 0;
             for (i, end) in ends.iter().enumerate() {
                 let start = end.saturating_sub(range_ms);
                 while source.samples.timestamps.get(from).is_some_and(|t| *t <= start) {
@@ -49,11 +48,10 @@ impl Evaluator<'_> {
                 evaluator.samples_read += timestamps.len() as u64;
                 if let Some(value) = kernel(i, &Window { timestamps, values, start, end: *end }) {
                     column.set(i, value);
-                    found += 1;
                 }
             }
-            if found > 0 {
-                evaluator.hold(found)?;
+            if !column.is_empty() {
+                evaluator.hold(column.weight())?;
                 columns.push(column);
             }
             Ok(())
@@ -110,15 +108,15 @@ impl Evaluator<'_> {
             Expr::Subquery(subquery) => {
                 let (columns, inner) = self.subquery(subquery)?;
                 for column in columns {
+                    let weight = column.weight();
                     let mut samples = Columns::default();
                     for i in 0..inner.count {
                         if let Some(value) = column.get(i) {
                             samples.push(inner.time(i), value);
                         }
                     }
-                    let held = samples.len();
                     each(self, Source { labels: column.labels, drop_name: column.drop_name, samples })?;
-                    self.release(held);
+                    self.release(weight);
                 }
                 Ok(())
             }

@@ -24,6 +24,8 @@ pub enum Kind {
     Symbol(&'static str),
     /// The end of the text.
     End,
+    /// Text that is no token, with what is wrong in Prometheus's words. Nothing follows.
+    Fault(String),
 }
 
 /// A token and its bytes.
@@ -33,15 +35,6 @@ pub struct Token {
     pub kind: Kind,
     /// Where it is.
     pub span: Span,
-}
-
-/// Text that is no token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LexError {
-    /// Byte of the fault.
-    pub at: u32,
-    /// What is wrong, in Prometheus's words.
-    pub message: String,
 }
 
 /// Longer symbols first.
@@ -61,24 +54,91 @@ const UNITS: &[(&str, i64)] = &[
     ("ms", 1),
 ];
 
-/// Splits the whole text; the last token is [`Kind::End`].
-///
-/// # Errors
-/// A character that begins no token, an open quote, a malformed number or duration.
-pub fn tokens(text: &str) -> Result<Vec<Token>, LexError> {
+/// What is open where the lexer stands.
+#[derive(Default)]
+struct Open {
+    parens: usize,
+    braces: bool,
+    bracket: bool,
+}
+
+impl Open {
+    /// Books a bracket of any kind; what is wrong with it there.
+    fn book(&mut self, symbol: &str) -> Result<(), &'static str> {
+        match symbol {
+            "(" => self.parens += 1,
+            ")" => {
+                self.parens = self.parens.checked_sub(1).ok_or("unexpected right parenthesis ')'")?;
+            }
+            "[" if self.bracket => return Err("unexpected left bracket '['"),
+            "[" => self.bracket = true,
+            "]" if !self.bracket => return Err("unexpected right bracket ']'"),
+            "]" => self.bracket = false,
+            "{" if self.braces => return Err("unexpected left brace '{'"),
+            "{" => self.braces = true,
+            "}" => self.braces = false,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What is missing when the text ends.
+    fn missing(&self) -> Option<&'static str> {
+        match self {
+            Self { braces: true, .. } => Some("unexpected end of input inside braces"),
+            Self { bracket: true, .. } => Some("unexpected end of input in duration expression"),
+            Self { parens: 1.., .. } => Some("unclosed left parenthesis"),
+            _ => None,
+        }
+    }
+}
+
+/// Splits the text; the last token is [`Kind::End`] or [`Kind::Fault`].
+#[must_use]
+pub fn tokens(text: &str) -> Vec<Token> {
     let mut all = Vec::new();
+    let mut open = Open::default();
     let mut rest = text;
     loop {
         rest = skip_blank(rest);
         let start = text.len() - rest.len();
         let Some(first) = rest.chars().next() else {
-            all.push(Token { kind: Kind::End, span: span(start, start) });
-            return Ok(all);
+            let kind = open.missing().map_or(Kind::End, |text| Kind::Fault(text.to_owned()));
+            all.push(Token { kind, span: span(start, start) });
+            return all;
         };
-        let (kind, tail) = one(rest, first).map_err(|message| LexError { at: start as u32, message })?;
-        // Inside brackets a colon separates; in a name it belongs to the word.
-        all.push(Token { kind, span: span(start, text.len() - tail.len()) });
-        rest = tail;
+        let read = if open.braces { inside_braces(rest, first) } else { one(rest, first) };
+        let read = read.and_then(|(kind, tail)| match kind {
+            Kind::Symbol(symbol) => open.book(symbol).map(|()| (kind, tail)).map_err(str::to_owned),
+            kind => Ok((kind, tail)),
+        });
+        match read {
+            Ok((kind, tail)) => {
+                all.push(Token { kind, span: span(start, text.len() - tail.len()) });
+                rest = tail;
+            }
+            Err(message) => {
+                all.push(Token { kind: Kind::Fault(message), span: span(start, start) });
+                return all;
+            }
+        }
+    }
+}
+
+/// Between braces stand names, texts and the operators of matchers only.
+fn inside_braces(rest: &str, first: char) -> Result<(Kind, &str), String> {
+    match first {
+        'a'..='z' | 'A'..='Z' | '_' => {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            Ok((Kind::Word, rest.get(end..).unwrap_or_default()))
+        }
+        '!' if !rest.starts_with("!=") && !rest.starts_with("!~") => {
+            let next = rest.chars().nth(1).unwrap_or(char::REPLACEMENT_CHARACTER);
+            Err(format!("unexpected character after '!' inside braces: {next:?}"))
+        }
+        '=' if rest.starts_with("==") => Ok((Kind::Symbol("="), rest.get(1..).unwrap_or_default())),
+        '"' | '\'' | '`' | ',' | '=' | '!' | '{' | '}' => one(rest, first),
+        other => Err(format!("unexpected character inside braces: {other:?}")),
     }
 }
 

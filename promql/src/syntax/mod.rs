@@ -6,6 +6,7 @@ pub mod lexer;
 mod parser;
 mod pretty;
 mod printer;
+mod selector;
 pub mod series_notation;
 
 pub use parser::{ParseError, ParseOptions, parse_expr, parse_selector};

@@ -2,11 +2,11 @@
 
 use super::ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching, Span, Subquery,
-    TimeModifier, ValueType, VectorSelector,
+    TimeModifier, ValueType,
 };
 use super::functions;
 use super::lexer::{self, Kind, Token};
-use narthex_storage::{MatchOp, Matcher};
+use narthex_storage::Matcher;
 
 /// Expressions nest at most this deep; deeper ones would exhaust the stack of whoever walks the tree.
 const DEPTH_MAX: usize = 256;
@@ -32,14 +32,20 @@ impl ParseOptions {
 
 /// A text that is no expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{line}:{column}: parse error: {message}")]
+#[error("{}: parse error: {message}", self.place())]
 pub struct ParseError {
-    /// From 1.
+    /// From 1; 0 in an empty text, which has no places.
     pub line: usize,
     /// From 1, in bytes.
     pub column: usize,
     /// What is wrong, in Prometheus's words.
     pub message: String,
+}
+
+impl ParseError {
+    fn place(&self) -> String {
+        if self.line == 0 { "unknown position".to_owned() } else { format!("{}:{}", self.line, self.column) }
+    }
 }
 
 /// Parses and checks an expression.
@@ -78,19 +84,22 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     Ok(selector.matchers)
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
     options: ParseOptions,
     /// A selector may match every series: who parses a selector alone decides on that.
-    matches_all: bool,
+    pub(super) matches_all: bool,
 }
 
-type Parsed<T> = Result<T, ParseError>;
+pub(super) type Parsed<T> = Result<T, ParseError>;
 
 fn place(text: &str, at: u32) -> (usize, usize) {
+    if text.is_empty() {
+        return (0, 0);
+    }
     let before = text.as_bytes().get(..at as usize).unwrap_or(text.as_bytes());
     let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
     (before.iter().filter(|b| **b == b'\n').count() + 1, before.len() - line_start + 1)
@@ -105,36 +114,36 @@ impl<'a> Parser<'a> {
         if text.len() > TEXT_MAX {
             return Err(error(0, format!("query of {} bytes is longer than {TEXT_MAX} bytes", text.len())));
         }
-        let tokens = lexer::tokens(text).map_err(|e| error(e.at, e.message))?;
+        let tokens = lexer::tokens(text);
         Ok(Self { text, tokens, at: 0, depth: 0, options, matches_all: false })
     }
 
-    fn error_at(&self, span: Span, message: impl Into<String>) -> ParseError {
+    pub(super) fn error_at(&self, span: Span, message: impl Into<String>) -> ParseError {
         let (line, column) = place(self.text, span.start);
         ParseError { line, column, message: message.into() }
     }
 
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         const END: Token = Token { kind: Kind::End, span: Span { start: 0, end: 0 } };
         static LAST: Token = END;
         self.tokens.get(self.at).or(self.tokens.last()).unwrap_or(&LAST)
     }
 
-    fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token {
         let token = self.peek().clone();
         self.at += 1;
         token
     }
 
-    fn source(&self, span: Span) -> &'a str {
+    pub(super) fn source(&self, span: Span) -> &'a str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
-    fn is_symbol(&self, symbol: &str) -> bool {
+    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
         matches!(self.peek().kind, Kind::Symbol(s) if s == symbol)
     }
 
-    fn eat(&mut self, symbol: &str) -> bool {
+    pub(super) fn eat(&mut self, symbol: &str) -> bool {
         let found = self.is_symbol(symbol);
         self.at += usize::from(found);
         found
@@ -151,21 +160,33 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn expect(&mut self, symbol: &str, context: &str) -> Parsed<Token> {
+    pub(super) fn expect(&mut self, symbol: &str, context: &str) -> Parsed<Token> {
         if self.is_symbol(symbol) { Ok(self.next()) } else { Err(self.unexpected(context)) }
     }
 
     /// `unexpected X in CONTEXT`
-    fn unexpected(&self, context: &str) -> ParseError {
+    pub(super) fn unexpected(&self, context: &str) -> ParseError {
         let token = self.peek();
         let source = self.source(token.span);
+        let quoted = |text: &str| narthex_storage::labels::quote(text);
+        // Long ones are cut.
+        let short = |text: &str| match text.char_indices().nth(10) {
+            Some((end, _)) => quoted(text.get(..end).unwrap_or(text)) + "...",
+            None => quoted(text),
+        };
         let what = match &token.kind {
             Kind::End => "end of input".to_owned(),
+            Kind::Fault(message) => return self.error_at(token.span, message.clone()),
+            Kind::Word if is_operator_word(source) => format!("<op:{}>", source.to_ascii_lowercase()),
             Kind::Word if is_keyword(source) => format!("<{}>", source.to_ascii_lowercase()),
-            Kind::Word => format!("identifier {}", narthex_storage::labels::quote(source)),
-            Kind::Number(_) => format!("number {}", narthex_storage::labels::quote(source)),
-            Kind::Duration(_) => format!("duration {}", narthex_storage::labels::quote(source)),
-            Kind::Text(_) => format!("string {}", narthex_storage::labels::quote(source)),
+            Kind::Word if AggregateOp::find(source).is_some() => {
+                format!("<aggr:{}>", source.to_ascii_lowercase())
+            }
+            Kind::Word if source.contains(':') => format!("metric identifier {}", quoted(source)),
+            Kind::Word => format!("identifier {}", quoted(source)),
+            Kind::Number(_) => format!("number {}", short(source)),
+            Kind::Duration(_) => format!("duration {}", short(source)),
+            Kind::Text(_) => format!("string {}", short(source)),
             Kind::Symbol(symbol) if BinaryOp::ALL.iter().any(|(_, s, _)| s == symbol) => {
                 format!("<op:{symbol}>")
             }
@@ -175,7 +196,7 @@ impl<'a> Parser<'a> {
         self.error_at(token.span, format!("unexpected {what}{context}"))
     }
 
-    fn spanned(&self, start: u32) -> Span {
+    pub(super) fn spanned(&self, start: u32) -> Span {
         let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(start, |t| t.span.end);
         Span { start, end }
     }
@@ -309,20 +330,19 @@ impl<'a> Parser<'a> {
 
     /// `(a, b, "c.d",)`
     fn labels(&mut self) -> Parsed<Vec<String>> {
-        const CONTEXT: &str = "grouping opts";
-        self.expect("(", CONTEXT)?;
+        self.expect("(", "grouping opts, expected \"(\"")?;
         let mut labels = Vec::new();
         while !self.eat(")") {
             let token = self.peek().clone();
             let label = match token.kind {
                 Kind::Word if !self.source(token.span).contains(':') => self.source(token.span).to_owned(),
                 Kind::Text(text) => text,
-                _ => return Err(self.unexpected(CONTEXT)),
+                _ => return Err(self.unexpected("grouping opts, expected label")),
             };
             self.next();
             labels.push(label);
             if !self.is_symbol(")") {
-                self.expect(",", CONTEXT)?;
+                self.expect(",", "grouping opts, expected \",\" or \")\"")?;
             }
         }
         Ok(labels)
@@ -350,7 +370,7 @@ impl<'a> Parser<'a> {
                 if !negative {
                     self.eat("+");
                 }
-                let ms = self.duration("offset")?;
+                let ms = self.duration("offset, expected number, duration, step(), or range()")?;
                 if std::mem::replace(&mut offset_seen, true) {
                     return Err(
                         self.error_at(Span { start, end: start }, "offset may not be set multiple times")
@@ -398,8 +418,8 @@ impl<'a> Parser<'a> {
             _ => None,
         } {
             self.next();
-            self.expect("(", "@")?;
-            self.expect(")", "@")?;
+            self.expect("(", "@, expected timestamp")?;
+            self.expect(")", "@, expected timestamp")?;
             return Ok(at);
         }
         let negative = self.eat("-");
@@ -410,8 +430,9 @@ impl<'a> Parser<'a> {
         let seconds = match token.kind {
             Kind::Number(value) => value,
             Kind::Duration(ms) => ms as f64 / 1000.0,
-            Kind::Word => number_word(self.source(token.span)).ok_or_else(|| self.unexpected("@"))?,
-            _ => return Err(self.unexpected("@")),
+            Kind::Word => number_word(self.source(token.span))
+                .ok_or_else(|| self.unexpected("@, expected timestamp"))?,
+            _ => return Err(self.unexpected("@, expected timestamp")),
         };
         self.next();
         let ms = (if negative { -seconds } else { seconds } * 1000.0).round();
@@ -439,7 +460,8 @@ impl<'a> Parser<'a> {
 
     fn positive_duration(&mut self) -> Parsed<i64> {
         let span = self.peek().span;
-        let ms = self.duration("subquery or range")?;
+        let ms =
+            self.duration("subquery or range selector, expected number, duration, step(), or range()")?;
         if ms <= 0 { Err(self.error_at(span, "duration must be greater than 0")) } else { Ok(ms) }
     }
 
@@ -448,7 +470,7 @@ impl<'a> Parser<'a> {
         let range_ms = self.positive_duration()?;
         if self.eat(":") {
             let step_ms = if self.is_symbol("]") { None } else { Some(self.positive_duration()?) };
-            self.expect("]", "subquery selector")?;
+            self.expect("]", "subquery selector, expected number, duration, step(), range(), or \"]\"")?;
             if expr.value_type() != ValueType::Vector && expr.value_type() != ValueType::Scalar {
                 let text = format!(
                     "subquery is only allowed on instant vector, got {} in {:?} instead",
@@ -460,7 +482,7 @@ impl<'a> Parser<'a> {
             let (time, span) = (TimeModifier::default(), self.spanned(start));
             return Ok(Expr::Subquery(Box::new(Subquery { expr, range_ms, step_ms, time, span })));
         }
-        self.expect("]", "subquery or range selector")?;
+        self.expect("]", "subquery or range, expected \":\" or \"]\"")?;
         match expr {
             Expr::Vector(selector) if selector.time == TimeModifier::default() => {
                 Ok(Expr::Matrix { selector, range_ms, span: self.spanned(start) })
@@ -624,67 +646,6 @@ impl<'a> Parser<'a> {
         }
         self.next();
         Ok(Some((without, self.labels()?)))
-    }
-
-    fn selector(&mut self, name: Option<&str>, start: u32) -> Parsed<Expr> {
-        let mut matchers = Vec::new();
-        let mut name = name.map(str::to_owned);
-        if self.eat("{") {
-            while !self.eat("}") {
-                self.matcher(&mut matchers, &mut name, start)?;
-                if !self.is_symbol("}") {
-                    self.expect(",", "label matching")?;
-                }
-            }
-        }
-        let span = self.spanned(start);
-        if let Some(name) = &name {
-            matchers.push(Matcher::equal("__name__", name.clone()));
-        }
-        if !self.matches_all && matchers.iter().all(Matcher::matches_empty) {
-            return Err(self.error_at(span, "vector selector must contain at least one non-empty matcher"));
-        }
-        Ok(Expr::Vector(Box::new(VectorSelector { name, matchers, time: TimeModifier::default(), span })))
-    }
-
-    fn matcher(&mut self, matchers: &mut Vec<Matcher>, name: &mut Option<String>, start: u32) -> Parsed<()> {
-        let token = self.peek().clone();
-        let label = match &token.kind {
-            Kind::Word if !self.source(token.span).contains(':') => self.source(token.span).to_owned(),
-            Kind::Text(text) => text.clone(),
-            _ => return Err(self.unexpected("label matching, expected identifier or \"}\"")),
-        };
-        self.next();
-        let quoted = matches!(token.kind, Kind::Text(_));
-        if quoted && (self.is_symbol(",") || self.is_symbol("}")) {
-            if let Some(old) = name.replace(label.clone()) {
-                let span = Span { start, end: start };
-                return Err(
-                    self.error_at(span, format!("metric name must not be set twice: {old:?} or {label:?}"))
-                );
-            }
-            return Ok(());
-        }
-        let op = match self.peek().kind {
-            Kind::Symbol("=") => MatchOp::Equal,
-            Kind::Symbol("!=") => MatchOp::NotEqual,
-            Kind::Symbol("=~") => MatchOp::Regex,
-            Kind::Symbol("!~") => MatchOp::NotRegex,
-            _ => return Err(self.unexpected("label matching, expected label matching operator")),
-        };
-        self.next();
-        let Kind::Text(value) = self.peek().kind.clone() else {
-            return Err(self.unexpected("label matching, expected string"));
-        };
-        let value_span = self.next().span;
-        if label == "__name__"
-            && let Some(name) = name
-        {
-            let text = format!("metric name must not be set twice: {name:?} or {value:?}");
-            return Err(self.error_at(Span { start, end: start }, text));
-        }
-        matchers.push(Matcher::new(op, label, value).map_err(|e| self.error_at(value_span, e.to_string()))?);
-        Ok(())
     }
 }
 

@@ -62,7 +62,10 @@ fn series_end(line: &str) -> Result<usize, String> {
 }
 
 fn labels(series: &str) -> Result<Labels, String> {
-    let tokens = lexer::tokens(series).map_err(|e| e.message)?;
+    let tokens = lexer::tokens(series);
+    if let Some(Kind::Fault(message)) = tokens.last().map(|token| &token.kind) {
+        return Err(message.clone());
+    }
     let mut builder = LabelsBuilder::new();
     let mut at = 0;
     let word = |i: usize| {

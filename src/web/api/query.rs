@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Points per series of a range query.
 const POINTS_MAX: f64 = 11_000.0;
+/// Annotations of one level that an answer shows.
+const ANNOTATIONS_MAX: usize = 10;
 
 /// How long a query may take: the server's limit, or a shorter one of the request's own.
 ///
@@ -116,13 +118,23 @@ fn finish(
         }
         json.raw("}");
     });
-    answer.warnings = result.warnings;
-    answer.infos = result.infos;
+    answer.warnings = first_few(result.warnings, "warning");
+    answer.infos = first_few(result.infos, "info");
     if !matches!(params.get("stats"), "" | "true" | "all") {
         let text = format!("stats={} is deprecated, use stats=true or stats=all", params.get("stats"));
         answer.warnings.push(text);
     }
     Ok(answer.truncated(truncated))
+}
+
+/// Keeps an answer readable whose every series draws a remark.
+fn first_few(mut annotations: Vec<String>, level: &str) -> Vec<String> {
+    let omitted = annotations.len().saturating_sub(ANNOTATIONS_MAX);
+    if omitted > 0 {
+        annotations.truncate(ANNOTATIONS_MAX);
+        annotations.push(format!("{omitted} more {level} annotations omitted"));
+    }
+    annotations
 }
 
 fn result_type(value: &Value) -> &'static str {

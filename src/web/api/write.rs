@@ -3,6 +3,7 @@
 use crate::remote::receive::{self, WriteError, Written};
 use crate::web::app::App;
 use http::{HeaderMap, StatusCode, header};
+use tracing::warn;
 
 /// Status and plain text of a write request; `Ok` carries what was written.
 ///
@@ -14,10 +15,14 @@ pub fn write(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Written, (St
         return Err((StatusCode::NOT_FOUND, hint.to_owned()));
     }
     check_headers(headers).map_err(|reason| (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason))?;
-    receive::write(&app.db, body, app.now_ms()).map_err(|error: WriteError| {
+    let written = receive::write(&app.db, body, app.now_ms()).map_err(|error: WriteError| {
         let status = if error.retry() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
         (status, error.to_string())
-    })
+    })?;
+    if written.invalid_series > 0 {
+        warn!(series = written.invalid_series, "Remote write: series with invalid labels were left out");
+    }
+    Ok(written)
 }
 
 /// Content type and encoding of version 1.0; both may be left out.

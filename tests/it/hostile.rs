@@ -1,0 +1,157 @@
+//! Bad input gets its clear error, and the server goes on within its memory.
+
+use crate::harness::{Body, Narthex, Page, PageServer, eventually};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// More than the largest page that is taken, plus what a test's scrapes need; kB.
+const MEMORY_MAX_KB: u64 = 600 << 10;
+
+fn target(narthex: &Narthex, job: &str) -> Option<Value> {
+    let data = narthex.get("/api/v1/targets").data();
+    data["activeTargets"].as_array().unwrap().iter().find(|t| t["labels"]["job"] == job).cloned()
+}
+
+/// The last error of a job's target, once it is down.
+fn last_error(narthex: &Narthex, job: &str) -> String {
+    let down = || target(narthex, job).filter(|t| t["health"] == "down");
+    let target = eventually("the target is down", down);
+    target["lastError"].as_str().unwrap().to_owned()
+}
+
+fn config(jobs: &[(&str, &PageServer, &str)]) -> String {
+    let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n".to_owned();
+    for (job, server, more) in jobs {
+        config +=
+            &format!("- job_name: {job}\n{more}  static_configs:\n  - targets: ['{}']\n", server.address);
+    }
+    config
+}
+
+#[test]
+fn a_malformed_page_is_refused_as_a_whole_with_line_and_column() {
+    let bad = PageServer::start(Page::text("good 1\nbad{x=\"y\" 2\n"));
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), &config(&[("bad", &bad, "")]), &[]);
+    let error = last_error(&narthex, "bad");
+    assert!(error.contains("line 2") && error.contains("column"), "{error}");
+    assert_eq!(narthex.value("up{job=\"bad\"}").as_deref(), Some("0"));
+    assert_eq!(narthex.query("good").as_array().unwrap().len(), 0);
+    bad.set(Page::text("good 1\n"));
+    eventually("the target comes back", || narthex.value("good"));
+}
+
+#[test]
+fn a_page_of_a_gigabyte_is_refused_within_bounded_memory() {
+    let huge = PageServer::start(Page::of(Body::Repeat("some_metric_of_a_huge_page 1\n", 1 << 30)));
+    let fine = PageServer::start(Page::text("fine 1\n"));
+    let dir = TempDir::new().unwrap();
+    let jobs = [("huge", &huge, "  scrape_interval: 20s\n  scrape_timeout: 20s\n"), ("fine", &fine, "")];
+    let limited = ("limited", &huge, "  body_size_limit: 1MB\n");
+    let narthex = Narthex::with_config(dir.path(), &config(&[jobs[0], jobs[1], limited]), &[]);
+    assert!(last_error(&narthex, "limited").contains("body size limit exceeded"));
+    assert!(last_error(&narthex, "huge").contains("body size limit exceeded"));
+    assert_eq!(narthex.value("fine").as_deref(), Some("1"));
+    let peak = narthex.memory_kb("VmHWM");
+    assert!(peak < MEMORY_MAX_KB, "{peak} kB");
+}
+
+#[test]
+fn a_target_that_never_answers_times_out_alone() {
+    let silent = PageServer::start(Page::of(Body::Silence));
+    let fine = PageServer::start(Page::text("fine 1\n"));
+    let dir = TempDir::new().unwrap();
+    let narthex =
+        Narthex::with_config(dir.path(), &config(&[("silent", &silent, ""), ("fine", &fine, "")]), &[]);
+    assert!(last_error(&narthex, "silent").contains("context deadline exceeded"));
+    assert_eq!(narthex.value("up{job=\"silent\"}").as_deref(), Some("0"));
+    assert_eq!(narthex.value("up{job=\"fine\"}").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_label_value_of_a_megabyte_is_kept_or_refused_by_its_limit() {
+    let page = format!("wide{{v=\"{}\"}} 1\n", "x".repeat(1 << 20));
+    let wide = PageServer::start(Page::text(page));
+    let dir = TempDir::new().unwrap();
+    let limit = "  label_value_length_limit: 1000\n";
+    let narthex =
+        Narthex::with_config(dir.path(), &config(&[("free", &wide, ""), ("limited", &wide, limit)]), &[]);
+    let error = last_error(&narthex, "limited");
+    assert!(error.contains("label_value_length_limit") || error.contains("label value"), "{error}");
+    assert!(error.len() < 10_000, "the error does not repeat the value: {} bytes", error.len());
+    let answer = eventually("the series is there", || {
+        let result = narthex.query("wide{job=\"free\"}");
+        result[0]["metric"]["v"].as_str().map(str::len)
+    });
+    assert_eq!(answer, 1 << 20);
+}
+
+#[test]
+fn unreasonable_queries_fail_at_once_and_leave_the_server_alive() {
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &[]);
+    let ask = |query: &str| narthex.post("/api/v1/query", &[("query", query)]);
+    let nested = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
+    let answer = ask(&nested);
+    assert_eq!(answer.status, 400);
+    assert!(answer.error().1.contains("parse error"), "{}", answer.text());
+    let megabyte = format!("1{}", "+1".repeat(1 << 19));
+    let answer = ask(&megabyte);
+    assert_eq!(answer.status, 400);
+    assert!(answer.error().1.contains("parse error"), "{}", answer.text());
+    let long = format!("up{{a=\"{}\"}}", "x".repeat(1 << 20));
+    assert_eq!(ask(&long).status, 200);
+    let functions = format!("{}up{}", "abs(".repeat(10_000), ")".repeat(10_000));
+    assert_eq!(ask(&functions).status, 400);
+    let alternatives = format!("up=~\"{}\"", "((((a{0,100}){0,100}){0,100}){0,100})");
+    let braces = ask(&format!("{{__name__=~\"{}\"}}", &alternatives[5..alternatives.len() - 1]));
+    assert_eq!(braces.status, 400, "{}", braces.text());
+    assert_eq!(ask("1 + 1").data()["result"][1], "2");
+}
+
+#[test]
+fn a_query_of_a_billion_samples_fails_with_the_limit() {
+    let page: String = (0..2000).map(|i| format!("many{{i=\"{i}\"}} {i}\n")).collect();
+    let server = PageServer::start(Page::text(page));
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), &config(&[("many", &server, "")]), &[]);
+    eventually("the series are there", || {
+        narthex.value("count(many)").filter(|count| count == "2000").map(drop)
+    });
+    // 2000 series, most of 600000 inner steps each: 1e9 samples.
+    let query = "sum(max_over_time(many[10m:1ms] offset -4m))";
+    let answer = narthex.post("/api/v1/query", &[("query", query)]);
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    let expected = "query processing would load too many samples into memory in query execution";
+    assert_eq!(answer.error(), ("execution".to_owned(), expected.to_owned()));
+    // Series that are nearly all holes take memory as well.
+    let holes = narthex.post("/api/v1/query", &[("query", "sum(max_over_time(many[100m:1ms]))")]);
+    assert_eq!(holes.error().1, expected);
+    let scalars = narthex.post("/api/v1/query", &[("query", "count_over_time(vector(1)[30d:1ms])")]);
+    assert_eq!(scalars.error().1, expected);
+    assert_eq!(narthex.value("count(many)").as_deref(), Some("2000"));
+    let peak = narthex.memory_kb("VmHWM");
+    assert!(peak < 2 << 20, "{peak} kB");
+}
+
+#[test]
+fn any_bytes_of_a_request_get_an_answer() {
+    use std::io::{Read, Write};
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &[]);
+    let address = narthex.url.trim_start_matches("http://");
+    let huge = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(2 << 20));
+    let lies = "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n%ff%0";
+    for bytes in [huge.as_bytes(), b"\x00\xff\x01\r\n\r\n", lies.as_bytes(), b"GET / HTTP/9.9\r\n\r\n"] {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        // The server may close before it has read everything.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    for path in ["/api/v1/label/%ff/values", "/api/v1/query?query=%ff", "/api/v1/series?match[]=", "/%00"] {
+        assert!((400..500).contains(&narthex.get(path).status), "{path}");
+    }
+    assert_eq!(narthex.get("/-/healthy").status, 200);
+}
