@@ -46,6 +46,8 @@ pub struct Unserved {
 /// A configuration in force.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Made for a start without a file.
+    pub zero: bool,
     /// Settings that jobs share.
     pub global: ScrapeDefaults,
     /// Default step of subqueries, and interval of rules, ms.
@@ -179,6 +181,7 @@ impl Config {
             credential_files(config, &mut files);
         }
         Self {
+            zero: false,
             global,
             evaluation_interval_ms,
             external_labels,
@@ -206,7 +209,8 @@ impl Config {
         // The text is fixed but for two quoted strings, so only a defect can make this fail; the server
         // then starts without targets and says so.
         let config = Self::parse(&text, Path::new(""), "(built in)", &none);
-        (config.unwrap_or_else(|_| Self::empty()), text)
+        let config = config.unwrap_or_else(|_| Self::empty());
+        (Self { zero: true, ..config }, text)
     }
 
     /// All defaults.

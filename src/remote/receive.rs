@@ -33,6 +33,9 @@ pub enum WriteError {
         /// Its time, ms.
         timestamp: i64,
     },
+    /// A sample did fit when it was read, and does not any more.
+    #[error("{0} (another request, or the end of a block, came first)")]
+    Late(AppendError),
     /// The store failed; the client should try again.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -98,7 +101,10 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
             })?;
         }
     }
-    written.samples = appender.commit()?;
+    written.samples = appender.commit().map_err(|error| match error {
+        AppendError::Storage(error) => WriteError::Storage(error),
+        late => WriteError::Late(late),
+    })?;
     Ok(written)
 }
 

@@ -101,7 +101,8 @@ impl ScrapeManager {
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
     pub fn apply_config(self: &Arc<Self>, config: &Config) {
-        let seed = offset_seed(&self.host, &config.external_labels);
+        // Alone with its host a server has nothing to spread its scrapes for.
+        let seed = (!config.zero).then(|| offset_seed(&self.host, &config.external_labels));
         let mut jobs = lock(&self.jobs);
         let names: Vec<&str> = config.scrape_configs.iter().map(|c| c.job_name.as_str()).collect();
         let gone: Vec<String> = jobs.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
@@ -126,7 +127,7 @@ impl ScrapeManager {
         self: &Arc<Self>,
         jobs: &mut BTreeMap<String, Job>,
         scrape: &ScrapeConfig,
-        seed: u64,
+        seed: Option<u64>,
     ) -> Result<(), String> {
         let config = Arc::new(scrape.clone());
         let job = match jobs.entry(scrape.job_name.clone()) {

@@ -20,7 +20,7 @@ pub struct Pool {
     config: Arc<ScrapeConfig>,
     client: Arc<HttpClient>,
     metric_relabel: Option<MetricRelabel>,
-    seed: u64,
+    seed: Option<u64>,
     active: BTreeMap<u64, Active>,
     /// Loops of targets that are gone, until their series have ended.
     retiring: Vec<Handle>,
@@ -43,7 +43,7 @@ impl Pool {
     ///
     /// # Errors
     /// Its HTTP settings cannot be used.
-    pub fn new(config: Arc<ScrapeConfig>, seed: u64) -> Result<Self, String> {
+    pub fn new(config: Arc<ScrapeConfig>, seed: Option<u64>) -> Result<Self, String> {
         let client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
         let metric_relabel = metric_relabel(&config);
         Ok(Self {
@@ -62,7 +62,7 @@ impl Pool {
     ///
     /// # Errors
     /// Its HTTP settings cannot be used; the old ones stay.
-    pub fn reconfigure(&mut self, config: Arc<ScrapeConfig>, seed: u64) -> Result<(), String> {
+    pub fn reconfigure(&mut self, config: Arc<ScrapeConfig>, seed: Option<u64>) -> Result<(), String> {
         if *config != *self.config {
             self.client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
             if !config.same_metric_relabel(&self.config) {

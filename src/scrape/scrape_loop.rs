@@ -28,8 +28,8 @@ pub struct Plan {
     pub body_limit: u64,
     /// How pages are taken.
     pub settings: ScrapeSettings,
-    /// What tells this server's scrapes from a replica's.
-    pub seed: u64,
+    /// What tells this server's scrapes from a replica's; `None` begins at once.
+    pub seed: Option<u64>,
 }
 
 /// Whether a target answers.
@@ -159,10 +159,10 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(target: &Target, seed: u64) -> Self {
+    fn new(target: &Target, seed: Option<u64>) -> Self {
         let (now, now_ms) = (Instant::now(), now_ms());
         let interval_ms = target.interval_ms.max(1);
-        let wait = (target.offset_ms(seed) - now_ms).rem_euclid(interval_ms);
+        let wait = seed.map_or(0, |seed| (target.offset_ms(seed) - now_ms).rem_euclid(interval_ms));
         let start = now + millis(wait);
         Self { start, start_ms: now_ms + wait, interval_ms, tick: 0 }
     }
@@ -283,6 +283,7 @@ impl Loop {
         fetched: Result<Option<String>, FetchError>,
         page: &[u8],
     ) {
+        self.telemetry.scrapes.add(1);
         let mut appender = lock(&self.state.appender);
         let body_bytes = match &fetched {
             Ok(_) => page.len() as f64,

@@ -6,8 +6,8 @@ use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::group::Group;
 use crate::head::replay::Replay;
-use crate::io::failed;
 use crate::io::mmap::Mapped;
+use crate::io::{failed, rename_durably, sync_dir};
 use crate::query::select::DbQuerier;
 use crate::query::{Columns, Querier, Queryable, StorageError};
 use crate::wal::reader::read_segment;
@@ -115,6 +115,9 @@ impl Db {
         let wal_dir = dir.join(filenames::WAL_DIR);
         fs::create_dir_all(&wal_dir).map_err(failed("create", &wal_dir))?;
         let lock = lock(dir)?;
+        // The log is only as durable as the names that lead to it.
+        sync_dir(dir)?;
+        dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)?;
         let mut report = OpenReport::default();
         let blocks = open_blocks(dir, &mut report)?;
         let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
@@ -240,7 +243,10 @@ impl Inner {
     fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
-        head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+        {
+            let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
+            head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+        }
         for group in self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             group.seal_before(max_time);
         }
@@ -328,7 +334,7 @@ impl Inner {
         };
         let series = head.all_series();
         head.wal.append(|_, out| {
-            record::put(out, Kind::Series, |out| series.iter().for_each(|one| one.encode(out)));
+            record::put_list(out, Kind::Series, &series, |out, one| one.encode(out));
         })?;
         head.wal.sync()?;
         head.wal.delete_before(keep_from)
@@ -364,7 +370,7 @@ impl Inner {
             let path = block.dir().to_owned();
             let mut doomed = path.clone().into_os_string();
             doomed.push(filenames::DELETING_SUFFIX);
-            fs::rename(&path, &doomed).map_err(failed("rename", &path))?;
+            rename_durably(&path, Path::new(&doomed))?;
             fs::remove_dir_all(&doomed).map_err(failed("delete", &path))?;
             report.blocks_deleted.push(path);
         }

@@ -93,6 +93,32 @@ fn order_and_duplicates_are_judged_as_prometheus_does() {
 }
 
 #[test]
+fn a_commit_checks_again_what_may_have_changed_since_samples_were_staged() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let range = db_range();
+    let (mut slow, mut fast, mut late) = (db.appender(), db.appender(), db.appender());
+    slow.append(&labels(0), 10, 1.0).unwrap();
+    slow.append(&labels(1), 10, 1.0).unwrap();
+    late.append(&labels(2), 10, 1.0).unwrap();
+    fast.append(&labels(0), 11, 1.0).unwrap();
+    assert_eq!(fast.commit().unwrap(), 1);
+    assert!(matches!(slow.commit(), Err(AppendError::OutOfOrder)));
+    assert!(!dump(&db).contains_key(&format!("{:?}", labels(1))), "all or nothing");
+    fast.append(&labels(0), 3 * range, 1.0).unwrap();
+    fast.commit().unwrap();
+    assert_eq!(db.maintain(3 * range).unwrap().blocks_written.len(), 1);
+    assert!(matches!(late.commit(), Err(AppendError::OutOfBounds)));
+    let before = dump(&db);
+    drop((db, slow, fast, late));
+    assert_eq!(dump(&open(dir.path())), before);
+}
+
+fn db_range() -> i64 {
+    options().block_range_ms
+}
+
+#[test]
 fn two_groups_may_write_one_series_and_the_newer_goes_on_alone() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());

@@ -11,7 +11,7 @@
 //! CONST   bits u64
 //! DECIMAL exponent u8 | delta u8 | first zigzag | divisor varint | base zigzag | width u8 | packed
 //!         | patches varint | (gap varint, bits u64)*
-//! XOR     first u64 | (control u8 = leading zero bytes << 4 | bytes, bytes little-endian)*
+//! XOR     (control u8 = leading zero bytes << 4 | bytes, bytes little-endian)*
 //! RAW     bits u64*
 //! ```
 

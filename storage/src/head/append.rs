@@ -3,12 +3,11 @@
 use super::{AppendError, Head};
 use crate::codec::varint;
 use crate::labels::Labels;
-use crate::query::StorageError;
 use crate::wal::record::{self, Kind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::series::MemSeries;
 
@@ -38,14 +37,10 @@ impl Appender {
             Some(newest) => Some(*newest),
             None => series.newest(),
         };
-        match newest {
-            Some((t, v)) if t == timestamp && v.to_bits() == value.to_bits() => return Ok(()),
-            Some((t, _)) if t == timestamp => return Err(AppendError::Duplicate),
-            Some((t, _)) if t > timestamp => return Err(AppendError::OutOfOrder),
-            _ => {}
+        if follows(newest, timestamp, value)? {
+            self.newest.insert(series.id, (timestamp, value));
+            self.staged.push((series, timestamp, value));
         }
-        self.newest.insert(series.id, (timestamp, value));
-        self.staged.push((series, timestamp, value));
         Ok(())
     }
 
@@ -64,26 +59,31 @@ impl Appender {
     /// Writes the staged samples to the log and makes them visible.
     ///
     /// # Errors
-    /// The write-ahead log failed; nothing became visible.
-    pub fn commit(&mut self) -> Result<usize, StorageError> {
+    /// The write-ahead log failed, or a sample does not fit any more: another appender was faster, or the
+    /// head let go of its time. Nothing became visible.
+    pub fn commit(&mut self) -> Result<usize, AppendError> {
         if self.staged.is_empty() {
             return Ok(0);
         }
-        let (head, staged) = (&self.head, &self.staged);
+        let head = Arc::clone(&self.head);
+        let _commit = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = self.check_again() {
+            self.rollback();
+            return Err(error);
+        }
+        let staged = &self.staged;
         let written = head.wal.append(|_, out| {
             head.log_series(staged.iter().map(|(series, _, _)| series), out);
-            record::put(out, Kind::Samples, |out| {
-                for (series, timestamp, value) in staged {
-                    varint::put(out, u64::from(series.id));
-                    varint::put_signed(out, *timestamp);
-                    out.extend_from_slice(&value.to_bits().to_le_bytes());
-                }
+            record::put_list(out, Kind::Samples, staged, |out, (series, timestamp, value)| {
+                varint::put(out, u64::from(series.id));
+                varint::put_signed(out, *timestamp);
+                out.extend_from_slice(&value.to_bits().to_le_bytes());
             });
         });
         if let Err(error) = written {
             staged.iter().for_each(|(series, _, _)| series.logged.store(false, Ordering::Release));
             self.rollback();
-            return Err(error);
+            return Err(error.into());
         }
         for (series, timestamp, value) in staged {
             head.push_private(series, *timestamp, *value);
@@ -94,10 +94,37 @@ impl Appender {
         Ok(count)
     }
 
+    /// What was true when the samples were staged may have changed until they are committed.
+    fn check_again(&mut self) -> Result<(), AppendError> {
+        let bound = self.head.min_valid_ms.load(Ordering::Acquire);
+        let mut result = Ok(());
+        self.staged.retain(|(series, timestamp, value)| {
+            let fits = match series.newest() {
+                _ if *timestamp < bound => Err(AppendError::OutOfBounds),
+                newest => follows(newest, *timestamp, *value),
+            };
+            fits.unwrap_or_else(|error| {
+                result = Err(error);
+                false
+            })
+        });
+        result
+    }
+
     /// Forgets what is staged.
     pub fn rollback(&mut self) {
         self.staged.clear();
         self.newest.clear();
+    }
+}
+
+/// Whether a sample comes after the newest of its series; `false` when it is that sample itself.
+fn follows(newest: Option<(i64, f64)>, timestamp: i64, value: f64) -> Result<bool, AppendError> {
+    match newest {
+        Some((t, v)) if t == timestamp && v.to_bits() == value.to_bits() => Ok(false),
+        Some((t, _)) if t == timestamp => Err(AppendError::Duplicate),
+        Some((t, _)) if t > timestamp => Err(AppendError::OutOfOrder),
+        _ => Ok(true),
     }
 }
 

@@ -4,7 +4,7 @@
 //! a cell that grows only when the value changes. Samples with timestamps of their own go straight to
 //! their series. Both end as chunks of the series, compressed by `codec`, until a block takes them.
 //!
-//! Lock order: a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
+//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
 
 pub mod append;
 pub mod group;
@@ -20,7 +20,7 @@ use crate::wal::record::{self, Kind};
 use index::Index;
 use series::MemSeries;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Rows of an open cell, and samples of a chunk before it is sealed.
 pub(crate) const ROWS_MAX: usize = 120;
@@ -52,6 +52,9 @@ pub enum AppendError {
 pub(crate) struct Head {
     pub(crate) index: RwLock<Index>,
     pub(crate) wal: Wal,
+    /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
+    /// raised: what was checked against the old bound is in the head before a block is cut from it.
+    pub(crate) commits: Mutex<()>,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -68,6 +71,7 @@ impl Head {
         Self {
             index: RwLock::new(Index::default()),
             wal,
+            commits: Mutex::default(),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -94,10 +98,8 @@ impl Head {
 
     /// Logs the labels of series that no segment holds yet; called inside [`Wal::append`].
     pub(crate) fn log_series<'a>(&self, series: impl Iterator<Item = &'a Arc<MemSeries>>, out: &mut Vec<u8>) {
-        let mut fresh = series.filter(|s| !s.logged.swap(true, Ordering::AcqRel)).peekable();
-        if fresh.peek().is_some() {
-            record::put(out, Kind::Series, |out| fresh.for_each(|s| s.encode(out)));
-        }
+        let fresh = series.filter(|s| !s.logged.swap(true, Ordering::AcqRel));
+        record::put_list(out, Kind::Series, fresh, |out, series| series.encode(out));
     }
 
     pub(crate) fn note_time(&self, timestamp: i64) {

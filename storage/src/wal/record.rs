@@ -21,6 +21,9 @@ pub const HEADER_LEN: usize = 11;
 /// A record that claims to be longer is damaged.
 pub const RECORD_MAX: usize = 256 << 20;
 
+/// Lists that would make a longer payload go on in another record.
+const LIST_BYTES: usize = 4 << 20;
+
 /// What a record tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -61,6 +64,26 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, payload: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
+/// Appends a list whose items `encode` writes, in as many records as it takes; none when it is empty.
+pub fn put_list<T>(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    items: impl IntoIterator<Item = T>,
+    mut encode: impl FnMut(&mut Vec<u8>, T),
+) {
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        put(out, kind, |out| {
+            let start = out.len();
+            while out.len() - start < LIST_BYTES
+                && let Some(item) = items.next()
+            {
+                encode(out, item);
+            }
+        });
+    }
+}
+
 /// Takes one whole, undamaged record off the front of `bytes`.
 ///
 /// # Errors
@@ -83,4 +106,23 @@ pub fn take<'a>(bytes: &mut &'a [u8]) -> Result<(Kind, &'a [u8]), CodecError> {
     let kind = Kind::from_byte(*kind).ok_or(CodecError("unknown record type"))?;
     *bytes = rest;
     Ok((kind, payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_goes_on_in_another_record() {
+        let mut out = Vec::new();
+        put_list(&mut out, Kind::Series, 0..3, |out, i| out.extend(std::iter::repeat_n(i, LIST_BYTES / 2)));
+        put_list(&mut out, Kind::Series, 0..0, |_, _: u8| {});
+        let (mut rest, mut parts) = (&out[..], Vec::new());
+        while !rest.is_empty() {
+            let (kind, payload) = take(&mut rest).unwrap();
+            assert_eq!(kind, Kind::Series);
+            parts.push(payload.len());
+        }
+        assert_eq!(parts, [LIST_BYTES, LIST_BYTES / 2]);
+    }
 }
