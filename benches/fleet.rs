@@ -120,9 +120,47 @@ fn serve(mut stream: TcpStream, answers: &[Vec<u8>], served: &AtomicU64) -> std:
     Ok(())
 }
 
+/// Questions that are timed, as paths behind `/api/v1/`; `NOW` and `THEN` stand for times.
+const QUESTIONS: &[(&str, &str)] = &[
+    ("instant: one gauge of every node", "query?query=node_load1&time=NOW"),
+    (
+        "instant: rate by node",
+        "query?query=sum%20by%20(instance)%20(rate(node_cpu_seconds_total[30s]))&time=NOW",
+    ),
+    ("range: one gauge of every node", "query_range?query=node_load1&start=THEN&end=NOW&step=1"),
+    (
+        "range: rate by node",
+        "query_range?query=sum%20by%20(instance)%20(rate(node_cpu_seconds_total[30s]))&start=THEN&end=NOW&step=1",
+    ),
+];
+/// How often each is asked; the median counts.
+const ASKED: usize = 25;
+
+/// Median milliseconds of an answer, and its length.
+fn ask(address: &str, question: &str) -> (f64, usize) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let path = question.replace("NOW", &now.to_string()).replace("THEN", &(now - 50).to_string());
+    let request = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut times = Vec::new();
+    let mut answer = Vec::new();
+    for _ in 0..ASKED {
+        let begin = Instant::now();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        answer.clear();
+        stream.read_to_end(&mut answer).unwrap();
+        times.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    times.sort_by(f64::total_cmp);
+    (times[ASKED / 2], answer.len())
+}
+
 /// What a server took.
 struct Figures {
     name: &'static str,
+    /// Median milliseconds of each question.
+    answers_ms: Vec<f64>,
     samples: f64,
     cpu_seconds: f64,
     memory_mb: f64,
@@ -158,6 +196,7 @@ fn disk_mb(dir: &Path) -> f64 {
 fn measure(
     name: &'static str,
     command: &mut Command,
+    address: &str,
     data: &Path,
     fleet: &Fleet,
     per_page: usize,
@@ -171,14 +210,20 @@ fn measure(
     let begin = Instant::now();
     std::thread::sleep(Duration::from_secs(seconds));
     let scrapes = fleet.served.load(Ordering::Relaxed) - served;
-    let figures = Figures {
+    let mut figures = Figures {
         name,
+        answers_ms: Vec::new(),
         samples: scrapes as f64 * per_page as f64,
         cpu_seconds: cpu_seconds(&child) - cpu,
         memory_mb: memory_mb(&child),
         disk_mb: disk_mb(data),
     };
     eprintln!("{name}: {scrapes} scrapes in {:.1} s", begin.elapsed().as_secs_f64());
+    for (what, question) in QUESTIONS {
+        let (ms, bytes) = ask(address, question);
+        eprintln!("{name}: {what}: {ms:.2} ms, {bytes} bytes");
+        figures.answers_ms.push(ms);
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     figures
@@ -209,27 +254,27 @@ fn main() {
     std::fs::write(&path, config).unwrap();
     println!("{targets} targets of {per_page} samples every {interval} ms");
     let config = format!("--config.file={}", path.display());
-    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut all = Vec::new();
-    let data = dir.path().join("narthex");
+    let (data, address) = (dir.path().join("narthex"), free());
     let mut command = Command::new(env!("CARGO_BIN_EXE_narthex"));
-    command.arg(&config).arg(format!("--web.listen-address={}", port()));
+    command.arg(&config).arg(format!("--web.listen-address={address}"));
     command.arg(format!("--storage.tsdb.path={}", data.display()));
-    all.push(measure("narthex", &mut command, &data, &fleet, per_page));
+    all.push(measure("narthex", &mut command, &address, &data, &fleet, per_page));
     if let Some(program) = installed("prometheus") {
-        let data = dir.path().join("prometheus");
+        let (data, address) = (dir.path().join("prometheus"), free());
         let mut command = Command::new(program);
-        command.arg(&config).arg(format!("--web.listen-address={}", port()));
+        command.arg(&config).arg(format!("--web.listen-address={address}"));
         command.arg(format!("--storage.tsdb.path={}", data.display()));
-        all.push(measure("prometheus", &mut command, &data, &fleet, per_page));
+        all.push(measure("prometheus", &mut command, &address, &data, &fleet, per_page));
     }
     if let Some(program) = installed("victoria-metrics") {
-        let data = dir.path().join("victoria-metrics");
+        let (data, address) = (dir.path().join("victoria-metrics"), free());
         let mut command = Command::new(program);
         command.arg(format!("-promscrape.config={}", path.display()));
-        command.arg(format!("-httpListenAddr={}", port()));
+        command.arg(format!("-httpListenAddr={address}"));
         command.arg(format!("-storageDataPath={}", data.display()));
-        all.push(measure("victoria-metrics", &mut command, &data, &fleet, per_page));
+        all.push(measure("victoria-metrics", &mut command, &address, &data, &fleet, per_page));
     }
     println!("{:<18}{:>12}{:>18}{:>10}{:>10}", "", "samples", "CPU s / million", "RSS MB", "disk MB");
     let row = |f: &Figures| f.cpu_seconds / (f.samples / 1e6);
@@ -245,5 +290,10 @@ fn main() {
             peer.memory_mb / narthex.memory_mb,
             peer.disk_mb / narthex.disk_mb
         );
+        for ((what, _), (theirs, ours)) in
+            QUESTIONS.iter().zip(peer.answers_ms.iter().zip(&narthex.answers_ms))
+        {
+            println!("  {what}: {:.1} times the wait", theirs / ours);
+        }
     }
 }

@@ -39,12 +39,73 @@ pub(super) fn metric_name(body: &[u8], at: usize) -> usize {
 
 #[inline]
 fn name(body: &[u8], at: usize, start: u8, rest: u8) -> usize {
-    let Some(tail) = body.get(at..) else { return at };
-    match tail.first() {
+    match body.get(at) {
         Some(first) if is(*first, start) => {}
         _ => return at,
     }
-    at + tail.iter().position(|byte| !is(*byte, rest)).unwrap_or(tail.len())
+    let mut i = at + 1;
+    while let Some(word) = word(body, i) {
+        let stop = no_name(word, rest == NAME);
+        if stop != 0 {
+            return i + first_byte(stop);
+        }
+        i += 8;
+    }
+    let tail = body.get(i..).unwrap_or_default();
+    i + tail.iter().position(|byte| !is(*byte, rest)).unwrap_or(tail.len())
+}
+
+/// A byte in each of eight places.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+const HIGH: u64 = each(0x80);
+
+/// Eight bytes at once, the first in the lowest place.
+#[inline]
+fn word(body: &[u8], at: usize) -> Option<u64> {
+    body.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Which of eight bytes is the first with its mark set.
+#[inline]
+fn first_byte(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+/// Marks the bytes that are no part of a name: letters, digits and underscores are, and colons if asked.
+#[inline]
+fn no_name(word: u64, colons: bool) -> u64 {
+    let low = word & !HIGH;
+    // Each sum carries into its byte's high bit from the named byte on, and never beyond it.
+    let from = |bytes: u64, least: u8| bytes + each(0x80 - least);
+    let letters = low | each(0x20);
+    let letter = from(letters, b'a') & !from(letters, b'z' + 1);
+    // The colon follows the nine.
+    let digit = from(low, b'0') & !from(low, if colons { b':' + 1 } else { b'9' + 1 });
+    let underscore = !((low ^ each(b'_')) + each(0x7f));
+    (!(letter | digit | underscore) | word) & HIGH
+}
+
+/// Where the first quote or backslash from `at` on stands.
+#[inline]
+fn quote_or_escape(body: &[u8], at: usize) -> Option<usize> {
+    // Values are short as a rule: a call of the vectorised search would cost more than it saves.
+    const SHORT: usize = 64;
+    let mut i = at;
+    while i < at + SHORT
+        && let Some(word) = word(body, i)
+    {
+        // A false mark can only follow a true one.
+        let zero = |bytes: u64| bytes.wrapping_sub(each(1)) & !bytes;
+        let found = (zero(word ^ each(b'"')) | zero(word ^ each(b'\\'))) & HIGH;
+        if found != 0 {
+            return Some(i + first_byte(found));
+        }
+        i += 8;
+    }
+    memchr2(b'"', b'\\', body.get(i..)?).map(|len| i + len)
 }
 
 /// Where the string whose opening quote is at `at` ends, past the closing quote. `newlines` tells whether
@@ -53,7 +114,7 @@ fn name(body: &[u8], at: usize, start: u8, rest: u8) -> usize {
 pub(super) fn quoted(body: &[u8], at: usize, newlines: bool) -> Option<usize> {
     let mut i = at + 1;
     loop {
-        let found = i + memchr2(b'"', b'\\', body.get(i..)?)?;
+        let found = quote_or_escape(body, i)?;
         if body.get(found) == Some(&b'"') {
             let plain = newlines || !body.get(i..found)?.contains(&b'\n');
             return plain.then_some(found + 1);
@@ -156,6 +217,41 @@ pub(super) fn label_set(
             Some(b'}') => return Ok(i + 1),
             _ if syntax.loose => {}
             _ => return Err(page.expected(start, i, "expected comma or brace close")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_are_judged_as_one_by_one() {
+        for byte in 0..=255u8 {
+            for place in 0..8 {
+                let mut bytes = *b"ab_XYZ09";
+                bytes[place] = byte;
+                let word = u64::from_le_bytes(bytes);
+                for (colons, class) in [(true, NAME), (false, LABEL)] {
+                    let wanted = if is(byte, class) { 0 } else { 0x80 << (8 * place) };
+                    assert_eq!(no_name(word, colons), wanted, "{byte} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_are_found_wherever_they_stand() {
+        for len in 0..150 {
+            for stop in *b"\"\\" {
+                let mut body = vec![b'x'; len];
+                assert_eq!(quote_or_escape(&body, 0), None);
+                body.push(stop);
+                body.extend_from_slice(b"\"\\ some more");
+                for at in 0..=len {
+                    assert_eq!(quote_or_escape(&body, at), Some(len));
+                }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The text format 0.0.4.
 
 use super::scan::{LabelSyntax, label_set, metric_name, quoted, skip_blanks};
-use super::{Entry, Exposition, Fault, MetricType, Sample, parse_float};
+use super::{Entry, Exposition, Fault, MetricType, Sample, parse_float, read_plain};
 use memchr::memchr;
 
 const LABELS: LabelSyntax = LabelSyntax { loose: true, name_inside: true, named: true };
@@ -45,6 +45,10 @@ fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<
     let body = page.body;
     let series = body.get(start..end).unwrap_or_default();
     let value_at = skip_blanks(body, end);
+    let rest = body.get(value_at..).unwrap_or_default();
+    if let Some((value, len)) = read_plain(rest) {
+        return Ok((Entry::Series(Sample { series, value, timestamp: None }), value_at + len));
+    }
     let value_end = word_end(body, value_at);
     if value_end == value_at {
         return Err(page.expected(start, value_at, "expected value after metric"));
