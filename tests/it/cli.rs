@@ -77,6 +77,14 @@ fn check_config_names_file_line_and_remedy_of_every_fault() {
 }
 
 #[test]
+fn the_configurations_that_are_delivered_are_good() {
+    for name in ["deploy/prometheus.yml", "deploy/docker/prometheus.yml"] {
+        let (ok, text) = run(&["check", "config", &format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))]);
+        assert!(ok && !text.contains("WARNING"), "{text}");
+    }
+}
+
+#[test]
 fn the_configurations_of_the_charts_load_unchanged() {
     for name in ["corpus/prometheus-chart.yml", "corpus/kube-prometheus-stack.yml"] {
         let Some(path) = shared(name) else { return };

@@ -16,10 +16,17 @@ fn without_arguments_this_host_and_this_server_are_scraped() {
     eventually("both targets are up", || narthex.value("sum(up)").filter(|sum| sum == "2"));
     let log = narthex.log();
     assert!(log.contains("zero-config mode"), "{log}");
-    let shown: Vec<&str> =
-        log.lines().filter_map(|line| line.trim().strip_prefix("curl '")?.strip_suffix('\'')).collect();
+    let curls = |text: &str| -> Vec<String> {
+        let url = |line: &str| Some(line.trim().strip_prefix("curl '")?.strip_suffix('\'')?.to_owned());
+        text.lines().filter_map(url).collect()
+    };
+    let shown = curls(&log);
     assert_eq!(shown.len(), 3, "{log}");
-    for url in shown {
+    // The README shows the same ones, with the usual address.
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let told = curls(&readme).into_iter().map(|url| url.replace("http://127.0.0.1:9090", &narthex.url));
+    assert_eq!(told.collect::<Vec<_>>(), shown);
+    for url in &shown {
         let result = crate::harness::get(url).unwrap().data()["result"].clone();
         assert!(!result.as_array().unwrap().is_empty(), "{url}");
     }
