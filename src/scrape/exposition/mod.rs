@@ -129,7 +129,7 @@ impl<'a> Exposition<'a> {
     /// A page in a format.
     #[must_use]
     pub fn new(body: &'a [u8], format: Format) -> Self {
-        Self { body, format, utf8: std::str::from_utf8(body).is_ok() }
+        Self { body, format, utf8: is_utf8(body) }
     }
 
     /// The page.
@@ -206,6 +206,13 @@ impl<'a> Exposition<'a> {
         let cut = text.get(text.len().saturating_sub(MAX)..).unwrap_or_default();
         narthex_storage::labels::quote(&String::from_utf8_lossy(cut))
     }
+}
+
+/// Whether a page is UTF-8. Most pages are ASCII, which is told several times faster.
+fn is_utf8(body: &[u8]) -> bool {
+    const STEP: usize = 4096;
+    let ascii = body.chunks(STEP).take_while(|chunk| chunk.is_ascii()).count() * STEP;
+    body.get(ascii..).is_none_or(|rest| std::str::from_utf8(rest).is_ok())
 }
 
 /// A fault at a byte offset, before its line is known.

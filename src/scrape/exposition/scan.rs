@@ -108,6 +108,64 @@ fn quote_or_escape(body: &[u8], at: usize) -> Option<usize> {
     memchr2(b'"', b'\\', body.get(i..)?).map(|len| i + len)
 }
 
+/// Bytes that are looked at together.
+const WINDOW: usize = 64;
+
+/// Which of the bytes from `at` on are quotes, backslashes or line breaks, the first one lowest. `None`
+/// near the end of the page.
+#[inline]
+fn marks(body: &[u8], at: usize) -> Option<u64> {
+    let window: &[u8; WINDOW] = body.get(at..)?.first_chunk()?;
+    // Free of branches, so that it becomes vector comparisons.
+    let hits = window.map(|b| u8::from((b == b'"') | (b == b'\\') | (b == b'\n')));
+    let mut bits = 0;
+    let (words, _) = hits.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        // The product's top byte has one bit of each byte.
+        bits |= (u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (i * 8);
+    }
+    Some(bits)
+}
+
+/// Whether this is a label name that needs no quotes.
+#[inline]
+fn is_label_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|b| is(*b, LABEL_START))
+        && name.iter().fold(LABEL, |all, b| all & CLASS[usize::from(*b)]) != 0
+}
+
+/// Past the labels at `at` that are written the usual way, `name="value"` and a comma, the value without
+/// escapes and line breaks. `Ok` is past the closing brace; `Err` is where a label begins that
+/// [`label_set`] has to look at.
+#[inline]
+fn usual_labels(body: &[u8], mut at: usize) -> Result<usize, usize> {
+    let mut base = at;
+    let mut bits = marks(body, base).ok_or(at)?;
+    loop {
+        while bits == 0 {
+            base += WINDOW;
+            bits = marks(body, base).ok_or(at)?;
+        }
+        let open = base + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        while bits == 0 {
+            base += WINDOW;
+            bits = marks(body, base).ok_or(at)?;
+        }
+        let close = base + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        let Some([name @ .., b'=']) = body.get(at..open) else { return Err(at) };
+        if !is_label_name(name) || body.get(open) != Some(&b'"') {
+            return Err(at);
+        }
+        match body.get(close..) {
+            Some([b'"', b',', ..]) => at = close + 2,
+            Some([b'"', b'}', ..]) => return Ok(close + 2),
+            _ => return Err(at),
+        }
+    }
+}
+
 /// Where the string whose opening quote is at `at` ends, past the closing quote. `newlines` tells whether
 /// a line break may stand in it.
 #[inline]
@@ -165,6 +223,12 @@ pub(super) fn label_set(
 ) -> Result<usize, Fault> {
     let body = page.body;
     let mut i = blanks(body, at + 1, syntax);
+    if page.utf8 {
+        match usual_labels(body, i) {
+            Ok(end) => return Ok(end),
+            Err(rest) => i = blanks(body, rest, syntax),
+        }
+    }
     loop {
         let name_at = i;
         i = match body.get(i) {
