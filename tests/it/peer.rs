@@ -39,6 +39,25 @@ fn items(path: &Path) -> Vec<Item> {
     corpus["items"].as_array().unwrap().iter().map(read).collect()
 }
 
+/// The expressions of all recording and alerting rules below a directory, with the file that each is from.
+fn rules(dir: &Path) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let file: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for group in file["groups"].as_array().unwrap() {
+            for rule in group["rules"].as_array().unwrap() {
+                let expr = match &rule["expr"] {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                out.push((path.file_name().unwrap().to_string_lossy().into_owned(), expr));
+            }
+        }
+    }
+    out
+}
+
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64
 }
@@ -135,10 +154,13 @@ fn history(page: &str, base: &[(&str, &str)], seed: u64, first_ms: i64) -> Vec<T
 }
 
 #[test]
-fn the_use_method_answers_as_prometheus_does_over_identical_samples() {
-    let (Some(prometheus), Some(corpus), Some(expositions)) =
-        (program("prometheus"), shared("corpus/use-method.json"), shared("expositions"))
-    else {
+fn the_use_method_and_all_rules_answer_as_prometheus_does_over_identical_samples() {
+    let (Some(prometheus), Some(corpus), Some(rule_files), Some(expositions)) = (
+        program("prometheus"),
+        shared("corpus/use-method.json"),
+        shared("corpus/rules"),
+        shared("expositions"),
+    ) else {
         return;
     };
     let peer = Peer::prometheus(&prometheus, "scrape_configs: []\n");
@@ -162,8 +184,15 @@ fn the_use_method_answers_as_prometheus_does_over_identical_samples() {
         let base = [("job", "node-exporter"), ("instance", *instance), ("cluster", "one")];
         both(&history(&node, &base, 1 + i as u64, first_ms));
     }
-    let cluster = [("job", "kube-state-metrics"), ("endpoint", "http"), ("cluster", "one")];
-    both(&history(&read("kube-state-metrics.txt"), &cluster, 9, first_ms));
+    for (page, job, path, seed) in [
+        ("kube-state-metrics.txt", "kube-state-metrics", "/metrics", 9),
+        ("kubelet.txt", "kubelet", "/metrics", 10),
+        ("kubelet-cadvisor.txt", "kubelet", "/metrics/cadvisor", 11),
+    ] {
+        let base =
+            [("job", job), ("metrics_path", path), ("instance", "10.0.0.11:10250"), ("cluster", "one")];
+        both(&history(&read(page), &base, seed, first_ms));
+    }
 
     let items = items(&corpus);
     assert!(items.len() >= 50, "{}", items.len());
@@ -210,6 +239,16 @@ fn the_use_method_answers_as_prometheus_does_over_identical_samples() {
         }
         answered += usize::from(values > before);
     }
+    let mut rules_answered = 0;
+    let rules = rules(&rule_files);
+    for (file, expr) in &rules {
+        let (ours, theirs) = (instant(&narthex.url, expr, end), instant(&peer.url, expr, end));
+        compare(file, expr, &ours, &theirs);
+        let steps = (end - 1800, end, 90);
+        let compared = compare(file, expr, &range(&narthex.url, expr, steps), &range(&peer.url, expr, steps));
+        rules_answered += usize::from(compared > 0);
+    }
+    assert!(rules_answered > 30, "{rules_answered} of {} rules have an answer", rules.len());
     // Some panels list only what is not zero, or want a volume that this cluster has not.
     assert!(answered * 4 > items.len() * 3, "{answered} of {} items have an answer", items.len());
     assert!(values > 10_000, "{values} values compared");
