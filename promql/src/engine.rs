@@ -4,8 +4,8 @@ use crate::exec::{Evaluator, Outcome, Steps};
 use crate::syntax::ast::{At, Expr, TimeModifier};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
 use crate::value::{Column, InstantSample, RangeSeries, Value};
+use hashbrown::HashMap;
 use narthex_storage::{Columns, Labels, Queryable, StorageError};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -203,7 +203,7 @@ impl Engine {
     /// Drops the names that are marked, and unites series that become equal where their steps differ.
     fn clean(&self, columns: Vec<Column>) -> Result<Vec<Column>, EngineError> {
         let mut out: Vec<Column> = Vec::with_capacity(columns.len());
-        let mut places: BTreeMap<Labels, usize> = BTreeMap::new();
+        let mut places: HashMap<Labels, usize> = HashMap::new();
         for mut column in columns.into_iter().filter(|c| !c.is_empty()) {
             if column.drop_name {
                 column.labels = crate::exec::without_name(&column.labels);

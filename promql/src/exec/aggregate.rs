@@ -5,8 +5,8 @@ use crate::engine::EngineError;
 use crate::numeric::{KahanSum, format_float, format_short, quantile};
 use crate::syntax::ast::{Aggregate, AggregateOp, Span};
 use crate::value::Column;
+use hashbrown::HashMap;
 use narthex_storage::{Labels, LabelsBuilder};
-use std::collections::HashMap;
 
 /// Running figures of one group at one step.
 #[derive(Clone, Default)]

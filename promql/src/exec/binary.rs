@@ -4,8 +4,8 @@ use super::{Evaluator, Outcome, check_unique, without_name};
 use crate::engine::EngineError;
 use crate::syntax::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::value::Column;
+use hashbrown::HashMap;
 use narthex_storage::{Labels, LabelsBuilder};
-use std::collections::HashMap;
 
 const MANY_TO_ONE: &str =
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";

@@ -6,14 +6,13 @@ use crate::db::Inner;
 use crate::head::series::SeriesSnapshot;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 pub(crate) struct DbQuerier {
     pub(crate) db: Arc<Inner>,
 }
 
-#[derive(Default)]
 struct Parts {
     head: Option<SeriesSnapshot>,
     blocks: Vec<BlockSeries>,
@@ -40,21 +39,30 @@ impl Querier for DbQuerier {
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
         let (mint, maxt) = (hints.mint, hints.maxt);
-        let mut found: BTreeMap<Labels, Parts> = BTreeMap::new();
+        let mut found: Vec<(Labels, Parts)> = Vec::new();
         if self.head_overlaps(mint, maxt) {
             let series = self.db.head.index.read().unwrap_or_else(PoisonError::into_inner).select(matchers);
             for snapshot in series.iter().map(|series| series.snapshot(mint, maxt)) {
                 if !snapshot.is_empty(mint, maxt) {
-                    let labels = snapshot.labels.clone();
-                    found.entry(labels).or_default().head = Some(snapshot);
+                    found.push((snapshot.labels.clone(), Parts { head: Some(snapshot), blocks: Vec::new() }));
                 }
             }
         }
         for block in self.blocks(mint, maxt) {
             for series in block.select(matchers, mint, maxt)? {
-                found.entry(series.labels().clone()).or_default().blocks.push(series);
+                found.push((series.labels().clone(), Parts { head: None, blocks: vec![series] }));
             }
         }
+        // Stable: blocks stay in the order of their time.
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.dedup_by(|next, first| {
+            let same = next.0 == first.0;
+            if same {
+                first.1.blocks.append(&mut next.1.blocks);
+                first.1.head = first.1.head.take().or(next.1.head.take());
+            }
+            same
+        });
         let merged = found
             .into_iter()
             .map(|(labels, parts)| Box::new(MergedSeries { labels, parts }) as Box<dyn Series>);
