@@ -25,27 +25,19 @@ fn canonical_nan() -> f64 {
 }
 
 /// Powers of ten that a double holds exactly.
-const TENS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
+const TENS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// A finite number at the beginning of `text`, and how many bytes it takes.
-#[inline]
-pub(crate) fn read_number(text: &[u8]) -> Option<(f64, usize)> {
-    read_short(text).or_else(|| {
-        let (value, len) = fast_float2::parse_partial::<f64, _>(text).ok()?;
-        value.is_finite().then_some((value, len))
-    })
-}
-
-/// A number of at most 15 digits and a small power of ten: both are exact as doubles, so their product or
+///
+/// Up to 15 digits without exponent are exact as an integer, and so is the power of ten below them: their
 /// quotient is the nearest double (Clinger, "How to read floating point numbers accurately", 1990).
 #[inline]
-fn read_short(text: &[u8]) -> Option<(f64, usize)> {
+pub(crate) fn read_number(text: &[u8]) -> Option<(f64, usize)> {
     let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
     let (mut digits, mut mantissa, mut point) = (0, 0u64, None);
-    let mut i = usize::from(negative);
+    let mut i = start;
     while let Some(&byte) = text.get(i) {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
@@ -58,35 +50,14 @@ fn read_short(text: &[u8]) -> Option<(f64, usize)> {
         }
         i += 1;
     }
-    if digits == 0 || digits > 15 {
-        return None;
+    let exponent = matches!(text.get(i), Some(b'e' | b'E'));
+    if digits == 0 || digits > 15 || exponent {
+        let (value, len) = fast_float2::parse_partial::<f64, _>(text).ok()?;
+        return value.is_finite().then_some((value, len));
     }
-    let mut power = -point.map_or(0, |point| digits - point);
-    if let Some(b'e' | b'E') = text.get(i) {
-        let (exponent, len) = read_exponent(text.get(i + 1..)?)?;
-        power += exponent;
-        i += 1 + len;
-    }
-    let ten = *TENS.get(usize::try_from(power.abs()).ok()?)?;
-    let value = if power < 0 { mantissa as f64 / ten } else { mantissa as f64 * ten };
+    let below = point.map_or(0, |point| digits - point);
+    let value = mantissa as f64 / TENS.get(below).copied()?;
     Some((if negative { -value } else { value }, i))
-}
-
-/// An exponent of at most two digits.
-#[inline]
-fn read_exponent(text: &[u8]) -> Option<(i32, usize)> {
-    let signed = usize::from(matches!(text.first(), Some(b'+' | b'-')));
-    let digit = |at: usize| text.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10);
-    let mut exponent = i32::from(digit(signed)?);
-    let mut len = signed + 1;
-    if let Some(second) = digit(len) {
-        exponent = exponent * 10 + i32::from(second);
-        len += 1;
-    }
-    if digit(len).is_some() {
-        return None;
-    }
-    Some((if text.first() == Some(&b'-') { -exponent } else { exponent }, len))
 }
 
 /// The number at the beginning of `text`, where it is finite and a line break follows at once: the value
