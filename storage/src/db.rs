@@ -117,7 +117,10 @@ impl Db {
         let lock = lock(dir)?;
         // The log is only as durable as the names that lead to it.
         sync_dir(dir)?;
-        dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // A service manager may hide the directory above from the server: then it made the name.
+            let _ = sync_dir(parent);
+        }
         let mut report = OpenReport::default();
         let blocks = open_blocks(dir, &mut report)?;
         let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);

@@ -98,10 +98,14 @@ impl Appender {
     fn check_again(&mut self) -> Result<(), AppendError> {
         let bound = self.head.min_valid_ms.load(Ordering::Acquire);
         let mut result = Ok(());
+        let mut checked = None;
         self.staged.retain(|(series, timestamp, value)| {
-            let fits = match series.newest() {
+            // The samples of one series follow each other: if the first one fits, so do the others.
+            let first = checked.replace(series.id) != Some(series.id);
+            let fits = match first {
                 _ if *timestamp < bound => Err(AppendError::OutOfBounds),
-                newest => follows(newest, *timestamp, *value),
+                true => follows(series.newest(), *timestamp, *value),
+                false => Ok(true),
             };
             fits.unwrap_or_else(|error| {
                 result = Err(error);
