@@ -1,5 +1,6 @@
 //! Runs queries: an instant query is a range query of one step.
 
+use crate::budget::{Exceeded, MemoryPool, Progress};
 use crate::exec::{Evaluator, Outcome, Steps};
 use crate::syntax::ast::{At, Expr, TimeModifier};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
@@ -16,6 +17,14 @@ pub struct EngineOptions {
     pub lookback_ms: i64,
     /// Samples that a query may hold at once.
     pub max_samples: usize,
+    /// Bytes that a query may hold at once: columns, labels and accumulators.
+    pub max_bytes: u64,
+    /// Memory that all running queries share; `None` for no common limit.
+    pub pool: Option<Arc<MemoryPool>>,
+    /// Start timestamps count in `rate` and its kin (`use-start-timestamps`).
+    pub use_start_timestamps: bool,
+    /// `rate` and `increase` ask `__type__` what is a counter (`type-and-unit-labels`).
+    pub type_and_unit_labels: bool,
     /// Step of a subquery that names none, ms.
     pub subquery_step_ms: i64,
     /// Metric names are dropped at the end of the query rather than by each operation.
@@ -29,6 +38,10 @@ impl Default for EngineOptions {
         Self {
             lookback_ms: 300_000,
             max_samples: 50_000_000,
+            max_bytes: u64::MAX,
+            pool: None,
+            use_start_timestamps: false,
+            type_and_unit_labels: false,
             subquery_step_ms: 60_000,
             delayed_name_removal: false,
             parse: ParseOptions::default(),
@@ -67,6 +80,8 @@ pub struct QueryOptions {
     pub lookback_ms: Option<i64>,
     /// Ends the query from outside.
     pub cancel: CancelToken,
+    /// Figures of the query while it runs.
+    pub progress: Arc<Progress>,
 }
 
 /// Why a query has no answer.
@@ -88,12 +103,44 @@ pub enum EngineError {
     /// The query would hold more samples than it may.
     #[error("query processing would load too many samples into memory in query execution")]
     TooManySamples,
+    /// The query would hold more memory than it may.
+    #[error(
+        "query would hold {wanted} bytes in memory, more than its budget of {limit}. Select fewer series, a shorter time or a larger step, or raise --query.max-memory"
+    )]
+    TooMuchMemory {
+        /// Bytes that it wanted to hold.
+        wanted: u64,
+        /// Bytes that it may hold.
+        limit: u64,
+    },
+    /// The queries that run would together hold more memory than they may.
+    #[error(
+        "query wants {wanted} more bytes while all running queries hold {used} of {limit}. Try again later, select less, or raise --query.max-total-memory"
+    )]
+    PoolExhausted {
+        /// Bytes that it wanted on top.
+        wanted: u64,
+        /// Bytes that are held.
+        used: u64,
+        /// Bytes that may be held by all.
+        limit: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The evaluation failed.
     #[error("{0}")]
     Exec(String),
+}
+
+impl From<Exceeded> for EngineError {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Samples { .. } => Self::TooManySamples,
+            Exceeded::Bytes { wanted, limit } => Self::TooMuchMemory { wanted, limit },
+            Exceeded::Pool { wanted, used, limit } => Self::PoolExhausted { wanted, used, limit },
+        }
+    }
 }
 
 /// An answer.
@@ -150,7 +197,12 @@ impl Engine {
             Outcome::Vector(columns) => {
                 let columns = self.clean(columns)?;
                 let sample = |c: &Column| {
-                    Some(InstantSample { labels: c.labels.clone(), timestamp, value: c.get(0)? })
+                    Some(InstantSample {
+                        labels: c.labels.clone(),
+                        timestamp,
+                        value: c.get(0)?,
+                        histogram: None,
+                    })
                 };
                 Value::Vector(columns.iter().filter_map(sample).collect())
             }

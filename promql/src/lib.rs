@@ -6,6 +6,9 @@
 //!
 //! The crate asks for series through [`narthex_storage::Queryable`] and knows no HTTP and no clock.
 
+mod annotations;
+mod batch;
+mod budget;
 mod engine;
 mod exec;
 mod functions;
@@ -15,6 +18,7 @@ pub mod syntax;
 pub mod testing;
 mod value;
 
+pub use budget::{MemoryPool, Progress};
 pub use engine::{CancelToken, Engine, EngineError, EngineOptions, QueryOptions, QueryResult};
 pub use narthex_storage::Matcher;
 pub use syntax::ast::Expr;

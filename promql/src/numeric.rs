@@ -85,6 +85,27 @@ pub fn format_short(value: f64) -> String {
     format!("{digits}e{sign}{:02}", power.abs())
 }
 
+/// Go's `%.Ng`: at most `digits` significant digits, trailing zeros cut.
+#[must_use]
+pub fn format_short_digits(value: f64, digits: usize) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return format_float(value);
+    }
+    let precision = digits.max(1);
+    let text = format!("{value:.*e}", precision - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if power < -4 || power >= precision as i32 {
+        let sign = if power < 0 { '-' } else { '+' };
+        return format!("{}e{sign}{:02}", trimmed(mantissa), power.abs());
+    }
+    trimmed(&format!("{value:.*}", (precision as i32 - 1 - power).max(0) as usize))
+}
+
 /// As in the JSON of the HTTP API: shortest digits, an exponent below 1e-6 and from 1e21.
 #[must_use]
 pub fn format_sample(value: f64) -> String {
@@ -134,6 +155,14 @@ mod tests {
         }
         assert_eq!(format_float(1e-7), "0.0000001");
         assert_eq!(format_float(f64::INFINITY), "+Inf");
+    }
+
+    #[test]
+    fn significant_digits_are_cut_as_in_go() {
+        for (value, text) in [(0.123, "0.12"), (1234.0, "1.2e+03"), (2.0, "2"), (1e-9, "1e-09"), (10.0, "10")]
+        {
+            assert_eq!(format_short_digits(value, 2), text);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a query answers.
 
-use narthex_storage::{Columns, Labels};
+use narthex_storage::{Columns, FloatHistogram, Labels};
+use std::sync::Arc;
 
 /// The result of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +33,10 @@ pub struct InstantSample {
     pub labels: Labels,
     /// Milliseconds since the epoch.
     pub timestamp: i64,
-    /// Value.
+    /// Value; NaN where there is a histogram.
     pub value: f64,
+    /// The native histogram, if it is one.
+    pub histogram: Option<Arc<FloatHistogram>>,
 }
 
 /// One series of a matrix.

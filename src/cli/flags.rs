@@ -179,7 +179,11 @@ impl Flags {
             max_samples: self.max_samples,
             subquery_step_ms,
             delayed_name_removal: self.delayed_name_removal,
-            parse: narthex_promql::ParseOptions { experimental_functions: self.experimental_functions },
+            parse: narthex_promql::ParseOptions {
+                experimental_functions: self.experimental_functions,
+                ..Default::default()
+            },
+            ..Default::default()
         }
     }
 }

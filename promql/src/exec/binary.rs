@@ -256,6 +256,6 @@ fn compute(op: BinaryOp, a: f64, b: f64) -> Result<f64, bool> {
         BinaryOp::Lss => Err(a < b),
         BinaryOp::Gte => Err(a >= b),
         BinaryOp::Lte => Err(a <= b),
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => Err(false),
+        _ => Err(false),
     }
 }

@@ -1,12 +1,11 @@
 //! Operators over whole series: each gives columns of one value per step.
 
 mod aggregate;
-mod annotations;
 mod binary;
 mod call;
 mod range;
 
-use self::annotations::Annotations;
+use crate::annotations::Annotations;
 use crate::engine::{EngineError, EngineOptions, QueryOptions, QueryResult, fixed_time};
 use crate::syntax::ast::{Expr, Span, TimeModifier, VectorSelector};
 use crate::value::{Column, Value};
@@ -61,8 +60,7 @@ pub(crate) struct Evaluator<'a> {
     samples: usize,
     peak: usize,
     samples_read: u64,
-    warnings: Annotations,
-    infos: Annotations,
+    notes: Annotations,
 }
 
 impl<'a> Evaluator<'a> {
@@ -82,30 +80,24 @@ impl<'a> Evaluator<'a> {
             samples: 0,
             peak: 0,
             samples_read: 0,
-            warnings: Annotations::default(),
-            infos: Annotations::default(),
+            notes: Annotations::default(),
         }
     }
 
     /// The answer to the query whose text is `text`.
     pub(crate) fn finish(self, value: Value, text: &str) -> QueryResult {
-        QueryResult {
-            value,
-            warnings: self.warnings.render("warning", text),
-            infos: self.infos.render("info", text),
-            samples_read: self.samples_read,
-            peak_samples: self.peak,
-        }
+        let (warnings, infos) = self.notes.render(text);
+        QueryResult { value, warnings, infos, samples_read: self.samples_read, peak_samples: self.peak }
     }
 
     /// Remarks on what is probably a mistake in the expression at `span`.
     pub(crate) fn warn(&mut self, text: String, span: Span) {
-        self.warnings.add(text, span);
+        self.notes.warn(text, span);
     }
 
     /// Remarks on what may be worth knowing about the expression at `span`.
     pub(crate) fn inform(&mut self, text: String, span: Span) {
-        self.infos.add(text, span);
+        self.notes.inform(text, span);
     }
 
     pub(crate) fn eval(&mut self, expr: &Expr) -> Result<Outcome, EngineError> {
@@ -191,7 +183,7 @@ impl<'a> Evaluator<'a> {
         range: i64,
     ) -> Result<Selected, EngineError> {
         let (mint, maxt) = self.reach(time, range);
-        let hints = SelectHints { mint, maxt, step: self.steps.step, range, function: "" };
+        let hints = SelectHints { mint, maxt, step: self.steps.step, range, ..SelectHints::default() };
         let series = self.store.querier(mint, maxt)?.select(matchers, &hints)?;
         Ok((series, mint, maxt))
     }

@@ -159,8 +159,8 @@ impl Evaluator<'_> {
 
 fn modifier(expr: &Expr) -> Result<(TimeModifier, i64), EngineError> {
     match expr.unwrap_parens() {
-        Expr::Matrix { selector, range_ms, .. } => Ok((selector.time, *range_ms)),
-        Expr::Subquery(subquery) => Ok((subquery.time, subquery.range_ms)),
+        Expr::Matrix { selector, range_ms, .. } => Ok((selector.time.clone(), *range_ms)),
+        Expr::Subquery(subquery) => Ok((subquery.time.clone(), subquery.range_ms)),
         _ => Err(EngineError::Exec("expected a range vector".to_owned())),
     }
 }

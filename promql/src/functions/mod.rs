@@ -2,6 +2,7 @@
 
 pub(crate) mod dates;
 pub(crate) mod histogram;
+pub(crate) mod input;
 pub(crate) mod math;
 pub(crate) mod over_time;
 pub(crate) mod rate;

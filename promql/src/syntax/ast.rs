@@ -45,6 +45,8 @@ pub enum Expr {
     Number {
         /// Value.
         value: f64,
+        /// Written as a duration.
+        duration: bool,
         /// Place.
         span: Span,
     },
@@ -85,6 +87,8 @@ pub enum Expr {
         selector: Box<VectorSelector>,
         /// Length of the range, ms.
         range_ms: i64,
+        /// What has to be computed before `range_ms` holds.
+        range_expr: Option<Box<DurationExpr>>,
         /// Place.
         span: Span,
     },
@@ -101,15 +105,93 @@ pub struct VectorSelector {
     pub matchers: Vec<Matcher>,
     /// Time modifiers.
     pub time: TimeModifier,
+    /// `anchored` or `smoothed`.
+    pub bounds: Bounds,
     /// Place, with the modifiers.
     pub span: Span,
 }
 
-/// `offset` and `@` of a selector or subquery.
+/// How samples at the bounds of a window are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bounds {
+    /// Only what lies inside.
+    #[default]
+    Plain,
+    /// `anchored`: the last sample at or before the start stands in for the start.
+    Anchored,
+    /// `smoothed`: interpolated at both bounds.
+    Smoothed,
+}
+
+/// A duration that depends on the query, or is computed: `[step() * 2]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DurationExpr {
+    /// A number of seconds, perhaps written as a duration.
+    Number {
+        /// Seconds.
+        seconds: f64,
+        /// Written as a duration.
+        duration: bool,
+        /// Place.
+        span: Span,
+    },
+    /// `step()`
+    Step {
+        /// Place.
+        span: Span,
+    },
+    /// `range()`
+    Range {
+        /// Place.
+        span: Span,
+    },
+    /// `-a`, `+a`
+    Unary {
+        /// Whether the sign is a minus.
+        negative: bool,
+        /// Operand.
+        expr: Box<DurationExpr>,
+        /// Place.
+        span: Span,
+    },
+    /// `a + b`
+    Binary {
+        /// One of `+ - * / % ^`.
+        op: BinaryOp,
+        /// Left operand.
+        left: Box<DurationExpr>,
+        /// Right operand.
+        right: Box<DurationExpr>,
+        /// Place.
+        span: Span,
+    },
+    /// `min_of(a, b)`, `max_of(a, b)`
+    Extreme {
+        /// Whether it is the greater one.
+        max: bool,
+        /// First operand.
+        left: Box<DurationExpr>,
+        /// Second operand.
+        right: Box<DurationExpr>,
+        /// Place.
+        span: Span,
+    },
+    /// `(a)`
+    Paren {
+        /// Inside.
+        expr: Box<DurationExpr>,
+        /// Place.
+        span: Span,
+    },
+}
+
+/// `offset` and `@` of a selector or subquery.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct TimeModifier {
     /// Looks this much further back, ms.
     pub offset_ms: i64,
+    /// What has to be computed before `offset_ms` holds.
+    pub offset_expr: Option<Box<DurationExpr>>,
     /// Fixed evaluation time.
     pub at: Option<At>,
 }
@@ -132,8 +214,12 @@ pub struct Subquery {
     pub expr: Expr,
     /// Length of the range, ms.
     pub range_ms: i64,
+    /// What has to be computed before `range_ms` holds.
+    pub range_expr: Option<Box<DurationExpr>>,
     /// Distance of the inner steps, ms; `None` for the default.
     pub step_ms: Option<i64>,
+    /// What has to be computed before `step_ms` holds.
+    pub step_expr: Option<Box<DurationExpr>>,
     /// Time modifiers.
     pub time: TimeModifier,
     /// Place, with the modifiers.
@@ -256,7 +342,7 @@ pub struct Binary {
 }
 
 /// How the series of two vectors find each other.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matching {
     /// Which side may have several partners.
     pub card: Cardinality,
@@ -266,6 +352,10 @@ pub struct Matching {
     pub on: bool,
     /// Labels of `group_left` or `group_right`.
     pub include: Vec<String>,
+    /// Value of a series that the left side lacks.
+    pub fill_left: Option<f64>,
+    /// Value of a series that the right side lacks.
+    pub fill_right: Option<f64>,
 }
 
 /// Which side may have several partners.
@@ -296,6 +386,8 @@ pub enum BinaryOp {
     Lss,
     Gte,
     Lte,
+    TrimUpper,
+    TrimLower,
     And,
     Or,
     Unless,
@@ -313,6 +405,8 @@ impl BinaryOp {
         (Self::Lte, "<=", 3),
         (Self::Gtr, ">", 3),
         (Self::Lss, "<", 3),
+        (Self::TrimUpper, "</", 3),
+        (Self::TrimLower, ">/", 3),
         (Self::Add, "+", 4),
         (Self::Sub, "-", 4),
         (Self::Mul, "*", 5),
@@ -337,7 +431,13 @@ impl BinaryOp {
     /// `== != > < >= <=`
     #[must_use]
     pub fn is_comparison(self) -> bool {
-        self.precedence() == 3
+        self.precedence() == 3 && !self.is_trim()
+    }
+
+    /// `</ >/`: cut a histogram above or below a value.
+    #[must_use]
+    pub fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
     }
 
     /// `and or unless`

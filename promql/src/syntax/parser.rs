@@ -20,13 +20,24 @@ const TEXT_MAX: usize = 4 << 20;
 pub struct ParseOptions {
     /// Functions and aggregations that Prometheus calls experimental.
     pub experimental_functions: bool,
+    /// Computed durations (`promql-duration-expr`).
+    pub duration_expressions: bool,
+    /// `anchored` and `smoothed` (`promql-extended-range-selectors`).
+    pub extended_ranges: bool,
+    /// `fill` and its kin (`promql-binop-fill-modifiers`).
+    pub fill_modifiers: bool,
 }
 
 impl ParseOptions {
     /// Everything that this parser knows.
     #[must_use]
     pub const fn all() -> Self {
-        Self { experimental_functions: true }
+        Self {
+            experimental_functions: true,
+            duration_expressions: true,
+            extended_ranges: true,
+            fill_modifiers: true,
+        }
     }
 }
 
@@ -259,7 +270,9 @@ impl<'a> Parser<'a> {
         }
         let span = self.spanned(start);
         Ok(match operand {
-            Expr::Number { value, .. } => Expr::Number { value: if negative { -value } else { value }, span },
+            Expr::Number { value, duration, .. } => {
+                Expr::Number { value: if negative { -value } else { value }, duration, span }
+            }
             expr => Expr::Unary { negative, expr: Box::new(expr), span },
         })
     }
@@ -480,12 +493,20 @@ impl<'a> Parser<'a> {
                 return Err(self.error_at(expr.span(), text));
             }
             let (time, span) = (TimeModifier::default(), self.spanned(start));
-            return Ok(Expr::Subquery(Box::new(Subquery { expr, range_ms, step_ms, time, span })));
+            return Ok(Expr::Subquery(Box::new(Subquery {
+                expr,
+                range_ms,
+                range_expr: None,
+                step_ms,
+                step_expr: None,
+                time,
+                span,
+            })));
         }
         self.expect("]", "subquery or range, expected \":\" or \"]\"")?;
         match expr {
             Expr::Vector(selector) if selector.time == TimeModifier::default() => {
-                Ok(Expr::Matrix { selector, range_ms, span: self.spanned(start) })
+                Ok(Expr::Matrix { selector, range_ms, range_expr: None, span: self.spanned(start) })
             }
             Expr::Vector(selector) if selector.time.at.is_some() => {
                 Err(self.error_at(bracket, "no @ modifiers allowed before range"))
@@ -501,11 +522,11 @@ impl<'a> Parser<'a> {
         match token.kind {
             Kind::Number(value) => {
                 self.next();
-                Ok(Expr::Number { value, span })
+                Ok(Expr::Number { value, duration: false, span })
             }
             Kind::Duration(ms) => {
                 self.next();
-                Ok(Expr::Number { value: ms as f64 / 1000.0, span })
+                Ok(Expr::Number { value: ms as f64 / 1000.0, duration: true, span })
             }
             Kind::Text(value) => {
                 self.next();
@@ -530,7 +551,7 @@ impl<'a> Parser<'a> {
         if let Some(value) = number_word(name)
             && !self.is_symbol("{")
         {
-            return Ok(Expr::Number { value, span });
+            return Ok(Expr::Number { value, duration: false, span });
         }
         let by =
             self.word().is_some_and(|w| w.eq_ignore_ascii_case("by") || w.eq_ignore_ascii_case("without"));

@@ -1,6 +1,6 @@
 //! Selectors: a name, and matchers between braces.
 
-use super::ast::{Expr, Span, TimeModifier, VectorSelector};
+use super::ast::{Bounds, Expr, Span, TimeModifier, VectorSelector};
 use super::lexer::Kind;
 use super::parser::{Parsed, Parser};
 use narthex_storage::{MatchOp, Matcher};
@@ -24,7 +24,8 @@ impl Parser<'_> {
         if !self.matches_all && matchers.iter().all(Matcher::matches_empty) {
             return Err(self.error_at(span, "vector selector must contain at least one non-empty matcher"));
         }
-        Ok(Expr::Vector(Box::new(VectorSelector { name, matchers, time: TimeModifier::default(), span })))
+        let (time, bounds) = (TimeModifier::default(), Bounds::default());
+        Ok(Expr::Vector(Box::new(VectorSelector { name, matchers, time, bounds, span })))
     }
 
     fn matcher(&mut self, matchers: &mut Vec<Matcher>, name: &mut Option<String>, start: u32) -> Parsed<()> {

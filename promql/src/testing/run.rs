@@ -41,7 +41,9 @@ pub fn run_script(text: &str) -> Report {
         max_samples: 10_000,
         subquery_step_ms: 60_000,
         delayed_name_removal: true,
+        use_start_timestamps: true,
         parse: OPTIONS,
+        ..EngineOptions::default()
     });
     let mut runner = Runner { engine, store: MemoryStore::default(), histograms: false };
     let mut report = Report::default();
@@ -161,7 +163,7 @@ impl Runner {
         let middle = |series: &crate::value::RangeSeries| {
             let place = series.samples.timestamps.iter().position(|t| *t == at)?;
             let value = series.samples.values.get(place).copied()?;
-            Some(InstantSample { labels: series.labels.clone(), timestamp: at, value })
+            Some(InstantSample { labels: series.labels.clone(), timestamp: at, value, histogram: None })
         };
         let samples: Vec<InstantSample> = series.iter().filter_map(middle).collect();
         let value = match (eval.scalar, samples.as_slice()) {

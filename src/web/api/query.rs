@@ -32,7 +32,7 @@ fn options(params: &Params, cancel: &CancelToken) -> Result<QueryOptions, ApiErr
         })? as i64),
     };
     let lookback_ms = lookback_ms.filter(|ms| *ms > 0);
-    Ok(QueryOptions { lookback_ms, cancel: cancel.clone() })
+    Ok(QueryOptions { lookback_ms, cancel: cancel.clone(), ..QueryOptions::default() })
 }
 
 fn engine_error(error: EngineError) -> ApiError {

@@ -3,8 +3,10 @@
 pub(crate) mod select;
 pub mod stats;
 
+use crate::histogram::FloatHistogram;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
+use std::sync::Arc;
 
 /// A read that failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +46,22 @@ pub struct SelectHints {
     pub range: i64,
     /// Function or aggregation around the selector, empty for none.
     pub function: &'static str,
+    /// The order of the series has no meaning to the reader, which spares the sorting.
+    pub unsorted: bool,
 }
 
-/// Samples of one series as columns of equal length, oldest first. Staleness markers are included.
+/// Samples of one series as columns of equal length, oldest first. Staleness markers are included, as
+/// floats, also those of histogram series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Columns {
     /// Milliseconds since the Unix epoch, strictly increasing.
     pub timestamps: Vec<i64>,
-    /// The values.
+    /// The values; NaN where the sample is a histogram.
     pub values: Vec<f64>,
+    /// Histograms by position in the other columns, ascending; empty for a series of floats.
+    pub histograms: Vec<(u32, Arc<FloatHistogram>)>,
+    /// Start timestamps, ms, 0 for none. Empty when no sample has one, else as long as the others.
+    pub starts: Vec<i64>,
 }
 
 impl Columns {
@@ -60,6 +69,8 @@ impl Columns {
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
+        self.histograms.clear();
+        self.starts.clear();
     }
 
     /// The number of samples.
@@ -74,12 +85,66 @@ impl Columns {
         self.timestamps.is_empty()
     }
 
-    /// Appends a sample.
+    /// Appends a float without a start timestamp.
     #[inline]
     pub fn push(&mut self, timestamp: i64, value: f64) {
         self.timestamps.push(timestamp);
         self.values.push(value);
+        if !self.starts.is_empty() {
+            self.starts.push(0);
+        }
     }
+
+    /// Appends a float; `start` is 0 for none.
+    pub fn push_started(&mut self, timestamp: i64, value: f64, start: i64) {
+        if start != 0 && self.starts.is_empty() {
+            self.starts.resize(self.timestamps.len(), 0);
+        }
+        self.timestamps.push(timestamp);
+        self.values.push(value);
+        if start != 0 || !self.starts.is_empty() {
+            self.starts.push(start);
+        }
+    }
+
+    /// Appends a histogram; `start` is 0 for none.
+    pub fn push_histogram(&mut self, timestamp: i64, histogram: Arc<FloatHistogram>, start: i64) {
+        // Positions are 32 bits: a column of 4 billion samples is beyond any budget.
+        self.histograms.push((u32::try_from(self.timestamps.len()).unwrap_or(u32::MAX), histogram));
+        self.push_started(timestamp, f64::NAN, start);
+    }
+
+    /// The start timestamp of a sample, 0 for none.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, position: usize) -> i64 {
+        self.starts.get(position).copied().unwrap_or(0)
+    }
+
+    /// The histogram at a position, `None` where the sample is a float.
+    #[inline]
+    #[must_use]
+    pub fn histogram(&self, position: usize) -> Option<&Arc<FloatHistogram>> {
+        if self.histograms.is_empty() {
+            return None;
+        }
+        let key = u32::try_from(position).ok()?;
+        let at = self.histograms.binary_search_by_key(&key, |(at, _)| *at).ok()?;
+        self.histograms.get(at).map(|(_, histogram)| histogram)
+    }
+}
+
+/// The newest sample of a range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Newest {
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// The value; NaN where the sample is a histogram.
+    pub value: f64,
+    /// The histogram, if it is one.
+    pub histogram: Option<Arc<FloatHistogram>>,
+    /// Start timestamp, ms, 0 for none.
+    pub start: i64,
 }
 
 /// One selected series. It holds what it needs to be read later (a snapshot of the head's cell, a
@@ -93,6 +158,23 @@ pub trait Series: Send + Sync {
     /// # Errors
     /// A page on disk cannot be read or is damaged.
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError>;
+
+    /// The newest sample with `mint <= timestamp <= maxt`, a staleness marker included. A store that can
+    /// answers without decoding the others; `scratch` is for one that cannot.
+    ///
+    /// # Errors
+    /// A page on disk cannot be read or is damaged.
+    fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
+        scratch.clear();
+        self.read(mint, maxt, scratch)?;
+        let Some(last) = scratch.len().checked_sub(1) else { return Ok(None) };
+        let (Some(&timestamp), Some(&value)) = (scratch.timestamps.get(last), scratch.values.get(last))
+        else {
+            return Ok(None);
+        };
+        let (histogram, start) = (scratch.histogram(last).cloned(), scratch.start(last));
+        Ok(Some(Newest { timestamp, value, histogram, start }))
+    }
 }
 
 /// Restricts a question about labels.
