@@ -135,23 +135,33 @@ impl Charge {
         self.bytes += bytes;
         progress.samples_peak.fetch_max(held, Ordering::Relaxed);
         progress.bytes_peak.fetch_max(weighed, Ordering::Relaxed);
-        if held > budget.max_samples {
-            return Err(Exceeded::Samples { wanted: held, limit: budget.max_samples });
+        let exceeded = if held > budget.max_samples {
+            Exceeded::Samples { wanted: held, limit: budget.max_samples }
+        } else if weighed > budget.max_bytes {
+            Exceeded::Bytes { wanted: weighed, limit: budget.max_bytes }
+        } else {
+            return Ok(());
+        };
+        self.shrink(samples, bytes);
+        Err(exceeded)
+    }
+
+    /// Gives back a part.
+    pub(crate) fn shrink(&mut self, samples: u64, bytes: u64) {
+        let (samples, bytes) = (samples.min(self.samples), bytes.min(self.bytes));
+        self.samples -= samples;
+        self.bytes -= bytes;
+        self.budget.progress.samples_held.fetch_sub(samples, Ordering::Relaxed);
+        self.budget.progress.bytes_held.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(pool) = &self.budget.pool {
+            pool.release(bytes);
         }
-        if weighed > budget.max_bytes {
-            return Err(Exceeded::Bytes { wanted: weighed, limit: budget.max_bytes });
-        }
-        Ok(())
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.budget.progress.samples_held.fetch_sub(self.samples, Ordering::Relaxed);
-        self.budget.progress.bytes_held.fetch_sub(self.bytes, Ordering::Relaxed);
-        if let Some(pool) = &self.budget.pool {
-            pool.release(self.bytes);
-        }
+        self.shrink(self.samples, self.bytes);
     }
 }
 
