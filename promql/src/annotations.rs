@@ -79,6 +79,14 @@ impl Annotations {
         }
     }
 
+    /// Whether there is nothing to say.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.warnings.is_empty()
+            && self.infos.is_empty()
+            && self.overlaps.is_empty()
+            && self.monotonic.is_empty()
+    }
+
     /// Warnings and infos as `PromQL LEVEL: TEXT (line:column)`, counted in the query's text from 1, columns
     /// in bytes.
     pub(crate) fn render(mut self, query: &str) -> (Vec<String>, Vec<String>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Values of several series over the steps of a query, series after series. At each step a series has a
 /// float, a histogram, or nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Batch {
     steps: usize,
     series: usize,
@@ -69,6 +69,31 @@ impl Batch {
         (self.values.len() + self.present.len() + self.histograms.len()) * 8
     }
 
+    /// Bytes of the histograms themselves; one that stands at several steps counts at each.
+    pub(crate) fn histogram_bytes(&self) -> usize {
+        self.histograms.iter().flatten().map(|histogram| histogram.size_bytes()).sum()
+    }
+
+    /// Replaces every float, whether it is present or not.
+    pub(crate) fn map_floats(&mut self, f: impl Fn(f64) -> f64) {
+        self.values.iter_mut().for_each(|value| *value = f(*value));
+    }
+
+    /// Replaces every histogram, or takes it away.
+    pub(crate) fn map_histograms(
+        &mut self,
+        mut f: impl FnMut(&Arc<FloatHistogram>) -> Option<Arc<FloatHistogram>>,
+    ) {
+        for slot in self.histograms.iter_mut().filter(|slot| slot.is_some()) {
+            *slot = slot.as_ref().and_then(&mut f);
+        }
+    }
+
+    /// Takes all histograms away.
+    pub(crate) fn drop_histograms(&mut self) {
+        self.histograms = Vec::new();
+    }
+
     /// A series, empty when there is no such one.
     #[inline]
     pub(crate) fn column(&self, series: usize) -> Column<'_> {
@@ -118,6 +143,20 @@ impl<'a> Column<'a> {
     pub(crate) fn has(&self, step: usize) -> bool {
         self.present.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1)
             || self.histogram(step).is_some()
+    }
+
+    /// The bits of 64 steps: where there is a sample of either kind.
+    #[inline]
+    pub(crate) fn word(&self, word: usize) -> u64 {
+        let mut bits = self.present.get(word).copied().unwrap_or(0);
+        if !self.histograms.is_empty() {
+            let from = word * 64;
+            let to = (from + 64).min(self.histograms.len());
+            for (bit, histogram) in self.histograms.get(from..to).unwrap_or_default().iter().enumerate() {
+                bits |= u64::from(histogram.is_some()) << bit;
+            }
+        }
+        bits
     }
 
     /// Whether there is no sample at all.
@@ -175,6 +214,29 @@ impl ColumnMut<'_> {
         if let Some(there) = self.histograms.get_mut(self.at + step) {
             *there = None;
         }
+    }
+
+    /// Takes away what stands at those of 64 steps whose bit is not set.
+    #[inline]
+    pub(crate) fn retain(&mut self, word: usize, bits: u64) {
+        if let Some(present) = self.present.get_mut(word) {
+            *present &= bits;
+        }
+        if !self.histograms.is_empty() {
+            for bit in (0..64).filter(|bit| bits >> bit & 1 == 0) {
+                let step = word * 64 + bit;
+                if step < self.values.len()
+                    && let Some(there) = self.histograms.get_mut(self.at + step)
+                {
+                    *there = None;
+                }
+            }
+        }
+    }
+
+    /// Whether the batch has histograms, perhaps of other series.
+    pub(crate) fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty()
     }
 
     /// The series to read.

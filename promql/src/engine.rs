@@ -1,11 +1,16 @@
 //! Runs queries: an instant query is a range query of one step.
 
-use crate::budget::{Exceeded, MemoryPool, Progress};
-use crate::exec::{Evaluator, Outcome, Steps};
-use crate::syntax::ast::{At, Expr, TimeModifier};
+use crate::budget::{Budget, Exceeded, MemoryPool, Progress};
+use crate::exec::profile::{PlanNode, Profile};
+use crate::exec::shared::SharedReads;
+use crate::exec::{
+    Context, Meta, Node, Scope, Steps, build, range_vector, same_labelset, vector, without_name,
+};
+use crate::syntax::ast::{Expr, ValueType};
+use crate::syntax::prepare::{PrepareError, QueryWindow, prepare};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
-use crate::value::{Column, InstantSample, RangeSeries, Value};
-use hashbrown::HashMap;
+use crate::value::{InstantSample, RangeSeries, Value};
+use hashbrown::HashSet;
 use narthex_storage::{Columns, Labels, Queryable, StorageError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -91,6 +96,9 @@ pub enum EngineError {
     /// The text is no expression.
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// The expression cannot be evaluated over this range of time.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// The expression, of this type, has no value over a range of time.
     #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
     NotForRange(&'static str),
@@ -158,6 +166,22 @@ pub struct QueryResult {
     pub peak_samples: usize,
 }
 
+/// When a query is evaluated, for [`Engine::explain`]; all ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainTime {
+    /// At one time.
+    Instant(i64),
+    /// At `start`, `start + step`, … up to `end`.
+    Range {
+        /// First step.
+        start: i64,
+        /// Last step, at most.
+        end: i64,
+        /// Distance, positive.
+        step: i64,
+    },
+}
+
 /// Parses and evaluates queries. Stateless between them.
 #[derive(Debug, Clone, Default)]
 pub struct Engine {
@@ -171,6 +195,12 @@ impl Engine {
         Self { options }
     }
 
+    /// How the engine behaves.
+    #[must_use]
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
     /// Evaluates `text` at one time.
     ///
     /// # Errors
@@ -182,32 +212,12 @@ impl Engine {
         timestamp: i64,
         query: &QueryOptions,
     ) -> Result<QueryResult, EngineError> {
-        let expr = parse_expr(text, &self.options.parse)?;
+        let window = QueryWindow { start_ms: timestamp, end_ms: timestamp, step_ms: 0 };
+        let expr = self.prepared(text, window)?;
+        let cx = self.context(store, &expr, query);
         let steps = Steps { start: timestamp, step: 0, count: 1 };
-        let mut evaluator = Evaluator::new(store, &self.options, query, steps);
-        if let Some(matrix) = range_selector(&expr) {
-            let series = evaluator.range_vector(matrix)?;
-            return Ok(evaluator.finish(Value::Matrix(series), text));
-        }
-        let value = match evaluator.eval(&expr)? {
-            Outcome::Scalar(values) => {
-                Value::Scalar { timestamp, value: values.first().copied().unwrap_or(f64::NAN) }
-            }
-            Outcome::String(value) => Value::String { timestamp, value },
-            Outcome::Vector(columns) => {
-                let columns = self.clean(columns)?;
-                let sample = |c: &Column| {
-                    Some(InstantSample {
-                        labels: c.labels.clone(),
-                        timestamp,
-                        value: c.get(0)?,
-                        histogram: None,
-                    })
-                };
-                Value::Vector(columns.iter().filter_map(sample).collect())
-            }
-        };
-        Ok(evaluator.finish(value, text))
+        let value = instant_value(&cx, &expr, steps)?;
+        Ok(finish(cx, value, text))
     }
 
     /// Evaluates `text` at `start`, `start + step`, … up to `end`; all ms, `step` positive.
@@ -221,73 +231,175 @@ impl Engine {
         (start, end, step): (i64, i64, i64),
         query: &QueryOptions,
     ) -> Result<QueryResult, EngineError> {
+        let expr = self.prepared_for_range(text, (start, end, step))?;
+        let cx = self.context(store, &expr, query);
+        let value = range_value(&cx, &expr, Steps::of(start, end, step))?;
+        Ok(finish(cx, value, text))
+    }
+
+    /// Evaluates `text` and tells what each node of the plan cost.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn explain(
+        &self,
+        store: &dyn Queryable,
+        text: &str,
+        time: ExplainTime,
+        query: &QueryOptions,
+    ) -> Result<PlanNode, EngineError> {
+        let (expr, steps) = match time {
+            ExplainTime::Instant(at) => {
+                let window = QueryWindow { start_ms: at, end_ms: at, step_ms: 0 };
+                (self.prepared(text, window)?, Steps { start: at, step: 0, count: 1 })
+            }
+            ExplainTime::Range { start, end, step } => {
+                (self.prepared_for_range(text, (start, end, step))?, Steps::of(start, end, step))
+            }
+        };
+        let mut cx = self.context(store, &expr, query);
+        cx.profile = Some(Profile::default());
+        match time {
+            ExplainTime::Instant(_) => drop(instant_value(&cx, &expr, steps)?),
+            ExplainTime::Range { .. } => drop(range_value(&cx, &expr, steps)?),
+        }
+        Ok(cx.profile.take().map(Profile::into_plan).unwrap_or_default())
+    }
+
+    fn prepared(&self, text: &str, window: QueryWindow) -> Result<Expr, EngineError> {
+        Ok(prepare(parse_expr(text, &self.options.parse)?, &window)?)
+    }
+
+    fn prepared_for_range(&self, text: &str, steps: (i64, i64, i64)) -> Result<Expr, EngineError> {
+        let (start_ms, end_ms, step_ms) = steps;
         let expr = parse_expr(text, &self.options.parse)?;
-        if range_selector(&expr).is_some() || matches!(expr.unwrap_parens(), Expr::String { .. }) {
+        if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
             return Err(EngineError::NotForRange(expr.value_type().name()));
         }
-        let steps = Steps::of(start, end, step);
-        let mut evaluator = Evaluator::new(store, &self.options, query, steps);
-        let columns = match evaluator.eval(&expr)? {
-            Outcome::Scalar(values) => {
-                let present = vec![true; values.len()];
-                vec![Column { labels: Labels::empty(), drop_name: false, values, present }]
-            }
-            Outcome::Vector(columns) => self.clean(columns)?,
-            Outcome::String(_) => return Err(EngineError::Exec("unexpected string result".to_owned())),
-        };
-        let mut series: Vec<RangeSeries> = columns
-            .into_iter()
-            .map(|column| {
-                let mut samples = Columns::default();
-                for i in 0..steps.count {
-                    if let Some(value) = column.get(i) {
-                        samples.push(steps.time(i), value);
-                    }
-                }
-                RangeSeries { labels: column.labels, samples }
-            })
-            .filter(|series| !series.samples.is_empty())
-            .collect();
-        series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(evaluator.finish(Value::Matrix(series), text))
+        Ok(prepare(expr, &QueryWindow { start_ms, end_ms, step_ms })?)
     }
 
-    /// Drops the names that are marked, and unites series that become equal where their steps differ.
-    fn clean(&self, columns: Vec<Column>) -> Result<Vec<Column>, EngineError> {
-        let mut out: Vec<Column> = Vec::with_capacity(columns.len());
-        let mut places: HashMap<Labels, usize> = HashMap::new();
-        for mut column in columns.into_iter().filter(|c| !c.is_empty()) {
-            if column.drop_name {
-                column.labels = crate::exec::without_name(&column.labels);
-            }
-            if let Some(there) = places.get(&column.labels).and_then(|place| out.get_mut(*place)) {
-                for step in 0..column.values.len() {
-                    let Some(value) = column.get(step) else { continue };
-                    if there.get(step).is_some() {
-                        return Err(crate::exec::same_labelset());
-                    }
-                    there.set(step, value);
+    fn context<'a>(&'a self, store: &'a dyn Queryable, expr: &Expr, query: &QueryOptions) -> Context<'a> {
+        let budget = Budget {
+            max_samples: self.options.max_samples as u64,
+            max_bytes: self.options.max_bytes,
+            pool: self.options.pool.clone(),
+            progress: query.progress.clone(),
+        };
+        let lookback_ms = query.lookback_ms.unwrap_or(self.options.lookback_ms);
+        let mut cx = Context::new(store, &self.options, lookback_ms, budget, query.cancel.clone());
+        cx.shared = SharedReads::of(expr);
+        cx
+    }
+}
+
+/// The answer to the query whose text is `text`.
+fn finish(cx: Context<'_>, value: Value, text: &str) -> QueryResult {
+    let progress = cx.budget.progress.clone();
+    let (warnings, infos) = cx.into_notes().render(text);
+    let (samples_read, peak_samples) = (progress.samples_read(), progress.samples_peak());
+    QueryResult { value, warnings, infos, samples_read, peak_samples: peak_samples as usize }
+}
+
+fn instant_value<'a>(cx: &Context<'a>, expr: &'a Expr, steps: Steps) -> Result<Value, EngineError> {
+    let timestamp = steps.start;
+    if expr.value_type() == ValueType::Matrix {
+        return range_vector(cx, expr.unwrap_parens(), timestamp).map(Value::Matrix);
+    }
+    match build(cx, expr, Scope::at(steps))? {
+        Node::Scalar(values) => Ok(Value::Scalar { timestamp, value: values.get(0) }),
+        Node::Text(text) => Ok(Value::String { timestamp, value: text.to_owned() }),
+        Node::Vector(mut operator) => {
+            let mut samples = Vec::new();
+            while let Some(part) = operator.next(cx)? {
+                cx.cancel.check()?;
+                for i in 0..part.batch.len() {
+                    let column = part.batch.column(i);
+                    let (float, histogram) = (column.float(0), column.histogram(0).cloned());
+                    let Some(value) = float.or(histogram.as_ref().map(|_| f64::NAN)) else { continue };
+                    let Some(meta) = operator.series().get(part.first + i) else { continue };
+                    let labels = final_labels(meta);
+                    samples.push(InstantSample { labels, timestamp, value, histogram });
                 }
+            }
+            cx.hold(samples.len(), samples.len() * size_of::<InstantSample>())?;
+            if cx.options.delayed_name_removal {
+                let mut seen = HashSet::with_capacity(samples.len());
+                if !samples.iter().all(|sample| seen.insert(&sample.labels)) {
+                    return Err(same_labelset());
+                }
+            }
+            Ok(Value::Vector(samples))
+        }
+    }
+}
+
+fn range_value<'a>(cx: &Context<'a>, expr: &'a Expr, steps: Steps) -> Result<Value, EngineError> {
+    let mut operator = vector(cx, expr, Scope::at(steps))?;
+    let mut series: Vec<RangeSeries> = Vec::new();
+    while let Some(part) = operator.next(cx)? {
+        cx.cancel.check()?;
+        for i in 0..part.batch.len() {
+            let column = part.batch.column(i);
+            let count = column.count();
+            if count == 0 {
                 continue;
             }
-            places.insert(column.labels.clone(), out.len());
-            out.push(column);
+            let Some(meta) = operator.series().get(part.first + i) else { continue };
+            cx.hold(count, count * 16)?;
+            let mut samples = Columns::default();
+            samples.timestamps.reserve_exact(count);
+            samples.values.reserve_exact(count);
+            for step in 0..steps.count {
+                if let Some(value) = column.float(step) {
+                    samples.push(steps.time(step), value);
+                } else if let Some(histogram) = column.histogram(step) {
+                    samples.push_histogram(steps.time(step), histogram.clone(), 0);
+                }
+            }
+            series.push(RangeSeries { labels: final_labels(meta), samples });
         }
-        Ok(out)
     }
+    if !series.is_sorted_by(|a, b| a.labels < b.labels) {
+        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        series = united(series)?;
+    }
+    Ok(Value::Matrix(series))
 }
 
-/// The range selector or subquery that the whole expression is.
-fn range_selector(expr: &Expr) -> Option<&Expr> {
-    let inner = expr.unwrap_parens();
-    matches!(inner, Expr::Matrix { .. } | Expr::Subquery(_)).then_some(inner)
+fn final_labels(meta: &Meta) -> Labels {
+    if meta.drop_name { without_name(&meta.labels) } else { meta.labels.clone() }
 }
 
-/// The fixed evaluation time of a selector, ms.
-pub(crate) fn fixed_time(time: &TimeModifier, query: Steps) -> Option<i64> {
-    time.at.map(|at| match at {
-        At::Timestamp(ms) => ms,
-        At::Start => query.start,
-        At::End => query.time(query.count.saturating_sub(1)),
-    })
+/// Series that have become equal, in the order of their labels, as one where their times differ.
+fn united(sorted: Vec<RangeSeries>) -> Result<Vec<RangeSeries>, EngineError> {
+    let mut out: Vec<RangeSeries> = Vec::with_capacity(sorted.len());
+    for series in sorted {
+        match out.last_mut().filter(|last| last.labels == series.labels) {
+            None => out.push(series),
+            Some(last) => last.samples = joined(&last.samples, &series.samples)?,
+        }
+    }
+    Ok(out)
+}
+
+/// The samples of both in the order of their times.
+fn joined(a: &Columns, b: &Columns) -> Result<Columns, EngineError> {
+    let mut out = Columns::default();
+    let (mut i, mut j) = (0, 0);
+    loop {
+        let (from, at) = match (a.timestamps.get(i), b.timestamps.get(j)) {
+            (Some(x), Some(y)) if x == y => return Err(same_labelset()),
+            (Some(x), Some(y)) if x > y => (b, &mut j),
+            (Some(_), _) => (a, &mut i),
+            (None, Some(_)) => (b, &mut j),
+            (None, None) => return Ok(out),
+        };
+        let time = from.timestamps.get(*at).copied().unwrap_or(0);
+        match from.histogram(*at) {
+            Some(histogram) => out.push_histogram(time, histogram.clone(), 0),
+            None => out.push(time, from.values.get(*at).copied().unwrap_or(f64::NAN)),
+        }
+        *at += 1;
+    }
 }

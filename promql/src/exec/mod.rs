@@ -1,279 +1,149 @@
-//! Operators over whole series: each gives columns of one value per step.
+//! From the checked tree to operators that exchange batches of whole series.
+//!
+//! Building a node selects its series, so that every operator knows the labels of its output from the start;
+//! samples flow afterwards, batch after batch, when the root is pulled. Scalars are evaluated while building.
 
 mod aggregate;
 mod binary;
+mod broadcast;
 mod call;
-mod range;
+pub(crate) mod context;
+mod labels;
+mod operator;
+mod pool;
+pub(crate) mod profile;
+mod range_vector;
+mod scan;
+mod selection;
+pub(crate) mod shared;
+mod sort;
+mod subquery;
+mod transform;
+mod unique;
 
-use crate::annotations::Annotations;
-use crate::engine::{EngineError, EngineOptions, QueryOptions, QueryResult, fixed_time};
-use crate::syntax::ast::{Expr, Span, TimeModifier, VectorSelector};
-use crate::value::{Column, Value};
-use narthex_storage::{
-    Columns, Labels, LabelsBuilder, Matcher, Queryable, SelectHints, Series, is_stale_nan,
-};
+pub(crate) use context::{Context, Scope, Steps};
+pub(crate) use labels::without_name;
+pub(crate) use operator::{Meta, Operator, Part};
+pub(crate) use range_vector::range_vector;
+pub(crate) use unique::same_labelset;
 
-/// The series of a selector, and the first and last millisecond to read of them.
-type Selected = (Vec<Box<dyn Series>>, i64, i64);
+use crate::engine::EngineError;
+use crate::syntax::ast::Expr;
 
-/// The times at which an expression is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Steps {
-    pub(crate) start: i64,
-    pub(crate) step: i64,
-    pub(crate) count: usize,
+/// What a subexpression gives.
+pub(crate) enum Node<'a> {
+    /// A number per step.
+    Scalar(Scalars),
+    /// A text.
+    Text(&'a str),
+    /// Series.
+    Vector(Box<dyn Operator + 'a>),
 }
 
-impl Steps {
-    pub(crate) fn of(start: i64, end: i64, step: i64) -> Self {
-        let count =
-            if end < start { 0 } else { usize::try_from((end - start) / step.max(1)).unwrap_or(0) + 1 };
-        Self { start, step, count }
-    }
+/// Numbers of all steps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalars {
+    /// The same at every step.
+    Constant(f64),
+    /// One per step.
+    Varying(Vec<f64>),
+}
 
+impl Scalars {
     #[inline]
-    pub(crate) fn time(&self, i: usize) -> i64 {
-        self.start.saturating_add(self.step.saturating_mul(i as i64))
+    pub(crate) fn get(&self, step: usize) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Varying(values) => values.get(step).copied().unwrap_or(f64::NAN),
+        }
     }
 
-    pub(crate) fn last(&self) -> i64 {
-        self.time(self.count.saturating_sub(1))
+    pub(crate) fn to_vec(&self, steps: usize) -> Vec<f64> {
+        (0..steps).map(|step| self.get(step)).collect()
+    }
+
+    pub(crate) fn map(self, f: impl Fn(f64) -> f64) -> Self {
+        match self {
+            Self::Constant(value) => Self::Constant(f(value)),
+            Self::Varying(mut values) => {
+                values.iter_mut().for_each(|v| *v = f(*v));
+                Self::Varying(values)
+            }
+        }
+    }
+
+    pub(crate) fn zip(&self, other: &Self, steps: usize, f: impl Fn(f64, f64) -> f64) -> Self {
+        match (self, other) {
+            (Self::Constant(a), Self::Constant(b)) => Self::Constant(f(*a, *b)),
+            _ => Self::Varying((0..steps).map(|step| f(self.get(step), other.get(step))).collect()),
+        }
     }
 }
 
-/// What an expression gives.
-pub(crate) enum Outcome {
-    Scalar(Vec<f64>),
-    String(String),
-    Vector(Vec<Column>),
-}
-
-pub(crate) struct Evaluator<'a> {
-    store: &'a dyn Queryable,
-    options: &'a EngineOptions,
-    query: &'a QueryOptions,
-    lookback_ms: i64,
-    /// Steps of the expression being evaluated; a subquery has its own.
-    steps: Steps,
-    /// Steps of the whole query.
-    whole: Steps,
-    samples: usize,
-    peak: usize,
-    samples_read: u64,
-    notes: Annotations,
-}
-
-impl<'a> Evaluator<'a> {
-    pub(crate) fn new(
-        store: &'a dyn Queryable,
-        options: &'a EngineOptions,
-        query: &'a QueryOptions,
-        steps: Steps,
-    ) -> Self {
-        Self {
-            store,
-            options,
-            query,
-            lookback_ms: query.lookback_ms.unwrap_or(options.lookback_ms),
-            steps,
-            whole: steps,
-            samples: 0,
-            peak: 0,
-            samples_read: 0,
-            notes: Annotations::default(),
+/// Makes the operators of an expression.
+pub(crate) fn build<'a>(cx: &Context<'a>, expr: &'a Expr, scope: Scope) -> Result<Node<'a>, EngineError> {
+    cx.cancel.check()?;
+    let trivial = matches!(expr.unwrap_parens(), Expr::Number { .. } | Expr::String { .. });
+    if scope.steps.count > 1 && !trivial && broadcast::is_invariant(expr) {
+        return broadcast::build(cx, expr, scope);
+    }
+    match expr {
+        Expr::Number { value, .. } => Ok(Node::Scalar(Scalars::Constant(*value))),
+        Expr::String { value, .. } => Ok(Node::Text(value)),
+        Expr::Paren { expr, .. } => build(cx, expr, scope),
+        Expr::Matrix { .. } | Expr::Subquery(_) => {
+            Err(EngineError::Exec("a range vector is no value here".to_owned()))
         }
-    }
-
-    /// The answer to the query whose text is `text`.
-    pub(crate) fn finish(self, value: Value, text: &str) -> QueryResult {
-        let (warnings, infos) = self.notes.render(text);
-        QueryResult { value, warnings, infos, samples_read: self.samples_read, peak_samples: self.peak }
-    }
-
-    /// Remarks on what is probably a mistake in the expression at `span`.
-    pub(crate) fn warn(&mut self, text: String, span: Span) {
-        self.notes.warn(text, span);
-    }
-
-    /// Remarks on what may be worth knowing about the expression at `span`.
-    pub(crate) fn inform(&mut self, text: String, span: Span) {
-        self.notes.inform(text, span);
-    }
-
-    pub(crate) fn eval(&mut self, expr: &Expr) -> Result<Outcome, EngineError> {
-        self.query.cancel.check()?;
-        match expr {
-            Expr::Number { value, .. } => Ok(Outcome::Scalar(vec![*value; self.steps.count])),
-            Expr::String { value, .. } => Ok(Outcome::String(value.clone())),
-            Expr::Paren { expr, .. } => self.eval(expr),
-            Expr::Unary { negative, expr, .. } => self.unary(*negative, expr),
-            Expr::Vector(selector) => self.instant_vector(selector).map(Outcome::Vector),
-            Expr::Binary(binary) => self.binary(binary),
-            Expr::Aggregate(aggregate) => self.aggregate(aggregate).map(Outcome::Vector),
-            Expr::Call(call) => self.call(call),
-            Expr::Matrix { .. } | Expr::Subquery(_) => {
-                Err(EngineError::Exec("a range vector is no value here".to_owned()))
-            }
-        }
-    }
-
-    pub(crate) fn vector(&mut self, expr: &Expr) -> Result<Vec<Column>, EngineError> {
-        match self.eval(expr)? {
-            Outcome::Vector(columns) => Ok(columns),
-            Outcome::Scalar(values) => {
-                let present = vec![true; values.len()];
-                Ok(vec![Column { labels: Labels::empty(), drop_name: false, values, present }])
-            }
-            Outcome::String(_) => Err(EngineError::Exec("a string is no vector".to_owned())),
-        }
-    }
-
-    pub(crate) fn scalar(&mut self, expr: &Expr) -> Result<Vec<f64>, EngineError> {
-        match self.eval(expr)? {
-            Outcome::Scalar(values) => Ok(values),
-            _ => Err(EngineError::Exec("expected a scalar".to_owned())),
-        }
-    }
-
-    pub(crate) fn text(&mut self, expr: &Expr) -> Result<String, EngineError> {
-        match self.eval(expr)? {
-            Outcome::String(text) => Ok(text),
-            _ => Err(EngineError::Exec("expected a string".to_owned())),
-        }
-    }
-
-    fn unary(&mut self, negative: bool, expr: &Expr) -> Result<Outcome, EngineError> {
-        match self.eval(expr)? {
-            Outcome::Scalar(values) if negative => {
-                Ok(Outcome::Scalar(values.into_iter().map(|v| -v).collect()))
-            }
-            Outcome::Vector(mut columns) if negative => {
-                columns.iter_mut().for_each(|column| column.map(|v| -v));
-                self.drop_names(columns).map(Outcome::Vector)
-            }
-            other => Ok(other),
-        }
-    }
-
-    /// Books samples that are held from now on; fails when they are too many.
-    pub(crate) fn hold(&mut self, samples: usize) -> Result<(), EngineError> {
-        self.samples = self.samples.saturating_add(samples);
-        self.peak = self.peak.max(self.samples);
-        if self.samples > self.options.max_samples { Err(EngineError::TooManySamples) } else { Ok(()) }
-    }
-
-    pub(crate) fn release(&mut self, samples: usize) {
-        self.samples = self.samples.saturating_sub(samples);
-    }
-
-    /// The range of stored times that steps at `steps` reach with `range` ms behind each, exclusive start.
-    fn reach(&self, time: &TimeModifier, range: i64) -> (i64, i64) {
-        let (first, last) = match fixed_time(time, self.whole) {
-            Some(at) => (at, at),
-            None => (self.steps.start, self.steps.last()),
-        };
-        let shift = |t: i64| t.saturating_sub(time.offset_ms);
-        (shift(first).saturating_sub(range).saturating_add(1), shift(last))
-    }
-
-    pub(crate) fn select(
-        &self,
-        matchers: &[Matcher],
-        time: &TimeModifier,
-        range: i64,
-    ) -> Result<Selected, EngineError> {
-        let (mint, maxt) = self.reach(time, range);
-        let hints = SelectHints { mint, maxt, step: self.steps.step, range, ..SelectHints::default() };
-        let series = self.store.querier(mint, maxt)?.select(matchers, &hints)?;
-        Ok((series, mint, maxt))
-    }
-
-    /// The time that step `i` stands for in a selector.
-    pub(crate) fn step_time(&self, i: usize, time: &TimeModifier) -> i64 {
-        fixed_time(time, self.whole).unwrap_or_else(|| self.steps.time(i)).saturating_sub(time.offset_ms)
-    }
-
-    fn instant_vector(&mut self, selector: &VectorSelector) -> Result<Vec<Column>, EngineError> {
-        self.instant_samples(selector, |_, value| value)
-    }
-
-    /// The newest sample within lookback at each step, as `pick(timestamp, value)`.
-    pub(crate) fn instant_samples(
-        &mut self,
-        selector: &VectorSelector,
-        pick: impl Fn(i64, f64) -> f64,
-    ) -> Result<Vec<Column>, EngineError> {
-        let (series, mint, maxt) = self.select(&selector.matchers, &selector.time, self.lookback_ms)?;
-        let mut columns = Vec::new();
-        let mut samples = Columns::default();
-        for one in series {
-            self.query.cancel.check()?;
-            samples.clear();
-            one.read(mint, maxt, &mut samples)?;
-            let mut column = Column::empty(one.labels().clone(), self.steps.count);
-            let mut cursor = 0;
-            let mut found = 0;
-            for i in 0..self.steps.count {
-                let time = self.step_time(i, &selector.time);
-                while samples.timestamps.get(cursor).is_some_and(|t| *t <= time) {
-                    cursor += 1;
-                }
-                let newest = cursor
-                    .checked_sub(1)
-                    .and_then(|at| samples.timestamps.get(at).zip(samples.values.get(at)));
-                if let Some((&t, &value)) = newest
-                    && t > time.saturating_sub(self.lookback_ms)
-                    && !is_stale_nan(value)
-                {
-                    column.set(i, pick(t, value));
-                    found += 1;
-                }
-            }
-            if found > 0 {
-                self.samples_read += found as u64;
-                self.hold(column.weight())?;
-                columns.push(column);
-            }
-        }
-        Ok(columns)
-    }
-
-    /// Marks the names as dropped, or drops them at once, as the engine is set.
-    pub(crate) fn drop_names(&self, mut columns: Vec<Column>) -> Result<Vec<Column>, EngineError> {
-        if self.options.delayed_name_removal {
-            columns.iter_mut().for_each(|column| column.drop_name = true);
-            return Ok(columns);
-        }
-        columns.iter_mut().for_each(|column| column.labels = without_name(&column.labels));
-        check_unique(&columns, self.steps.count)?;
-        Ok(columns)
+        Expr::Unary { negative, expr: inner, .. } => transform::unary(cx, *negative, inner, scope),
+        Expr::Binary(e) => cx.profiled(expr, || binary::build(cx, e, scope)),
+        Expr::Vector(e) => shared::build(cx, expr, scope, || scan::instant(cx, e, scope)),
+        Expr::Aggregate(e) => cx.profiled(expr, || aggregate::build(cx, e, scope)),
+        Expr::Call(e) if e.args.iter().any(is_range) => shared::build(cx, expr, scope, || call::build(cx, e, scope)),
+        Expr::Call(e) => cx.profiled(expr, || call::build(cx, e, scope)),
     }
 }
 
-/// Whether no two columns have the same labels at the same step.
-pub(crate) fn check_unique(columns: &[Column], steps: usize) -> Result<(), EngineError> {
-    let mut sorted: Vec<&Column> = columns.iter().collect();
-    sorted.sort_by(|a, b| a.labels.cmp(&b.labels));
-    for group in sorted.chunk_by(|a, b| a.labels == b.labels).filter(|group| group.len() > 1) {
-        for step in 0..steps {
-            if group.iter().filter(|c| c.get(step).is_some()).count() > 1 {
-                return Err(same_labelset());
-            }
-        }
+/// The operands of an expression.
+pub(crate) fn operands(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::Paren { expr, .. } | Expr::Unary { expr, .. } => vec![expr],
+        Expr::Binary(e) => vec![&e.left, &e.right],
+        Expr::Aggregate(e) => e.param.iter().chain(std::iter::once(&e.expr)).collect(),
+        Expr::Call(e) => e.args.iter().collect(),
+        Expr::Subquery(e) => vec![&e.expr],
+        Expr::Number { .. } | Expr::String { .. } | Expr::Vector(_) | Expr::Matrix { .. } => Vec::new(),
     }
-    Ok(())
 }
 
-pub(crate) fn same_labelset() -> EngineError {
-    EngineError::Exec("vector cannot contain metrics with the same labelset".to_owned())
+fn is_range(expr: &Expr) -> bool {
+    matches!(expr.unwrap_parens(), Expr::Matrix { .. } | Expr::Subquery(_))
 }
 
-/// The labels without the metric name and what belongs to it.
-pub(crate) fn without_name(labels: &Labels) -> Labels {
-    if !["__name__", "__type__", "__unit__"].iter().any(|name| labels.get(name).is_some()) {
-        return labels.clone();
+/// The operators of an expression that has to be a vector; a scalar is the series without labels.
+pub(crate) fn vector<'a>(
+    cx: &Context<'a>,
+    expr: &'a Expr,
+    scope: Scope,
+) -> Result<Box<dyn Operator + 'a>, EngineError> {
+    match build(cx, expr, scope)? {
+        Node::Vector(operator) => Ok(operator),
+        Node::Scalar(values) => transform::of_scalar(cx, values, scope.steps),
+        Node::Text(_) => Err(EngineError::Exec("a string is no vector".to_owned())),
     }
-    LabelsBuilder::from_labels(labels)
-        .retain(|name, _| !matches!(name, "__name__" | "__type__" | "__unit__"))
-        .build()
+}
+
+/// The values of an expression that has to be a scalar.
+pub(crate) fn scalar<'a>(cx: &Context<'a>, expr: &'a Expr, scope: Scope) -> Result<Scalars, EngineError> {
+    match build(cx, expr, scope)? {
+        Node::Scalar(values) => Ok(values),
+        _ => Err(EngineError::Exec("expected a scalar".to_owned())),
+    }
+}
+
+/// The text of an expression that has to be a string.
+pub(crate) fn text(expr: &Expr) -> Result<&str, EngineError> {
+    match expr.unwrap_parens() {
+        Expr::String { value, .. } => Ok(value),
+        _ => Err(EngineError::Exec("expected a string".to_owned())),
+    }
 }

@@ -1,0 +1,166 @@
+//! What all operators of a query share.
+
+use super::operator::Operator;
+use super::profile::Profile;
+use super::shared::SharedReads;
+use super::Node;
+use crate::annotations::Annotations;
+use crate::batch::Batch;
+use crate::budget::{Budget, Charge};
+use crate::engine::{CancelToken, EngineError, EngineOptions};
+use crate::syntax::ast::{Expr, Span};
+use narthex_storage::Queryable;
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
+
+/// The times at which an expression is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Steps {
+    /// First one, ms.
+    pub(crate) start: i64,
+    /// Distance, ms.
+    pub(crate) step: i64,
+    /// How many.
+    pub(crate) count: usize,
+}
+
+impl Steps {
+    pub(crate) fn of(start: i64, end: i64, step: i64) -> Self {
+        let count =
+            if end < start { 0 } else { usize::try_from((end - start) / step.max(1)).unwrap_or(0) + 1 };
+        Self { start, step, count }
+    }
+
+    #[inline]
+    pub(crate) fn time(&self, i: usize) -> i64 {
+        self.start.saturating_add(self.step.saturating_mul(i as i64))
+    }
+
+    pub(crate) fn last(&self) -> i64 {
+        self.time(self.count.saturating_sub(1))
+    }
+
+    /// All times, ms.
+    pub(crate) fn times(&self) -> Vec<i64> {
+        (0..self.count).map(|i| self.time(i)).collect()
+    }
+}
+
+/// Where in the query an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    /// When it is evaluated.
+    pub(crate) steps: Steps,
+    /// A function around it asks for no more of histograms than count and sum.
+    pub(crate) wants_stats: bool,
+    /// Something around it needs the buckets of histograms.
+    pub(crate) needs_buckets: bool,
+    /// Whoever reads the series looks at no metric name, so that dropping it can be spared.
+    pub(crate) names_ignored: bool,
+    /// The order of the series makes no difference.
+    pub(crate) unordered: bool,
+}
+
+impl Scope {
+    pub(crate) fn at(steps: Steps) -> Self {
+        Self { steps, wants_stats: false, needs_buckets: false, names_ignored: false, unordered: false }
+    }
+
+    /// For an operand whose labels and order matter.
+    pub(crate) fn exact(self) -> Self {
+        Self { names_ignored: false, unordered: false, ..self }
+    }
+}
+
+/// Shared by all operators of a query, on all threads.
+pub(crate) struct Context<'a> {
+    pub(crate) store: &'a dyn Queryable,
+    pub(crate) options: &'a EngineOptions,
+    pub(crate) lookback_ms: i64,
+    pub(crate) budget: Budget,
+    pub(crate) cancel: CancelToken,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) shared: SharedReads<'a>,
+    /// What stays until the answer is written.
+    held: RefCell<Vec<Charge>>,
+    notes: Mutex<Annotations>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        store: &'a dyn Queryable,
+        options: &'a EngineOptions,
+        lookback_ms: i64,
+        budget: Budget,
+        cancel: CancelToken,
+    ) -> Self {
+        Self {
+            store,
+            options,
+            lookback_ms,
+            budget,
+            cancel,
+            profile: None,
+            shared: SharedReads::default(),
+            held: RefCell::default(),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Books a batch.
+    pub(crate) fn charge(&self, batch: &Batch) -> Result<Charge, EngineError> {
+        let samples: usize = (0..batch.len()).map(|i| batch.column(i).count()).sum();
+        Ok(self.budget.charge(samples as u64, batch.size_bytes() as u64)?)
+    }
+
+    /// Books bytes.
+    pub(crate) fn charge_bytes(&self, bytes: usize) -> Result<Charge, EngineError> {
+        Ok(self.budget.charge(0, bytes as u64)?)
+    }
+
+    /// Books what stays until the answer is written.
+    pub(crate) fn hold(&self, samples: usize, bytes: usize) -> Result<(), EngineError> {
+        let charge = self.budget.charge(samples as u64, bytes as u64)?;
+        self.held.borrow_mut().push(charge);
+        Ok(())
+    }
+
+    /// Remarks on what is probably a mistake in the expression at `span`.
+    pub(crate) fn warn(&self, text: impl Into<String>, span: Span) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).warn(text, span);
+    }
+
+    /// Remarks on what may be worth knowing about the expression at `span`.
+    pub(crate) fn inform(&self, text: impl Into<String>, span: Span) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).inform(text, span);
+    }
+
+    /// Takes over the remarks of a part of the work.
+    pub(crate) fn merge_notes(&self, notes: Annotations) {
+        if !notes.is_empty() {
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).merge(notes);
+        }
+    }
+
+    /// All remarks.
+    pub(crate) fn into_notes(self) -> Annotations {
+        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Builds a node, and measures it when the query is to be explained.
+    pub(crate) fn profiled(
+        &self,
+        expr: &Expr,
+        build: impl FnOnce() -> Result<Node<'a>, EngineError>,
+    ) -> Result<Node<'a>, EngineError> {
+        match &self.profile {
+            None => build(),
+            Some(profile) => profile.measure(&self.budget.progress, expr, build),
+        }
+    }
+
+    /// A vector, made of an operator.
+    pub(crate) fn vector(operator: impl Operator + 'a) -> Node<'a> {
+        Node::Vector(Box::new(operator))
+    }
+}

@@ -1,0 +1,412 @@
+//! Reading stored series: instant selectors, and functions over ranges of stored samples.
+//!
+//! Batches of series are decoded and evaluated side by side on the pool, and leave in the order of the series.
+
+use super::selection::Selection;
+use super::unique::drop_names;
+use super::{Context, Meta, Node, Operator, Part, Scope, pool};
+use crate::annotations::Annotations;
+use crate::batch::{Batch, ColumnMut};
+use crate::budget::{Budget, Charge};
+use crate::engine::{CancelToken, EngineError};
+use crate::functions::input::{RangeInput, RangeKernel};
+use crate::functions::smoothing;
+use crate::functions::stats::to_stats;
+use crate::syntax::ast::{Bounds, Span, VectorSelector};
+use narthex_storage::{Columns, is_stale_nan};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// Values that a batch holds: enough to pay for handing it over, small enough for a core's cache.
+const BATCH_VALUES: usize = 16 * 1024;
+/// Series that a batch holds at most.
+const BATCH_SERIES: usize = 512;
+/// Batches that each thread prepares ahead.
+const AHEAD: usize = 2;
+
+/// What becomes of a series' samples.
+enum Work {
+    /// The newest sample within the lookback at each step.
+    Newest(Pick),
+    /// An instant selector that interpolates.
+    Smoothed,
+    /// A function over the window of each step.
+    Windows { kernel: RangeKernel, range_ms: i64, bounds: Bounds, params: Vec<Vec<f64>> },
+}
+
+/// What of the newest sample is the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// Its value.
+    Value,
+    /// Its timestamp, seconds.
+    Timestamp,
+    /// Its timestamp, seconds, of a number; a histogram is an error.
+    InfoTime,
+    /// Its start timestamp, seconds; none for a sample without.
+    Start,
+}
+
+/// Everything that is the same for all series of a scan.
+struct Job {
+    work: Work,
+    ends: Vec<i64>,
+    times: Vec<i64>,
+    reach: (i64, i64),
+    lookback_ms: i64,
+    span: Span,
+    stats_only: bool,
+    use_starts: bool,
+    type_and_unit: bool,
+}
+
+struct Scan {
+    selection: Vec<Box<dyn narthex_storage::Series>>,
+    series: Vec<Meta>,
+    job: Job,
+    /// Series handed out or being prepared so far.
+    at: usize,
+    ready: VecDeque<Part>,
+    _charge: Charge,
+}
+
+/// An instant selector.
+pub(crate) fn instant<'a>(
+    cx: &Context<'a>,
+    selector: &'a VectorSelector,
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
+    let work = match selector.bounds {
+        Bounds::Smoothed => Work::Smoothed,
+        _ => Work::Newest(Pick::Value),
+    };
+    let range = if selector.bounds == Bounds::Smoothed { 0 } else { cx.lookback_ms };
+    let selection = Selection::of(cx, selector, range, "", scope)?;
+    Ok(Context::vector(Scan::new(cx, selection, work, selector.span, scope)))
+}
+
+/// The timestamps, or start timestamps, of an instant selector's samples.
+pub(crate) fn timestamps<'a>(
+    cx: &Context<'a>,
+    selector: &'a VectorSelector,
+    pick: Pick,
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
+    let selection = Selection::of(cx, selector, cx.lookback_ms, "timestamp", scope)?;
+    let mut scan = Scan::new(cx, selection, Work::Newest(pick), selector.span, scope);
+    // Nothing of a histogram but its time is asked for.
+    scan.job.stats_only = false;
+    Ok(Node::Vector(drop_names(cx, Box::new(scan), scope)))
+}
+
+/// The timestamps of info series' samples, which have to be numbers.
+pub(crate) fn info_times<'a>(
+    cx: &Context<'a>,
+    selector: &VectorSelector,
+    scope: Scope,
+) -> Result<Box<dyn Operator + 'a>, EngineError> {
+    let selection = Selection::of(cx, selector, cx.lookback_ms, "info", scope)?;
+    Ok(Box::new(Scan::new(cx, selection, Work::Newest(Pick::InfoTime), selector.span, scope)))
+}
+
+/// A function over the windows of a range selector.
+pub(crate) struct RangeCall {
+    pub(crate) name: &'static str,
+    pub(crate) kernel: RangeKernel,
+    pub(crate) range_ms: i64,
+    pub(crate) params: Vec<Vec<f64>>,
+    /// Place of the range vector.
+    pub(crate) span: Span,
+}
+
+/// Reads a range selector through a function; names are left as they are.
+pub(crate) fn windows<'a>(
+    cx: &Context<'a>,
+    selector: &'a VectorSelector,
+    call: RangeCall,
+    scope: Scope,
+) -> Result<Box<dyn Operator + 'a>, EngineError> {
+    let selection = Selection::of(cx, selector, call.range_ms, call.name, scope)?;
+    let (kernel, range_ms, params) = (call.kernel, call.range_ms, call.params);
+    let work = Work::Windows { kernel, range_ms, bounds: selector.bounds, params };
+    Ok(Box::new(Scan::new(cx, selection, work, call.span, scope)))
+}
+
+impl Scan {
+    fn new(cx: &Context<'_>, selection: Selection, work: Work, span: Span, scope: Scope) -> Self {
+        let job = Job {
+            work,
+            ends: selection.ends,
+            times: scope.steps.times(),
+            reach: selection.reach,
+            lookback_ms: cx.lookback_ms,
+            span,
+            stats_only: scope.wants_stats && !scope.needs_buckets,
+            use_starts: cx.options.use_start_timestamps,
+            type_and_unit: cx.options.type_and_unit_labels,
+        };
+        Self {
+            selection: selection.series,
+            series: selection.metas,
+            job,
+            at: 0,
+            ready: VecDeque::new(),
+            _charge: selection.charge,
+        }
+    }
+}
+
+impl Operator for Scan {
+    fn series(&self) -> &[Meta] {
+        &self.series
+    }
+
+    fn next(&mut self, cx: &Context<'_>) -> Result<Option<Part>, EngineError> {
+        if let Some(part) = self.ready.pop_front() {
+            return Ok(Some(part));
+        }
+        let left = self.selection.len() - self.at.min(self.selection.len());
+        if left == 0 {
+            return Ok(None);
+        }
+        cx.cancel.check()?;
+        let size = (BATCH_VALUES / self.job.ends.len().max(1)).clamp(1, BATCH_SERIES);
+        // Short scans are cut finer, so that every thread gets its share.
+        let size = size.min(left.div_ceil(pool::width())).max(1);
+        let count = left.div_ceil(size).min(pool::width() * AHEAD);
+        let (at, job, budget, cancel) = (self.at, &self.job, &cx.budget, &cx.cancel);
+        let (selection, metas) = (&self.selection, &self.series);
+        let batches = pool::map(count, |i| {
+            let first = at + i * size;
+            let end = (first + size).min(selection.len());
+            let series = selection.get(first..end).unwrap_or_default();
+            let metas = metas.get(first..end).unwrap_or_default();
+            job.batch(series, metas, first, budget, cancel)
+        });
+        self.at = (at + count * size).min(self.selection.len());
+        for batch in batches {
+            let (part, notes) = batch?;
+            cx.merge_notes(notes);
+            self.ready.push_back(part);
+        }
+        // What is read is not needed again.
+        for series in self.selection.get_mut(at..self.at).unwrap_or_default() {
+            *series = Box::new(Done);
+        }
+        Ok(self.ready.pop_front())
+    }
+}
+
+/// Stands where a series was that has been read, so that the store may let go of what it held.
+struct Done;
+
+impl narthex_storage::Series for Done {
+    fn labels(&self) -> &narthex_storage::Labels {
+        static EMPTY: std::sync::LazyLock<narthex_storage::Labels> =
+            std::sync::LazyLock::new(narthex_storage::Labels::empty);
+        &EMPTY
+    }
+
+    fn read(&self, _: i64, _: i64, _: &mut Columns) -> Result<(), narthex_storage::StorageError> {
+        Ok(())
+    }
+}
+
+/// Buffers of a thread, kept from batch to batch.
+#[derive(Default)]
+struct Scratch {
+    samples: Columns,
+    windows: Vec<(u32, u32)>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Job {
+    /// Reads and evaluates consecutive series.
+    fn batch(
+        &self,
+        series: &[Box<dyn narthex_storage::Series>],
+        metas: &[Meta],
+        first: usize,
+        budget: &Budget,
+        cancel: &CancelToken,
+    ) -> Result<(Part, Annotations), EngineError> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut batch = Batch::new(series.len(), self.ends.len());
+            let mut charge = budget.charge(0, batch.size_bytes() as u64)?;
+            let mut notes = Annotations::default();
+            let mut read = 0;
+            for (i, (series, meta)) in series.iter().zip(metas).enumerate() {
+                cancel.check()?;
+                let mut out = batch.column_mut(i);
+                read += self.series(&**series, meta, scratch, &mut out, &mut notes, budget)?;
+            }
+            budget.progress.read(read);
+            let samples: usize = (0..batch.len()).map(|i| batch.column(i).count()).sum();
+            charge.grow(samples as u64, batch.histogram_bytes() as u64)?;
+            Ok((Part { first, batch, charge }, notes))
+        })
+    }
+
+    /// Reads and evaluates one series; how many stored samples went into it.
+    fn series(
+        &self,
+        series: &dyn narthex_storage::Series,
+        meta: &Meta,
+        scratch: &mut Scratch,
+        out: &mut ColumnMut<'_>,
+        notes: &mut Annotations,
+        budget: &Budget,
+    ) -> Result<u64, EngineError> {
+        let (mint, maxt) = self.reach;
+        if let (Work::Newest(pick), [end], false) = (&self.work, &*self.ends, self.stats_only) {
+            let Some(newest) = series.newest(mint, maxt, &mut scratch.samples)? else { return Ok(0) };
+            if is_stale_nan(newest.value) || newest.timestamp <= end.saturating_sub(self.lookback_ms) {
+                return Ok(0);
+            }
+            match (pick, newest.histogram) {
+                (Pick::Value, Some(histogram)) => out.set_histogram(0, histogram),
+                (Pick::Value, None) => out.set(0, newest.value),
+                (Pick::InfoTime, Some(_)) => return Err(no_info(meta)),
+                (Pick::Timestamp | Pick::InfoTime, _) => out.set(0, newest.timestamp as f64 / 1000.0),
+                (Pick::Start, _) if newest.start != 0 => out.set(0, newest.start as f64 / 1000.0),
+                (Pick::Start, _) => {}
+            }
+            return Ok(1);
+        }
+        let samples = &mut scratch.samples;
+        samples.clear();
+        series.read(mint, maxt, samples)?;
+        if samples.is_empty() {
+            return Ok(0);
+        }
+        // What is decoded is held while it is evaluated.
+        let _held = budget.charge(samples.len() as u64, samples.len() as u64 * 16)?;
+        if self.stats_only && !samples.histograms.is_empty() {
+            to_stats(samples);
+        }
+        match &self.work {
+            Work::Newest(pick) => self.newest(meta, samples, *pick, out),
+            Work::Smoothed => {
+                drop_stale(samples);
+                let input = self.input(meta, samples, &[], 0, Bounds::Smoothed, &[]);
+                smoothing::instant(&input, out, notes)?;
+                Ok(samples.len() as u64)
+            }
+            Work::Windows { kernel, range_ms, bounds, params } => {
+                drop_stale(samples);
+                let read = windows_of(&samples.timestamps, &self.ends, *range_ms, &mut scratch.windows);
+                let input = self.input(meta, samples, &scratch.windows, *range_ms, *bounds, params);
+                kernel(&input, out, notes)?;
+                Ok(read)
+            }
+        }
+    }
+
+    fn input<'i>(
+        &'i self,
+        meta: &'i Meta,
+        samples: &'i Columns,
+        windows: &'i [(u32, u32)],
+        range_ms: i64,
+        bounds: Bounds,
+        params: &'i [Vec<f64>],
+    ) -> RangeInput<'i> {
+        RangeInput {
+            labels: &meta.labels,
+            samples,
+            windows,
+            ends: &self.ends,
+            times: &self.times,
+            range_ms,
+            lookback_ms: self.lookback_ms,
+            bounds,
+            subquery: false,
+            params,
+            span: self.span,
+            use_starts: self.use_starts,
+            type_and_unit: self.type_and_unit,
+        }
+    }
+
+    /// The newest sample within the lookback at each step.
+    fn newest(
+        &self,
+        meta: &Meta,
+        samples: &Columns,
+        pick: Pick,
+        out: &mut ColumnMut<'_>,
+    ) -> Result<u64, EngineError> {
+        let (timestamps, values) = (&*samples.timestamps, &*samples.values);
+        let mut cursor = 0;
+        let mut found = 0;
+        for (step, end) in self.ends.iter().enumerate() {
+            // Steps ascend, but for `@` where all are the same.
+            while timestamps.get(cursor).is_some_and(|t| t <= end) {
+                cursor += 1;
+            }
+            let Some(at) = cursor.checked_sub(1) else { continue };
+            let (Some(&t), Some(&value)) = (timestamps.get(at), values.get(at)) else { continue };
+            if t <= end.saturating_sub(self.lookback_ms) || is_stale_nan(value) {
+                continue;
+            }
+            found += 1;
+            match pick {
+                Pick::Value => match samples.histogram(at) {
+                    Some(histogram) => out.set_histogram(step, histogram.clone()),
+                    None => out.set(step, value),
+                },
+                Pick::InfoTime if samples.histogram(at).is_some() => return Err(no_info(meta)),
+                Pick::Timestamp | Pick::InfoTime => out.set(step, t as f64 / 1000.0),
+                Pick::Start if samples.start(at) != 0 => out.set(step, samples.start(at) as f64 / 1000.0),
+                Pick::Start => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn no_info(meta: &Meta) -> EngineError {
+    EngineError::Exec(format!("this should be an info metric, with float samples: {:?}", meta.labels))
+}
+
+/// For each end the positions of the samples in `(end - range, end]`; how many samples all windows have.
+pub(crate) fn windows_of(timestamps: &[i64], ends: &[i64], range_ms: i64, out: &mut Vec<(u32, u32)>) -> u64 {
+    out.clear();
+    let (mut from, mut to) = (0usize, 0usize);
+    let mut all = 0;
+    for end in ends {
+        let start = end.saturating_sub(range_ms);
+        while timestamps.get(to).is_some_and(|t| t <= end) {
+            to += 1;
+        }
+        while timestamps.get(from).is_some_and(|t| *t <= start) {
+            from += 1;
+        }
+        let first = from.min(to);
+        all += (to - first) as u64;
+        // A column of 4 billion samples is beyond any budget.
+        out.push((u32::try_from(first).unwrap_or(u32::MAX), u32::try_from(to).unwrap_or(u32::MAX)));
+    }
+    all
+}
+
+/// Takes staleness markers out.
+pub(crate) fn drop_stale(samples: &mut Columns) {
+    if !samples.values.iter().any(|v| is_stale_nan(*v)) {
+        return;
+    }
+    let mut kept = Columns::default();
+    std::mem::swap(&mut kept, samples);
+    for (i, (&t, &value)) in kept.timestamps.iter().zip(&kept.values).enumerate() {
+        if is_stale_nan(value) {
+            continue;
+        }
+        match kept.histogram(i) {
+            Some(histogram) => samples.push_histogram(t, histogram.clone(), kept.start(i)),
+            None => samples.push_started(t, value, kept.start(i)),
+        }
+    }
+}
