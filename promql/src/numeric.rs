@@ -8,6 +8,30 @@ pub struct KahanSum {
 }
 
 impl KahanSum {
+    /// A sum whose first term is there.
+    #[must_use]
+    pub fn starting_at(value: f64) -> Self {
+        Self { sum: value, compensation: 0.0 }
+    }
+
+    /// Both parts divided.
+    #[must_use]
+    pub fn divided_by(self, divisor: f64) -> Self {
+        Self { sum: self.sum / divisor, compensation: self.compensation / divisor }
+    }
+
+    /// Both parts multiplied.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { sum: self.sum * factor, compensation: self.compensation * factor }
+    }
+
+    /// Whether the sum has left the range of a float (or had an infinite term).
+    #[must_use]
+    pub fn is_infinite(self) -> bool {
+        self.sum.is_infinite()
+    }
+
     /// Adds a value.
     #[inline]
     pub fn add(&mut self, value: f64) {

@@ -5,4 +5,5 @@ pub(crate) mod histogram;
 pub(crate) mod input;
 pub(crate) mod math;
 pub(crate) mod over_time;
+pub(crate) mod range;
 pub(crate) mod rate;
