@@ -18,7 +18,16 @@ pub fn run(files: &[PathBuf]) -> ExitCode {
                 continue;
             }
         };
-        let report = run_script(&text);
+        let report = match run_script(&text) {
+            Ok(report) => report,
+            Err(rejection) => {
+                good = false;
+                println!("{shown}:{}: {}", rejection.line, rejection.statement);
+                println!("  rejected: {}", rejection.reason);
+                println!("{shown}: rejected, nothing was run");
+                continue;
+            }
+        };
         for failure in &report.failures {
             println!("{shown}:{}: {}", failure.line, failure.statement);
             println!("  expected: {}", failure.expected.replace('\n', "\n            "));

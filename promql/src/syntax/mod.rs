@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod functions;
+pub mod histogram_literal;
 pub mod lexer;
 mod parser;
 mod pretty;

@@ -1,10 +1,12 @@
 //! Whether an answer is the expected one.
 
-use super::script::{Eval, Notes, When};
+use super::expect::{Expectations, Notes};
+use super::histograms::{same_histogram, show_histogram};
+use super::script::Steps;
 use crate::syntax::series_notation::Item;
 use crate::value::{InstantSample, RangeSeries, Value};
-use narthex_storage::{Labels, is_stale_nan};
-use std::fmt::Write;
+use narthex_storage::{FloatHistogram, Labels, is_stale_nan};
+use std::sync::Arc;
 
 /// Equality of values: about 2e-6 relative, and practically none around zero.
 pub(super) fn close(a: f64, b: f64) -> bool {
@@ -22,67 +24,16 @@ pub(super) fn close(a: f64, b: f64) -> bool {
     difference / magnitude.min(f64::MAX) < EPSILON
 }
 
-fn show_items(items: &[Item]) -> String {
-    let show = |item: &Item| match item {
-        Item::Missing => "_".to_owned(),
-        Item::Float(value) if is_stale_nan(*value) => "stale".to_owned(),
-        Item::Float(value) => value.to_string(),
-        Item::Histogram(text) => format!("{{{{{text}}}}}"),
-    };
-    items.iter().map(show).collect::<Vec<_>>().join(" ")
-}
-
-/// The expectation as text.
-pub(super) fn show_expected(eval: &Eval) -> String {
-    if let Some(text) = &eval.fail {
-        return format!("a failure: {text:?}");
-    }
-    if let Some(text) = &eval.string {
-        return format!("{text:?}");
-    }
-    if let Some(value) = eval.scalar {
-        return value.to_string();
-    }
-    let lines: Vec<String> =
-        eval.series.iter().map(|(labels, items)| format!("{labels:?} {}", show_items(items))).collect();
-    if lines.is_empty() { "nothing".to_owned() } else { lines.join("\n") }
-}
-
-/// An answer as text.
-pub(super) fn show_value(value: &Value) -> String {
-    let mut out = String::new();
-    // Writing into a String cannot fail.
-    match value {
-        Value::Scalar { value, .. } => out = value.to_string(),
-        Value::String { value, .. } => out = format!("{value:?}"),
-        Value::Vector(samples) => {
-            for sample in samples {
-                let _ = writeln!(out, "{:?} {}", sample.labels, sample.value);
-            }
-        }
-        Value::Matrix(series) => {
-            for series in series {
-                let _ = write!(out, "{:?}", series.labels);
-                for (t, v) in series.samples.timestamps.iter().zip(&series.samples.values) {
-                    let _ = write!(out, " {v}@{t}");
-                }
-                out.push('\n');
-            }
-        }
-    }
-    if out.is_empty() { "nothing".to_owned() } else { out.trim_end().to_owned() }
-}
-
 /// Checks the annotations of one level.
 pub(super) fn check_notes(want: &Notes, got: &[String], level: &str) -> Result<(), String> {
     if want.none && !got.is_empty() {
         return Err(format!("no {level} was expected, but there is {got:?}"));
     }
+    if (want.any || !want.some.is_empty()) && got.is_empty() {
+        return Err(format!("there is no {level}"));
+    }
     if want.some.is_empty() {
         return Ok(());
-    }
-    if got.is_empty() {
-        return Err(format!("there is no {level}, expected {:?}", want.some));
     }
     if let Some(missing) = want.some.iter().find(|text| !got.iter().any(|g| text.accepts(g))) {
         return Err(format!("no {level} is {missing:?}, there is {got:?}"));
@@ -93,92 +44,204 @@ pub(super) fn check_notes(want: &Notes, got: &[String], level: &str) -> Result<(
     }
 }
 
-/// Checks an instant answer; `values` off checks only what there is (in a range, order has no meaning).
-pub(super) fn check_instant(eval: &Eval, value: &Value) -> Result<(), String> {
+/// Checks the answer of an instant evaluation.
+pub(super) fn check_instant(expect: &Expectations, value: &Value) -> Result<(), String> {
     match value {
-        Value::Scalar { value, .. } => match eval.scalar {
+        Value::Scalar { value, .. } => match expect.scalar {
             Some(want) if close(want, *value) => Ok(()),
-            _ => Err("the scalar differs".to_owned()),
+            Some(want) => Err(format!("the scalar is {value}, expected {want}")),
+            None => Err("a scalar was not expected".to_owned()),
         },
-        Value::String { value, .. } => {
-            if eval.string.as_ref() == Some(value) {
-                Ok(())
-            } else {
-                Err("the string differs".to_owned())
-            }
-        }
-        Value::Vector(samples) => check_vector(eval, samples),
-        Value::Matrix(series) => match eval.range_vector {
-            Some(When::Range { start, step, .. }) => check_matrix(eval, series, start, step),
-            _ => Err("a range vector was not expected".to_owned()),
+        Value::String { value, .. } => match &expect.string {
+            Some(want) if want == value => Ok(()),
+            Some(want) => Err(format!("the string is {value:?}, expected {want:?}")),
+            None => Err("a string was not expected".to_owned()),
+        },
+        Value::Vector(samples) => check_vector(expect, samples),
+        Value::Matrix(series) => match expect.range_vector {
+            Some(steps) => check_matrix(expect, series, steps),
+            None => Err("a range vector was not expected".to_owned()),
         },
     }
 }
 
-fn check_vector(eval: &Eval, samples: &[InstantSample]) -> Result<(), String> {
-    if eval.scalar.is_some() || eval.string.is_some() || eval.range_vector.is_some() {
+fn check_vector(expect: &Expectations, samples: &[InstantSample]) -> Result<(), String> {
+    if expect.is_scalar_or_string() || expect.range_vector.is_some() {
         return Err("a vector was not expected".to_owned());
     }
-    if samples.len() != eval.series.len() {
-        return Err(format!("{} samples, expected {}", samples.len(), eval.series.len()));
+    if samples.len() != expect.series.len() {
+        return Err(format!("{} samples, expected {}", samples.len(), expect.series.len()));
     }
-    for (i, (labels, items)) in eval.series.iter().enumerate() {
-        let found = samples.iter().position(|sample| sample.labels == *labels);
-        let Some(place) = found else { return Err(format!("{labels:?} is missing")) };
-        if eval.ordered && place != i {
+    for (i, (labels, items)) in expect.series.iter().enumerate() {
+        let found = samples.iter().enumerate().find(|(_, sample)| sample.labels == *labels);
+        let Some((place, sample)) = found else { return Err(format!("{labels:?} is missing")) };
+        if expect.ordered && place != i {
             return Err(format!("{labels:?} is at position {}, expected {}", place + 1, i + 1));
         }
-        let value = samples.get(place).map_or(f64::NAN, |sample| sample.value);
         match items.first() {
-            Some(Item::Float(want)) if close(*want, value) => {}
-            Some(Item::Float(want)) => return Err(format!("{labels:?} is {value}, expected {want}")),
-            _ => return Err(format!("{labels:?} is the float {value}, expected a histogram")),
+            None | Some(Item::Missing) => return Err(format!("{labels:?} is there")),
+            Some(Item::Float(want)) => check_float(labels, *want, sample.value, sample.histogram.as_ref())?,
+            Some(Item::Histogram { histogram, names_hint }) => match &sample.histogram {
+                Some(got) => check_histogram(labels, histogram, *names_hint, got)?,
+                None => return Err(format!("{labels:?} is {}, expected a histogram", sample.value)),
+            },
         }
     }
     Ok(())
 }
 
-/// Checks a matrix whose steps begin at `start`.
-pub(super) fn check_matrix(eval: &Eval, series: &[RangeSeries], start: i64, step: i64) -> Result<(), String> {
-    if !series.is_sorted_by(|a, b| a.labels <= b.labels) {
-        return Err("the matrix is not sorted".to_owned());
+fn check_float(
+    labels: &Labels,
+    want: f64,
+    got: f64,
+    histogram: Option<&Arc<FloatHistogram>>,
+) -> Result<(), String> {
+    match histogram {
+        Some(histogram) => Err(format!("{labels:?} is {}, expected {want}", show_histogram(histogram))),
+        None if close(want, got) => Ok(()),
+        None => Err(format!("{labels:?} is {got}, expected {want}")),
     }
-    let scalar = eval.scalar.map(|value| (Labels::empty(), vec![Item::Float(value)]));
-    let wanted: Vec<&(Labels, Vec<Item>)> = eval.series.iter().chain(&scalar).collect();
-    if wanted.len() != series.len() {
-        return Err(format!("{} series, expected {}", series.len(), wanted.len()));
+}
+
+fn check_histogram(
+    labels: &Labels,
+    want: &FloatHistogram,
+    with_hint: bool,
+    got: &FloatHistogram,
+) -> Result<(), String> {
+    if same_histogram(want, got, with_hint) {
+        return Ok(());
     }
-    for (labels, items) in wanted {
+    Err(format!("{labels:?} is {}, expected {}", show_histogram(got), show_histogram(want)))
+}
+
+/// Checks that series are in the order of their labels.
+pub(super) fn check_sorted(series: &[RangeSeries]) -> Result<(), String> {
+    let sorted = series.is_sorted_by(|a, b| a.labels <= b.labels);
+    if sorted { Ok(()) } else { Err("the matrix is not sorted".to_owned()) }
+}
+
+/// Checks a matrix whose columns are these steps.
+pub(super) fn check_matrix(
+    expect: &Expectations,
+    series: &[RangeSeries],
+    steps: Steps,
+) -> Result<(), String> {
+    if expect.ordered {
+        return Err("a matrix has no order".to_owned());
+    }
+    if expect.is_scalar_or_string() {
+        return Err("a matrix was not expected".to_owned());
+    }
+    check_sorted(series)?;
+    if expect.series.len() != series.len() {
+        return Err(format!("{} series, expected {}", series.len(), expect.series.len()));
+    }
+    for (labels, items) in &expect.series {
         let Some(got) = series.iter().find(|series| series.labels == *labels) else {
             return Err(format!("{labels:?} is missing"));
         };
-        let mut points = got.samples.timestamps.iter().zip(&got.samples.values);
-        for (i, item) in items.iter().enumerate() {
-            let at = start + step * i as i64;
-            match item {
-                Item::Missing => {}
-                Item::Histogram(_) => return Err(format!("{labels:?} has no histogram at {at}")),
-                Item::Float(want) => match points.next() {
-                    Some((t, v)) if *t == at && close(*want, *v) => {}
-                    other => return Err(format!("{labels:?} at {at} is {other:?}, expected {want}")),
-                },
-            }
-        }
-        if let Some(extra) = points.next() {
-            return Err(format!("{labels:?} has more points: {extra:?}"));
-        }
+        check_series(labels, items, got, steps)?;
     }
     Ok(())
+}
+
+/// Floats and histograms of a series are two lists, each with its own times.
+fn check_series(labels: &Labels, items: &[Item], got: &RangeSeries, steps: Steps) -> Result<(), String> {
+    let samples = &got.samples;
+    let points = || samples.timestamps.iter().copied().zip(samples.values.iter().copied()).enumerate();
+    let mut floats = points().filter(|(i, _)| samples.histogram(*i).is_none()).map(|(_, point)| point);
+    let mut histograms = points().filter_map(|(i, (at, _))| Some((at, samples.histogram(i)?)));
+    let mut at = steps.start;
+    for item in items {
+        if at > steps.end {
+            return Err(format!("{labels:?} lists more values than there are steps"));
+        }
+        match item {
+            Item::Missing => {}
+            Item::Float(want) => match floats.next() {
+                Some((t, value)) if t == at => {
+                    check_float(labels, *want, value, None).map_err(|e| format!("at {at}ms: {e}"))?;
+                }
+                Some((t, _)) => {
+                    return Err(format!("{labels:?} has its next float at {t}ms, expected {at}ms"));
+                }
+                None => return Err(format!("{labels:?} has no float at {at}ms")),
+            },
+            Item::Histogram { histogram, names_hint } => match histograms.next() {
+                Some((t, value)) if t == at => {
+                    check_histogram(labels, histogram, *names_hint, value)
+                        .map_err(|e| format!("at {at}ms: {e}"))?;
+                }
+                Some((t, _)) => {
+                    return Err(format!("{labels:?} has its next histogram at {t}ms, expected {at}ms"));
+                }
+                None => return Err(format!("{labels:?} has no histogram at {at}ms")),
+            },
+        }
+        at = at.saturating_add(steps.step);
+    }
+    match (floats.next(), histograms.next()) {
+        (None, None) => Ok(()),
+        (Some((t, value)), _) => Err(format!("{labels:?} has also {value} at {t}ms")),
+        (None, Some((t, value))) => Err(format!("{labels:?} has also {} at {t}ms", show_histogram(value))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::close;
+    use super::*;
+    use crate::syntax::series_notation::parse;
+    use narthex_storage::Columns;
 
     #[test]
     fn closeness_is_relative_and_strict_around_zero() {
         assert!(close(1.0, 1.000_000_9) && close(f64::NAN, -f64::NAN) && close(0.0, -0.0));
         assert!(!close(1.0, 1.000_01) && !close(0.0, 1e-300) && !close(f64::INFINITY, f64::MAX));
         assert!(!close(narthex_storage::STALE_NAN, f64::NAN));
+    }
+
+    fn matrix(expected: &str, points: &[(i64, &str)]) -> Result<(), String> {
+        let (labels, items) = parse(expected).unwrap();
+        let mut samples = Columns::default();
+        for (at, text) in points {
+            match parse(&format!("x {text}")).unwrap().1.remove(0) {
+                Item::Float(value) => samples.push(*at, value),
+                Item::Histogram { histogram, .. } => samples.push_histogram(*at, histogram, 0),
+                Item::Missing => {}
+            }
+        }
+        let series = [RangeSeries { labels: labels.clone(), samples }];
+        let expect = Expectations { series: vec![(labels, items)], ..Expectations::default() };
+        check_matrix(&expect, &series, Steps { start: 0, end: 3, step: 1 })
+    }
+
+    #[test]
+    fn floats_and_histograms_are_compared_step_by_step() {
+        assert_eq!(matrix("m 1 _ {{count:2}}", &[(0, "1"), (2, "{{count:2}}")]), Ok(()));
+        for points in [
+            &[(0, "1")][..],
+            &[(0, "1"), (1, "{{count:2}}")],
+            &[(0, "1"), (2, "{{count:3}}")],
+            &[(0, "1"), (2, "{{count:2}}"), (3, "4")],
+            &[(0, "1"), (2, "{{count:2}}"), (3, "{{}}")],
+            &[(0, "1"), (2, "2")],
+            &[(0, "{{count:2}}"), (2, "1")],
+        ] {
+            assert!(matrix("m 1 _ {{count:2}}", points).is_err(), "{points:?}");
+        }
+        assert!(matrix("m 1 1 1 1 1", &[(0, "1"), (1, "1"), (2, "1"), (3, "1"), (4, "1")]).is_err());
+    }
+
+    #[test]
+    fn a_hint_counts_when_it_is_named() {
+        assert_eq!(matrix("m {{count:2}}", &[(0, "{{count:2 counter_reset_hint:gauge}}")]), Ok(()));
+        assert!(
+            matrix(
+                "m {{count:2 counter_reset_hint:unknown}}",
+                &[(0, "{{count:2 counter_reset_hint:gauge}}")]
+            )
+            .is_err()
+        );
     }
 }

@@ -1,8 +1,13 @@
 //! Text → statements.
 
+use super::Rejection;
+use super::expect::{Expectations, Reading, bare_number};
+use super::load::Load;
 use crate::syntax::lexer::parse_duration;
-use crate::syntax::series_notation::{self, Item};
-use narthex_storage::{GoRegex, Labels};
+use crate::syntax::{ParseOptions, parse_expr};
+
+/// What scripts may use.
+pub(super) const PARSE_OPTIONS: ParseOptions = ParseOptions::all();
 
 /// A statement and where it begins.
 #[derive(Debug)]
@@ -15,70 +20,40 @@ pub(super) struct Statement {
 #[derive(Debug)]
 pub(super) enum Kind {
     Clear,
-    Load {
-        step_ms: i64,
-        series: Vec<(Labels, Vec<Item>)>,
-        with_nhcb: bool,
-    },
+    Load(Load),
     Eval(Box<Eval>),
-    /// A statement that the language does not have.
-    Broken(String),
 }
 
 /// When an expression is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     Instant(i64),
-    Range { start: i64, end: i64, step: i64 },
+    Range(Steps),
 }
 
-/// A text that has to be there.
-#[derive(Debug)]
-pub(super) enum Text {
-    Any,
-    Equal(String),
-    Matches(GoRegex),
-}
-
-impl Text {
-    pub(super) fn accepts(&self, text: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Equal(want) => want == text,
-            Self::Matches(regex) => regex.is_match(text),
-        }
-    }
-}
-
-/// What is said about the annotations of one level.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    pub(super) some: Vec<Text>,
-    pub(super) none: bool,
+/// Steps of an evaluation, all ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Steps {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) step: i64,
 }
 
 #[derive(Debug)]
 pub(super) struct Eval {
     pub(super) when: When,
     pub(super) expr: String,
-    pub(super) ordered: bool,
-    pub(super) fail: Option<Text>,
-    pub(super) warn: Notes,
-    pub(super) info: Notes,
-    /// The steps that the columns of an expected range vector belong to.
-    pub(super) range_vector: Option<When>,
-    pub(super) string: Option<String>,
-    pub(super) scalar: Option<f64>,
-    pub(super) series: Vec<(Labels, Vec<Item>)>,
+    pub(super) expect: Expectations,
 }
 
 /// Splits a script into its statements.
-pub(super) fn parse(text: &str) -> Vec<Statement> {
-    let lines: Vec<&str> = text
-        .split('\n')
-        .map(|line| line.trim())
-        .map(|line| if line.starts_with('#') { "" } else { line })
-        .collect();
+///
+/// # Errors
+/// The first statement that does not parse.
+pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Rejection> {
+    let line = |line: &str| if line.trim().starts_with('#') { String::new() } else { line.trim().to_owned() };
+    let lines: Vec<String> = text.split('\n').map(line).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let mut statements = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -87,73 +62,61 @@ pub(super) fn parse(text: &str) -> Vec<Statement> {
             continue;
         }
         let word = line.split_whitespace().next().unwrap_or_default();
-        let mut end = at + 1;
-        let block = word.starts_with("load") || word.starts_with("eval");
-        while block && lines.get(end).is_some_and(|l| !l.is_empty()) {
-            let last = lines.get(end).is_some_and(|l| ends_block(word, l));
-            end += 1;
-            if last {
-                break;
-            }
-        }
+        let end = at + block_len(word, lines.get(at..).unwrap_or_default());
         let body = lines.get(at + 1..end).unwrap_or_default();
         let parsed = match word {
             "clear" => Ok(Kind::Clear),
-            _ if word.starts_with("load") => load(line, body),
+            _ if word.starts_with("load") => Load::parse(line, body).map(Kind::Load),
             _ if word.starts_with("eval") => eval(word, line, body).map(|eval| Kind::Eval(Box::new(eval))),
             _ => Err(format!("unknown statement {word:?}")),
         };
-        let kind = parsed.unwrap_or_else(Kind::Broken);
-        statements.push(Statement { line: at + 1, text: (*line).to_owned(), kind });
+        let (line, text) = (at + 1, (*line).to_owned());
+        match parsed {
+            Ok(kind) => statements.push(Statement { line, text, kind }),
+            Err(reason) => return Err(Rejection { line, statement: text, reason }),
+        }
         at = end;
     }
-    statements
+    Ok(statements)
 }
 
-fn ends_block(word: &str, line: &str) -> bool {
-    if word == "eval_fail" {
-        return line.starts_with("expected_fail_");
+/// How many lines the statement at the front takes.
+fn block_len(word: &str, lines: &[&str]) -> usize {
+    if !word.starts_with("load") && !word.starts_with("eval") {
+        return 1;
     }
-    word.starts_with("eval") && scalar(line).is_some()
-}
-
-/// A bare number.
-fn scalar(line: &str) -> Option<f64> {
-    if line.contains(char::is_whitespace) {
-        return None;
-    }
-    let digits = line.trim_start_matches(['+', '-']);
-    if let Some(hex) = digits.strip_prefix("0x") {
-        let value = i64::from_str_radix(hex, 16).ok()? as f64;
-        return Some(if line.starts_with('-') { -value } else { value });
-    }
-    series_notation::number(line)
-}
-
-fn load(line: &str, body: &[&str]) -> Result<Kind, String> {
-    let (word, step) = line.split_once(char::is_whitespace).ok_or("load needs a duration")?;
-    let step_ms = parse_duration(step.trim())?;
-    let mut series: Vec<(Labels, Vec<Item>)> = Vec::new();
-    for line in body {
-        // Start timestamps belong to the samples of the next line; no function uses them yet.
-        if line.split_whitespace().next().is_some_and(|series| series.ends_with("@st")) {
-            continue;
+    let ends = |line: &&str| {
+        word.starts_with("eval") && bare_number(line).is_some()
+            || word == "eval_fail" && line.starts_with("expected_fail_")
+    };
+    let mut len = 1;
+    for line in lines.iter().skip(1).take_while(|line| !line.is_empty()) {
+        len += 1;
+        if ends(line) {
+            break;
         }
-        let parsed = series_notation::parse(line)?;
-        series.retain(|(labels, _)| *labels != parsed.0);
-        series.push(parsed);
     }
-    Ok(Kind::Load { step_ms, series, with_nhcb: word == "load_with_nhcb" })
+    len
 }
 
-/// The `from`, `to` and `step` of a range, and what follows.
-fn range(text: &str) -> Result<(When, &str), String> {
-    let mut rest = text;
-    let mut times = [0i64; 3];
-    for (word, time) in ["from", "to", "step"].into_iter().zip(&mut times) {
-        let tail =
-            rest.trim_start().strip_prefix(word).ok_or_else(|| format!("{word:?} is missing"))?.trim_start();
-        let (duration, tail) = tail.split_once(char::is_whitespace).unwrap_or((tail, ""));
+/// Takes a word off the front.
+fn word<'a>(rest: &'a str, wanted: &str) -> Result<&'a str, String> {
+    let (word, tail) = split_word(rest);
+    if word == wanted { Ok(tail) } else { Err(format!("expected {wanted:?}, got {word:?}")) }
+}
+
+fn split_word(rest: &str) -> (&str, &str) {
+    let rest = rest.trim_start();
+    let (word, tail) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+    (word, tail.trim_start())
+}
+
+/// Reads `from <dur> to <dur> step <dur>`; what follows.
+pub(super) fn steps(rest: &str) -> Result<(Steps, &str), String> {
+    let mut rest = rest;
+    let mut times = [0; 3];
+    for (name, time) in ["from", "to", "step"].into_iter().zip(&mut times) {
+        let (duration, tail) = split_word(word(rest, name)?);
         *time = parse_duration(duration)?;
         rest = tail;
     }
@@ -161,96 +124,83 @@ fn range(text: &str) -> Result<(When, &str), String> {
     if end < start {
         return Err("the end lies before the start".to_owned());
     }
-    Ok((When::Range { start, end, step }, rest))
+    if step == 0 {
+        return Err("the step is zero".to_owned());
+    }
+    Ok((Steps { start, end, step }, rest))
 }
 
-fn eval(word: &str, line: &str, body: &[&str]) -> Result<Eval, String> {
-    let rest = line.strip_prefix(word).unwrap_or_default().trim_start();
-    let (when, expr) = if let Some(rest) = rest.strip_prefix("instant") {
-        let rest = rest.trim_start().strip_prefix("at").ok_or("\"at\" is missing")?.trim_start();
-        let (time, expr) = rest.split_once(char::is_whitespace).ok_or("the expression is missing")?;
-        (When::Instant(parse_duration(time)?), expr)
-    } else if let Some(rest) = rest.strip_prefix("range") {
-        range(rest)?
-    } else {
-        return Err("neither instant nor range".to_owned());
-    };
-    let mut eval = Eval {
-        when,
-        expr: expr.trim().to_owned(),
-        ordered: word == "eval_ordered",
-        fail: (word == "eval_fail").then_some(Text::Any),
-        warn: Notes::default(),
-        info: Notes::default(),
-        range_vector: None,
-        string: None,
-        scalar: None,
-        series: Vec::new(),
-    };
-    match word {
-        "eval_warn" => eval.warn.some.push(Text::Any),
-        "eval_info" => eval.info.some.push(Text::Any),
-        _ => {}
-    }
-    body.iter().try_for_each(|line| expectation(&mut eval, line))?;
-    Ok(eval)
-}
-
-fn text(rest: &str) -> Result<Text, String> {
-    let rest = rest.trim();
-    if let Some((_, text)) = rest.split_once("msg:") {
-        return Ok(Text::Equal(text.trim().to_owned()));
-    }
-    if let Some((_, pattern)) = rest.split_once("regex:") {
-        return GoRegex::unanchored(pattern.trim()).map(Text::Matches).map_err(|e| e.to_string());
-    }
-    if rest.is_empty() { Ok(Text::Any) } else { Err(format!("what is {rest:?}?")) }
-}
-
-fn expectation(eval: &mut Eval, line: &str) -> Result<(), String> {
-    if let Some(message) = line.strip_prefix("expected_fail_message") {
-        eval.fail = Some(Text::Equal(message.trim().to_owned()));
-        return Ok(());
-    }
-    if let Some(pattern) = line.strip_prefix("expected_fail_regexp") {
-        let regex = GoRegex::unanchored(pattern.trim()).map_err(|e| e.to_string())?;
-        eval.fail = Some(Text::Matches(regex));
-        return Ok(());
-    }
-    if let Some(rest) = line.strip_prefix("expect range vector") {
-        eval.range_vector = Some(range(rest)?.0);
-        return Ok(());
-    }
-    if let Some(rest) = line.strip_prefix("expect string") {
-        let literal = crate::parse_expr(rest.trim(), &crate::ParseOptions::default());
-        let Ok(crate::Expr::String { value, .. }) = literal else {
-            return Err(format!("not a string literal: {rest}"));
-        };
-        eval.string = Some(value);
-        return Ok(());
-    }
-    if let Some(rest) = line.strip_prefix("expect ") {
-        let (word, rest) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-        match word {
-            "ordered" => eval.ordered = true,
-            "fail" => eval.fail = Some(text(rest)?),
-            "warn" => eval.warn.some.push(text(rest)?),
-            "info" => eval.info.some.push(text(rest)?),
-            "no_warn" => eval.warn.none = true,
-            "no_info" => eval.info.none = true,
-            other => return Err(format!("cannot expect {other:?}")),
+fn eval(command: &str, line: &str, body: &[&str]) -> Result<Eval, String> {
+    let mut expect = Expectations::of_command(command)?;
+    let (kind, rest) = split_word(line.strip_prefix(command).unwrap_or_default());
+    let (when, expr) = match kind {
+        "instant" => {
+            let (time, expr) = split_word(word(rest, "at")?);
+            (When::Instant(parse_duration(time)?), expr)
         }
-        return Ok(());
+        "range" if command == "eval_ordered" => {
+            return Err("a range evaluation has no order".to_owned());
+        }
+        "range" => {
+            let (steps, expr) = steps(rest)?;
+            (When::Range(steps), expr)
+        }
+        _ => return Err("expected \"instant\" or \"range\"".to_owned()),
+    };
+    if expr.is_empty() {
+        return Err("the expression is missing".to_owned());
     }
-    if let Some(value) = scalar(line) {
-        eval.scalar = Some(value);
-        return Ok(());
+    parse_expr(expr, &PARSE_OPTIONS).map_err(|e| e.to_string())?;
+    let reading = Reading { instant: matches!(when, When::Instant(_)), failing: command == "eval_fail" };
+    for line in body {
+        expect.read(line, reading).map_err(|e| format!("{line}: {e}"))?;
     }
-    let (labels, items) = series_notation::parse(line)?;
-    let instant = matches!(eval.when, When::Instant(_)) && eval.range_vector.is_none();
-    if instant && items.len() != 1 {
-        return Err(format!("{} values for an instant evaluation: {line}", items.len()));
+    Ok(Eval { when, expr: expr.to_owned(), expect })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
     }
-    eval.series.push((labels, items));
-    Ok(())
+
+    #[test]
+    fn blocks_end_at_blank_lines_comments_and_bare_numbers() {
+        let text = "clear\n\nload 1m\n  a 1 2\n\nload 30s\n a 1\n# a comment\neval instant at 1m a\n  a 2\n \t\neval instant at 0 1+1\n 2\neval_fail range from 0 to 1m step 30s a\n expected_fail_message x\nclear\n";
+        let statements = parse(text).unwrap();
+        let lines: Vec<usize> = statements.iter().map(|s| s.line).collect();
+        assert_eq!(lines, [1, 3, 6, 9, 12, 14, 16]);
+    }
+
+    #[test]
+    fn a_line_after_the_end_of_a_block_is_a_statement() {
+        assert!(reason("eval instant at 0 1\n 1\n a 1").starts_with("line 3: a 1: unknown statement"));
+        assert!(reason("load 1m\n# between\n  a 1").starts_with("line 3: "));
+    }
+
+    #[test]
+    fn what_does_not_parse_rejects_the_file() {
+        for text in [
+            "reload",
+            "load",
+            "load -1m",
+            "load_with_nothing 1m",
+            "load 1m\n a 1 x",
+            "eval instant at 0",
+            "eval instant 0 a",
+            "eval instant at 0 a +",
+            "eval instant at 0 rate(a)",
+            "eval instant at 1.5m a",
+            "eval range from 2m to 1m step 1m a",
+            "eval range from 0 to 1m step 0 a",
+            "eval range from 0 to 1m a",
+            "eval_ordered range from 0 to 1m step 1m a",
+            "eval_maybe instant at 0 a",
+            "eval instant at 0 a\n a 1 2",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
 }

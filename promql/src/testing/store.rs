@@ -1,28 +1,178 @@
 //! A store in memory, for scripts and tests.
 
+use super::chunk::hint_read_back;
 use narthex_storage::{
-    Columns, LabelQuery, Labels, Matcher, Querier, Queryable, SelectHints, Series, StorageError,
+    Columns, FloatHistogram, LabelQuery, Labels, Matcher, Querier, Queryable, SelectHints, Series,
+    StorageError, is_stale_nan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-type Samples = BTreeMap<i64, f64>;
+/// One sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemorySample {
+    /// The value; without meaning where the sample is a histogram.
+    pub value: f64,
+    /// The native histogram, if it is one.
+    pub histogram: Option<Arc<FloatHistogram>>,
+    /// Start timestamp, ms, 0 for none.
+    pub start: i64,
+}
+
+/// A sample that the store does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryStoreError {
+    /// The series is further already.
+    #[error("out of order sample of {labels:?} at {at}ms: the series is at {newest}ms already")]
+    OutOfOrder {
+        /// The series.
+        labels: Labels,
+        /// Time of the sample, ms.
+        at: i64,
+        /// Time of the series' newest sample, ms.
+        newest: i64,
+    },
+    /// The series has another value at this time.
+    #[error("duplicate sample of {labels:?} at {at}ms with a different value")]
+    Duplicate {
+        /// The series.
+        labels: Labels,
+        /// Time of the sample, ms.
+        at: i64,
+    },
+    /// A histogram that cannot be.
+    #[error("invalid histogram of {labels:?} at {at}ms: {reason}")]
+    Histogram {
+        /// The series.
+        labels: Labels,
+        /// Time of the sample, ms.
+        at: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+type Samples = BTreeMap<i64, MemorySample>;
 
 /// Series by their labels.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
-    series: Arc<BTreeMap<Labels, Samples>>,
+    series: Arc<BTreeMap<Labels, Arc<Samples>>>,
 }
 
 impl MemoryStore {
-    /// Adds a sample; one that is there already is replaced.
+    /// Adds a float wherever it belongs; a sample that is there already is replaced.
     pub fn add(&mut self, labels: &Labels, timestamp: i64, value: f64) {
-        Arc::make_mut(&mut self.series).entry(labels.clone()).or_default().insert(timestamp, value);
+        self.samples(labels).insert(timestamp, MemorySample { value, histogram: None, start: 0 });
+    }
+
+    /// Adds a sample at the end of a series. A histogram's counter reset hint becomes what it would be when
+    /// read from chunks. A sample that is there already is left alone.
+    ///
+    /// # Errors
+    /// See [`MemoryStoreError`].
+    pub fn append(
+        &mut self,
+        labels: &Labels,
+        at: i64,
+        sample: &MemorySample,
+    ) -> Result<(), MemoryStoreError> {
+        let mut sample = sample.clone();
+        if let Some(histogram) = &sample.histogram {
+            validate(histogram).map_err(|reason| MemoryStoreError::Histogram {
+                labels: labels.clone(),
+                at,
+                reason,
+            })?;
+        }
+        let samples = self.samples(labels);
+        if let Some(there) = samples.get(&at) {
+            let same = same(there, &sample);
+            return if same {
+                Ok(())
+            } else {
+                Err(MemoryStoreError::Duplicate { labels: labels.clone(), at })
+            };
+        }
+        let newest = samples.last_key_value();
+        if let Some((&newest, _)) = newest.filter(|(newest, _)| **newest > at) {
+            return Err(MemoryStoreError::OutOfOrder { labels: labels.clone(), at, newest });
+        }
+        if let Some(histogram) = &mut sample.histogram {
+            let hint = hint_read_back(newest.and_then(|(_, last)| last.histogram.as_ref()), histogram);
+            if hint != histogram.hint {
+                Arc::make_mut(histogram).hint = hint;
+            }
+        }
+        samples.insert(at, sample);
+        Ok(())
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.series = Arc::default();
+    }
+
+    fn samples(&mut self, labels: &Labels) -> &mut Samples {
+        let series = Arc::make_mut(&mut self.series);
+        if !series.contains_key(labels) {
+            series.insert(labels.clone(), Arc::default());
+        }
+        Arc::make_mut(series.entry(labels.clone()).or_default())
+    }
+
+    fn matching<'a>(
+        &'a self,
+        sets: &'a [Vec<Matcher>],
+        mint: i64,
+        maxt: i64,
+    ) -> impl Iterator<Item = (&'a Labels, &'a Arc<Samples>)> {
+        self.series.iter().filter(move |(labels, samples)| {
+            let all =
+                |set: &Vec<Matcher>| set.iter().all(|m| m.matches(labels.get(&m.name).unwrap_or_default()));
+            (sets.is_empty() || sets.iter().any(all))
+                && mint <= maxt
+                && samples.range(mint..=maxt).next().is_some()
+        })
+    }
+}
+
+/// Whether two samples are the same; hints are the chunks' matter.
+fn same(a: &MemorySample, b: &MemorySample) -> bool {
+    match (&a.histogram, &b.histogram) {
+        (None, None) => a.value.to_bits() == b.value.to_bits(),
+        (Some(a), Some(b)) => FloatHistogram { hint: b.hint, ..(**a).clone() } == **b,
+        _ => false,
+    }
+}
+
+/// What a store asks of a histogram.
+fn validate(histogram: &FloatHistogram) -> Result<(), String> {
+    let populations = || histogram.positive.iter().chain(histogram.negative.iter());
+    if histogram.count < 0.0 || histogram.zero_count < 0.0 {
+        return Err("a negative count".to_owned());
+    }
+    if let Some((index, count)) = populations().find(|(_, count)| *count < 0.0) {
+        return Err(format!("bucket {index} has the negative population {count}"));
+    }
+    if !histogram.uses_custom_buckets() {
+        return match histogram.custom_values.is_empty() {
+            true => Ok(()),
+            false => Err("custom values with an exponential schema".to_owned()),
+        };
+    }
+    if histogram.zero_count != 0.0 || histogram.zero_threshold != 0.0 || !histogram.negative.is_empty() {
+        return Err("custom buckets have neither a zero bucket nor negative buckets".to_owned());
+    }
+    let bounds = &histogram.custom_values;
+    if !bounds.is_sorted_by(|a, b| a < b) || bounds.last().is_some_and(|last| *last == f64::INFINITY) {
+        return Err("custom values are not finite and ascending".to_owned());
+    }
+    let known = |index: &i32| usize::try_from(*index).is_ok_and(|index| index <= bounds.len());
+    match histogram.positive.indices.iter().find(|index| !known(index)) {
+        Some(index) => Err(format!("bucket {index} has no custom value")),
+        None => Ok(()),
     }
 }
 
@@ -32,33 +182,15 @@ impl Queryable for MemoryStore {
     }
 }
 
-impl MemoryStore {
-    fn matching<'a>(
-        &'a self,
-        sets: &'a [Vec<Matcher>],
-        mint: i64,
-        maxt: i64,
-    ) -> impl Iterator<Item = (&'a Labels, &'a Samples)> {
-        self.series.iter().filter(move |(labels, samples)| {
-            let all =
-                |set: &Vec<Matcher>| set.iter().all(|m| m.matches(labels.get(&m.name).unwrap_or_default()));
-            (sets.is_empty() || sets.iter().any(all)) && samples.range(mint..=maxt).next().is_some()
-        })
-    }
-}
-
 impl Querier for MemoryStore {
     fn select(
         &self,
         matchers: &[Matcher],
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
-        if hints.mint > hints.maxt {
-            return Ok(Vec::new());
-        }
         let sets = [matchers.to_vec()];
         let found = self.matching(&sets, hints.mint, hints.maxt);
-        let series = |(labels, samples): (&Labels, &Samples)| -> Box<dyn Series> {
+        let series = |(labels, samples): (&Labels, &Arc<Samples>)| -> Box<dyn Series> {
             Box::new(MemorySeries { labels: labels.clone(), samples: samples.clone() })
         };
         Ok(found.map(series).collect())
@@ -79,7 +211,7 @@ impl Querier for MemoryStore {
 
 struct MemorySeries {
     labels: Labels,
-    samples: Samples,
+    samples: Arc<Samples>,
 }
 
 impl Series for MemorySeries {
@@ -88,9 +220,86 @@ impl Series for MemorySeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        if mint <= maxt {
-            self.samples.range(mint..=maxt).for_each(|(t, v)| out.push(*t, *v));
+        if mint > maxt {
+            return Ok(());
+        }
+        for (at, sample) in self.samples.range(mint..=maxt) {
+            match &sample.histogram {
+                // A marker is read as a float whatever the series holds.
+                Some(histogram) if is_stale_nan(histogram.sum) => {
+                    out.push_started(*at, histogram.sum, sample.start);
+                }
+                Some(histogram) => out.push_histogram(*at, histogram.clone(), sample.start),
+                None => out.push_started(*at, sample.value, sample.start),
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::histogram_literal;
+
+    fn float(value: f64) -> MemorySample {
+        MemorySample { value, histogram: None, start: 0 }
+    }
+
+    fn histogram(text: &str) -> MemorySample {
+        let histogram = histogram_literal::parse(text).unwrap().histogram;
+        MemorySample { value: f64::NAN, histogram: Some(Arc::new(histogram)), start: 0 }
+    }
+
+    fn hints(samples: &[MemorySample]) -> Vec<narthex_storage::CounterResetHint> {
+        let labels = Labels::from_pairs([("__name__", "m")]);
+        let mut store = MemoryStore::default();
+        for (at, sample) in samples.iter().enumerate() {
+            store.append(&labels, at as i64, sample).unwrap();
+        }
+        let all = SelectHints { mint: 0, maxt: 1_000, ..SelectHints::default() };
+        let mut columns = Columns::default();
+        store.select(&[], &all).unwrap()[0].read(0, 1_000, &mut columns).unwrap();
+        columns.histograms.iter().map(|(_, histogram)| histogram.hint).collect()
+    }
+
+    #[test]
+    fn chunks_begin_after_floats_and_staleness_markers() {
+        use narthex_storage::CounterResetHint::{NotReset, Unknown};
+        let one = || histogram("count:1 counter_reset_hint:not_reset");
+        let all = [one(), one(), float(1.0), one(), one(), float(narthex_storage::STALE_NAN), one()];
+        assert_eq!(hints(&all), [Unknown, NotReset, Unknown, NotReset, Unknown]);
+    }
+
+    #[test]
+    fn what_is_there_may_be_repeated_but_not_changed() {
+        let labels = Labels::from_pairs([("__name__", "m")]);
+        let mut store = MemoryStore::default();
+        store.append(&labels, 0, &histogram("count:1")).unwrap();
+        store.append(&labels, 5, &histogram("count:2")).unwrap();
+        store.append(&labels, 0, &histogram("count:1")).unwrap();
+        let other = store.append(&labels, 5, &histogram("count:1"));
+        assert_eq!(other, Err(MemoryStoreError::Duplicate { labels: labels.clone(), at: 5 }));
+        let late = store.append(&labels, 4, &float(1.0));
+        assert_eq!(late, Err(MemoryStoreError::OutOfOrder { labels, at: 4, newest: 5 }));
+    }
+
+    #[test]
+    fn histograms_are_validated() {
+        for (text, good) in [
+            ("count:1 buckets:[3]", true),
+            ("schema:-53 count:1 custom_values:[1 2] buckets:[1 0 1]", true),
+            ("schema:-53 custom_values:[1 2] buckets:[1] offset:3", false),
+            ("schema:-53 custom_values:[2 1]", false),
+            ("schema:-53 n_buckets:[1]", false),
+            ("schema:-53 z_bucket_w:1", false),
+            ("custom_values:[1]", false),
+            ("buckets:[1 -1]", false),
+            ("z_bucket:-1", false),
+            ("count:-1", false),
+        ] {
+            let histogram = histogram_literal::parse(text).unwrap().histogram;
+            assert_eq!(validate(&histogram).is_ok(), good, "{text}");
+        }
     }
 }
