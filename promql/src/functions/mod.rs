@@ -4,6 +4,6 @@ pub(crate) mod dates;
 pub(crate) mod histogram;
 pub(crate) mod input;
 pub(crate) mod math;
-pub(crate) mod over_time;
 pub(crate) mod range;
-pub(crate) mod rate;
+pub(crate) mod smoothing;
+pub(crate) mod stats;

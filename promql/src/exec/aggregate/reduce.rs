@@ -206,7 +206,7 @@ impl Cells {
             let Some(histogram) = histogram else { continue };
             // A group that mixes the kinds has no result at this step: its histograms need no adding.
             let mixed = self.floats.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1);
-            cells.add(cx, step, histogram, op == AggregateOp::Avg, mixed, name, span);
+            cells.add(cx, step, histogram, op, mixed, name, span);
         }
     }
 
@@ -266,6 +266,7 @@ impl Mean {
 
     #[inline]
     fn add_at(&mut self, step: usize, value: f64) {
+        let steps = self.counts.len();
         let cells = (self.counts.get_mut(step), self.sums.sums.get_mut(step), self.sums.compensations.get_mut(step));
         let (Some(count), Some(sum), Some(compensation)) = cells else { return };
         *count += 1.0;
@@ -282,7 +283,7 @@ impl Mean {
             // The sum would leave the range of a float: from here on the mean is carried.
             *sum /= *count - 1.0;
             *compensation /= *count - 1.0;
-            self.carried.resize(self.sums.sums.len(), false);
+            self.carried.resize(steps, false);
             if let Some(carried) = self.carried.get_mut(step) {
                 *carried = true;
             }

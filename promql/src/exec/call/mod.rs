@@ -127,7 +127,7 @@ pub(super) fn over_range<'a>(
     match range.unwrap_parens() {
         Expr::Matrix { selector, range_ms, .. } => {
             if selector.bounds != Bounds::Plain {
-                range::check_bounds(function.name, selector.bounds).map_err(EngineError::Exec)?;
+                range::check_bounds(function.name, selector.bounds)?;
             }
             scan::windows(cx, selector, call(*range_ms), scope)
         }
