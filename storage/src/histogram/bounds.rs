@@ -5,7 +5,7 @@ use super::{CUSTOM_BUCKETS_SCHEMA, FloatHistogram};
 /// `2^(1/2^(i+1))`. The first one is a unit below the nearest double: the bounds have to be Prometheus's, to
 /// the bit, and these are the factors that its bounds are made of.
 const ROOTS: [f64; 8] = [
-    1.414213562373095,
+    std::f64::consts::SQRT_2.next_down(),
     1.189207115002721,
     1.0905077326652577,
     1.0442737824274138,
