@@ -4,7 +4,28 @@
 //! histograms. Buckets are kept as sorted pairs of index and population instead of spans: the layout of
 //! spans carries no meaning beyond which buckets there are.
 
+mod arithmetic;
+mod bounds;
+mod buckets;
+mod compact;
+mod custom;
+mod equality;
+#[cfg(test)]
+mod fixtures;
+mod kahan;
+mod reset;
+mod text;
+mod trim;
+mod validate;
+mod zero;
+
 use std::sync::Arc;
+
+pub use arithmetic::{Combination, IncompatibleSchemas};
+pub use bounds::{custom_bound, exponential_bound, same_bounds};
+pub use buckets::Bucket;
+pub use kahan::{HistogramMean, HistogramSum};
+pub use validate::InvalidHistogram;
 
 /// The schema of histograms whose bounds are listed (NHCB: native histograms with custom buckets).
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
@@ -64,7 +85,7 @@ pub struct FloatHistogram {
 
 impl Buckets {
     /// The buckets in the order of their indices.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (i32, f64)> + '_ {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (i32, f64)> + Clone + '_ {
         self.indices.iter().copied().zip(self.counts.iter().copied())
     }
 
