@@ -1,6 +1,7 @@
 //! `metric{a="b"} 1+1x5 _ stale`: series as the test language writes them.
 
 use super::lexer::{self, Kind};
+use super::literal;
 use narthex_storage::{Labels, LabelsBuilder, STALE_NAN};
 
 /// Values that one line may describe.
@@ -62,17 +63,15 @@ fn series_end(line: &str) -> Result<usize, String> {
 }
 
 fn labels(series: &str) -> Result<Labels, String> {
-    let tokens = lexer::tokens(series);
-    if let Some(Kind::Fault(message)) = tokens.last().map(|token| &token.kind) {
-        return Err(message.clone());
-    }
+    let tokens = lexer::tokens(series)?;
     let mut builder = LabelsBuilder::new();
     let mut at = 0;
     let word = |i: usize| {
         let token = tokens.get(i)?;
-        match &token.kind {
-            Kind::Word => series.get(token.span.start as usize..token.span.end as usize).map(str::to_owned),
-            Kind::Text(text) => Some(text.clone()),
+        let source = series.get(token.span.start as usize..token.span.end as usize)?;
+        match token.kind {
+            Kind::Word | Kind::Number => Some(source.to_owned()),
+            Kind::Text => Some(literal::unquote(source)),
             _ => None,
         }
     };
@@ -101,7 +100,7 @@ fn labels(series: &str) -> Result<Labels, String> {
         }
         at += 1;
     }
-    if tokens.get(at).map(|t| &t.kind) != Some(&Kind::End) {
+    if at < tokens.len() {
         return Err(format!("bad series {series:?}"));
     }
     Ok(builder.build())
