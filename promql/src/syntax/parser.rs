@@ -1,17 +1,19 @@
-//! Tokens → checked tree: a Pratt parser whose texts are Prometheus's.
+//! Tokens → tree: a Pratt parser whose texts are Prometheus's.
+//!
+//! Faults of grammar are found here, in the order of the text; what needs types is left to
+//! [`super::check`], which runs once the whole text has been read.
 
-use super::ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching, Span, Subquery,
-    TimeModifier, ValueType,
-};
-use super::functions;
-use super::lexer::{self, Kind, Token};
+use super::ast::{AggregateOp, Binary, BinaryOp, Expr, Span};
+use super::check;
+use super::lexer::{Kind, Lexer, Token};
+use super::literal;
 use narthex_storage::Matcher;
+use narthex_storage::labels::quote;
 
 /// Expressions nest at most this deep; deeper ones would exhaust the stack of whoever walks the tree.
 const DEPTH_MAX: usize = 256;
-/// Operators in a row; `a+a+…` makes a tree as deep as it is long.
-const CHAIN_MAX: usize = 2048;
+/// Nodes from the root to the farthest leaf; `a+a+…` makes a tree as high as it is long.
+const HEIGHT_MAX: usize = 2304;
 /// Longest query text, bytes.
 const TEXT_MAX: usize = 4 << 20;
 
@@ -54,6 +56,18 @@ pub struct ParseError {
 }
 
 impl ParseError {
+    /// A fault at a byte of the text.
+    pub(super) fn at(text: &str, at: u32, message: impl Into<String>) -> Self {
+        let message = message.into();
+        if text.is_empty() {
+            return Self { line: 0, column: 0, message };
+        }
+        let before = text.as_bytes().get(..at as usize).unwrap_or(text.as_bytes());
+        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        Self { line, column: before.len() - line_start + 1, message }
+    }
+
     fn place(&self) -> String {
         if self.line == 0 { "unknown position".to_owned() } else { format!("{}:{}", self.line, self.column) }
     }
@@ -65,85 +79,74 @@ impl ParseError {
 /// The first fault, with its place.
 pub fn parse_expr(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(text, *options)?;
-    if parser.peek().kind == Kind::End {
-        return Err(parser.error_at(Span::default(), "no expression found in input"));
+    if parser.current.kind == Kind::End {
+        return Err(parser.error_at(0, "no expression found in input"));
     }
-    let expr = parser.expr(0)?;
-    if parser.peek().kind != Kind::End {
-        return Err(parser.unexpected(""));
-    }
+    let mut expr = parser.expr(0)?;
+    parser.end()?;
+    check::check(text, &mut expr)?;
     Ok(expr)
 }
 
-/// Parses a selector without time modifiers, as `match[]` has it.
+/// Parses a selector without time modifiers, as `match[]` has it. It may match every series.
 ///
 /// # Errors
 /// The first fault, with its place.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     let mut parser = Parser::new(text, ParseOptions::default())?;
-    parser.matches_all = true;
-    if parser.peek().kind == Kind::End {
-        return Err(parser.error_at(Span::default(), "no expression found in input"));
-    }
-    let selector = match parser.expr(0)? {
-        Expr::Vector(selector) if selector.time == TimeModifier::default() => selector,
-        other => return Err(parser.error_at(other.span(), "expected a selector without modifiers")),
-    };
-    if parser.peek().kind != Kind::End {
-        return Err(parser.unexpected(""));
-    }
+    let selector = parser.selector()?;
+    parser.end()?;
     Ok(selector.matchers)
 }
 
+/// Where a token was not expected, and what was: the two ends of an error text.
+pub(super) type Context = (&'static str, &'static str);
+
+/// Nothing is known of the place.
+pub(super) const NOWHERE: Context = ("", "");
+
 pub(super) struct Parser<'a> {
     text: &'a str,
-    tokens: Vec<Token>,
-    at: usize,
+    lexer: Lexer<'a>,
+    /// The token to be read next.
+    pub(super) current: Token,
+    /// Where the last token ended.
+    end: u32,
     depth: usize,
-    options: ParseOptions,
-    /// A selector may match every series: who parses a selector alone decides on that.
-    pub(super) matches_all: bool,
+    /// Height of the tree that was read last.
+    pub(super) height: usize,
+    pub(super) options: ParseOptions,
+    /// What a fault is reported as that nothing more precise is known of.
+    context: Context,
 }
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
-fn place(text: &str, at: u32) -> (usize, usize) {
-    if text.is_empty() {
-        return (0, 0);
-    }
-    let before = text.as_bytes().get(..at as usize).unwrap_or(text.as_bytes());
-    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-    (before.iter().filter(|b| **b == b'\n').count() + 1, before.len() - line_start + 1)
-}
-
 impl<'a> Parser<'a> {
     fn new(text: &'a str, options: ParseOptions) -> Parsed<Self> {
-        let error = |at: u32, message: String| {
-            let (line, column) = place(text, at);
-            ParseError { line, column, message }
-        };
         if text.len() > TEXT_MAX {
-            return Err(error(0, format!("query of {} bytes is longer than {TEXT_MAX} bytes", text.len())));
+            let message = format!("query of {} bytes is longer than {TEXT_MAX} bytes", text.len());
+            return Err(ParseError::at(text, 0, message));
         }
-        let tokens = lexer::tokens(text);
-        Ok(Self { text, tokens, at: 0, depth: 0, options, matches_all: false })
+        let mut lexer = Lexer::new(text);
+        let current = lexer.token();
+        Ok(Self { text, lexer, current, end: 0, depth: 0, height: 0, options, context: NOWHERE })
     }
 
-    pub(super) fn error_at(&self, span: Span, message: impl Into<String>) -> ParseError {
-        let (line, column) = place(self.text, span.start);
-        ParseError { line, column, message: message.into() }
+    pub(super) fn error_at(&self, at: u32, message: impl Into<String>) -> ParseError {
+        ParseError::at(self.text, at, message)
     }
 
-    pub(super) fn peek(&self) -> &Token {
-        const END: Token = Token { kind: Kind::End, span: Span { start: 0, end: 0 } };
-        static LAST: Token = END;
-        self.tokens.get(self.at).or(self.tokens.last()).unwrap_or(&LAST)
-    }
-
+    /// Takes the current token.
     pub(super) fn next(&mut self) -> Token {
-        let token = self.peek().clone();
-        self.at += 1;
+        let next = self.lexer.token();
+        let token = std::mem::replace(&mut self.current, next);
+        self.end = token.span.end;
         token
+    }
+
+    fn end(&self) -> Parsed<()> {
+        if self.current.kind == Kind::End { Ok(()) } else { Err(self.unexpected()) }
     }
 
     pub(super) fn source(&self, span: Span) -> &'a str {
@@ -151,69 +154,160 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn is_symbol(&self, symbol: &str) -> bool {
-        matches!(self.peek().kind, Kind::Symbol(s) if s == symbol)
+        matches!(self.current.kind, Kind::Symbol(s) if s == symbol)
     }
 
     pub(super) fn eat(&mut self, symbol: &str) -> bool {
         let found = self.is_symbol(symbol);
-        self.at += usize::from(found);
+        if found {
+            self.next();
+        }
         found
     }
 
-    fn word(&self) -> Option<&'a str> {
-        let token = self.peek();
-        (token.kind == Kind::Word).then(|| self.source(token.span))
+    /// Takes this symbol or reports what stands there instead.
+    pub(super) fn expect(&mut self, symbol: &str) -> Parsed<Token> {
+        self.expect_in(symbol, self.context)
     }
 
-    fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.word().is_some_and(|w| w.eq_ignore_ascii_case(word));
-        self.at += usize::from(found);
+    pub(super) fn expect_in(&mut self, symbol: &str, context: Context) -> Parsed<Token> {
+        if self.is_symbol(symbol) { Ok(self.next()) } else { Err(self.unexpected_in(context)) }
+    }
+
+    /// The current token's text, if it is a word.
+    pub(super) fn word(&self) -> Option<&'a str> {
+        (self.current.kind == Kind::Word).then(|| self.source(self.current.span))
+    }
+
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        self.word().is_some_and(|w| w.eq_ignore_ascii_case(word))
+    }
+
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.is_word(word);
+        if found {
+            self.next();
+        }
         found
     }
 
-    pub(super) fn expect(&mut self, symbol: &str, context: &str) -> Parsed<Token> {
-        if self.is_symbol(symbol) { Ok(self.next()) } else { Err(self.unexpected(context)) }
+    /// Takes a sign; whether it is a minus.
+    pub(super) fn eat_sign(&mut self) -> Option<bool> {
+        let negative = self.is_symbol("-");
+        (negative || self.is_symbol("+")).then(|| {
+            self.next();
+            negative
+        })
     }
 
-    /// `unexpected X in CONTEXT`
-    pub(super) fn unexpected(&self, context: &str) -> ParseError {
-        let token = self.peek();
-        let source = self.source(token.span);
-        let quoted = |text: &str| narthex_storage::labels::quote(text);
-        // Long ones are cut.
-        let short = |text: &str| match text.char_indices().nth(10) {
-            Some((end, _)) => quoted(text.get(..end).unwrap_or(text)) + "...",
-            None => quoted(text),
-        };
-        let what = match &token.kind {
-            Kind::End => "end of input".to_owned(),
-            Kind::Fault(message) => return self.error_at(token.span, message.clone()),
-            Kind::Word if is_operator_word(source) => format!("<op:{}>", source.to_ascii_lowercase()),
-            Kind::Word if is_keyword(source) => format!("<{}>", source.to_ascii_lowercase()),
-            Kind::Word if AggregateOp::find(source).is_some() => {
-                format!("<aggr:{}>", source.to_ascii_lowercase())
+    /// Whether the current word is `fill` or its kin, which are keywords only before a parenthesis.
+    pub(super) fn is_fill(&self) -> bool {
+        let behind = self.text.get(self.current.span.end as usize..).unwrap_or_default();
+        ["fill", "fill_left", "fill_right"].iter().any(|word| self.is_word(word))
+            && behind.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('(')
+    }
+
+    /// Reads with a context for the faults inside.
+    pub(super) fn within<T>(
+        &mut self,
+        context: Context,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        let outer = std::mem::replace(&mut self.context, context);
+        let result = read(self);
+        self.context = outer;
+        result
+    }
+
+    pub(super) fn unexpected(&self) -> ParseError {
+        self.unexpected_in(self.context)
+    }
+
+    /// `unexpected X in CONTEXT, expected WHAT`
+    pub(super) fn unexpected_in(&self, (place, expected): Context) -> ParseError {
+        let token = self.current;
+        if token.kind == Kind::Fault {
+            return self.error_at(token.span.start, self.lexer.fault().unwrap_or_default());
+        }
+        let mut text = format!("unexpected {}", self.describe(token));
+        for (word, part) in [(" in ", place), (", expected ", expected)] {
+            if !part.is_empty() {
+                text.push_str(word);
+                text.push_str(part);
             }
-            Kind::Word if source.contains(':') => format!("metric identifier {}", quoted(source)),
-            Kind::Word => format!("identifier {}", quoted(source)),
-            Kind::Number(_) => format!("number {}", short(source)),
-            Kind::Duration(_) => format!("duration {}", short(source)),
-            Kind::Text(_) => format!("string {}", short(source)),
-            Kind::Symbol(symbol) if BinaryOp::ALL.iter().any(|(_, s, _)| s == symbol) => {
+        }
+        self.error_at(token.span.start, text)
+    }
+
+    fn describe(&self, token: Token) -> String {
+        let source = self.source(token.span);
+        // Long ones are cut.
+        let short = || match source.char_indices().nth(10) {
+            Some((end, _)) => quote(source.get(..end).unwrap_or(source)) + "...",
+            None if source.len() > 10 => quote(source) + "...",
+            None => quote(source),
+        };
+        match token.kind {
+            Kind::Word if is_operator(source) => format!("<op:{source}>"),
+            Kind::Word if is_keyword(source) || self.is_fill() => format!("<{source}>"),
+            Kind::Word if AggregateOp::find(source).is_some() => format!("<aggr:{source}>"),
+            Kind::Word if is_any(source, PREPROCESSORS) => quote(source),
+            Kind::Word if source.contains(':') => format!("metric identifier {}", quote(source)),
+            Kind::Word => format!("identifier {}", quote(source)),
+            Kind::Number => format!("number {}", short()),
+            Kind::Duration => format!("duration {}", short()),
+            Kind::Text => format!("string {}", short()),
+            Kind::Symbol(symbol) if is_operator(symbol) || is_any(symbol, &["=~", "!~", "@"]) => {
                 format!("<op:{symbol}>")
             }
-            Kind::Symbol(symbol) => format!("{symbol:?}"),
-        };
-        let context = if context.is_empty() { String::new() } else { format!(" in {context}") };
-        self.error_at(token.span, format!("unexpected {what}{context}"))
+            Kind::Symbol(symbol) => quote(symbol),
+            Kind::End | Kind::Fault => "end of input".to_owned(),
+        }
     }
 
+    /// The bytes from a place to the end of the last token.
     pub(super) fn spanned(&self, start: u32) -> Span {
-        let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(start, |t| t.span.end);
-        Span { start, end }
+        Span { start, end: self.end.max(start) }
     }
 
-    fn operator(&self) -> Option<BinaryOp> {
-        let written = match self.peek().kind {
+    /// The value of the number or duration that is the current token, and whether it is a duration.
+    pub(super) fn numeral(&mut self) -> Parsed<Option<(f64, bool)>> {
+        let token = self.current;
+        let duration = token.kind == Kind::Duration;
+        if !duration && token.kind != Kind::Number {
+            return Ok(None);
+        }
+        let source = self.source(token.span);
+        let value = if duration { literal::duration_seconds(source) } else { literal::number(source) };
+        let value = value.map_err(|message| self.error_at(token.span.start, message))?;
+        self.next();
+        Ok(Some((value, duration)))
+    }
+
+    /// Goes a level down, if there is one left.
+    pub(super) fn descend<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let text = format!("expression nests deeper than {DEPTH_MAX} levels");
+            return Err(self.error_at(self.current.span.start, text));
+        }
+        let result = read(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Books a node above subtrees of this height.
+    pub(super) fn above(&mut self, height: usize) -> Parsed<()> {
+        self.height = height + 1;
+        if self.height > HEIGHT_MAX {
+            let text = format!("expression is higher than {HEIGHT_MAX} levels");
+            return Err(self.error_at(self.current.span.start, text));
+        }
+        Ok(())
+    }
+
+    pub(super) fn operator(&self) -> Option<BinaryOp> {
+        let written = match self.current.kind {
             Kind::Symbol(symbol) => symbol,
             Kind::Word => self.word()?,
             _ => return None,
@@ -221,54 +315,35 @@ impl<'a> Parser<'a> {
         BinaryOp::ALL.iter().find(|(_, s, _)| s.eq_ignore_ascii_case(written)).map(|(op, _, _)| *op)
     }
 
-    fn expr(&mut self, least: u8) -> Parsed<Expr> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(
-                self.error_at(self.peek().span, format!("expression nests deeper than {DEPTH_MAX} levels"))
-            );
-        }
-        let start = self.peek().span.start;
-        let mut left = self.unary()?;
-        let mut chain = 0;
-        while let Some(op) = self.operator().filter(|op| op.precedence() >= least.max(1)) {
-            chain += 1;
-            if chain > CHAIN_MAX {
-                return Err(
-                    self.error_at(self.peek().span, format!("more than {CHAIN_MAX} operators in a row"))
-                );
+    /// An expression whose operators bind at least this tightly.
+    pub(super) fn expr(&mut self, least: u8) -> Parsed<Expr> {
+        self.descend(|parser| {
+            let mut left = parser.signed()?;
+            while let Some(op) = parser.operator().filter(|op| op.precedence() >= least) {
+                let height = parser.height;
+                parser.next();
+                let (return_bool, matching) = parser.matching()?;
+                // The power binds to the right, all others to the left.
+                let right = parser.expr(op.precedence() + u8::from(op != BinaryOp::Pow))?;
+                let span = Span { start: left.span().start, end: right.span().end };
+                let filled = matching.fill_left.is_some() || matching.fill_right.is_some();
+                if filled && !parser.options.fill_modifiers {
+                    let text = "binop fill modifiers are experimental and not enabled";
+                    return Err(parser.error_at(span.start, text));
+                }
+                left = Expr::Binary(Box::new(Binary { op, left, right, return_bool, matching, span }));
+                parser.above(height.max(parser.height))?;
             }
-            let op_span = self.next().span;
-            let (return_bool, matching) = self.modifiers(op)?;
-            // The power binds to the right, all others to the left.
-            let right = self.expr(if op == BinaryOp::Pow { op.precedence() } else { op.precedence() + 1 })?;
-            let span = self.spanned(start);
-            let binary = Binary { op, left, right, return_bool, matching, span };
-            left = Expr::Binary(Box::new(self.check_binary(binary, op_span)?));
-        }
-        self.depth -= 1;
-        Ok(left)
+            Ok(left)
+        })
     }
 
-    fn unary(&mut self) -> Parsed<Expr> {
-        let start = self.peek().span.start;
-        let negative = self.is_symbol("-");
-        if !negative && !self.is_symbol("+") {
-            return self.postfix();
-        }
-        self.next();
+    fn signed(&mut self) -> Parsed<Expr> {
+        let start = self.current.span.start;
+        let Some(negative) = self.eat_sign() else { return self.postfix() };
         let operand = self.expr(BinaryOp::Pow.precedence())?;
-        match operand.value_type() {
-            ValueType::Scalar | ValueType::Vector => {}
-            other => {
-                let text = format!(
-                    "unary expression only allowed on expressions of type scalar or instant vector, got {:?}",
-                    other.name()
-                );
-                return Err(self.error_at(Span { start, end: start }, text));
-            }
-        }
-        let span = self.spanned(start);
+        let span = Span { start, end: operand.span().end };
+        self.above(self.height)?;
         Ok(match operand {
             Expr::Number { value, duration, .. } => {
                 Expr::Number { value: if negative { -value } else { value }, duration, span }
@@ -277,414 +352,88 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// `bool`, `on`, `ignoring`, `group_left`, `group_right`
-    fn modifiers(&mut self, op: BinaryOp) -> Parsed<(bool, Matching)> {
-        let return_bool = self.eat_word("bool");
-        let mut matching = Matching::default();
-        if op.is_set() {
-            matching.card = Cardinality::ManyToMany;
+    pub(super) fn primary(&mut self) -> Parsed<Expr> {
+        self.height = 1;
+        let span = self.current.span;
+        if let Some((value, duration)) = self.numeral()? {
+            return Ok(Expr::Number { value, duration, span });
         }
-        let is_on = self.word().is_some_and(|w| w.eq_ignore_ascii_case("on"));
-        if is_on || self.word().is_some_and(|w| w.eq_ignore_ascii_case("ignoring")) {
-            self.next();
-            matching.on = is_on;
-            matching.labels = self.labels()?;
-            let left = self.word().is_some_and(|w| w.eq_ignore_ascii_case("group_left"));
-            if left || self.word().is_some_and(|w| w.eq_ignore_ascii_case("group_right")) {
-                let span = self.next().span;
-                matching.card = if left { Cardinality::ManyToOne } else { Cardinality::OneToMany };
-                if self.is_symbol("(") {
-                    matching.include = self.labels()?;
-                }
-                if op.is_set() {
-                    let text = format!("no grouping allowed for {:?} operation", op.symbol());
-                    return Err(self.error_at(span, text));
-                }
-            }
-        }
-        Ok((return_bool, matching))
-    }
-
-    fn check_binary(&self, binary: Binary, op_span: Span) -> Parsed<Binary> {
-        let (left, right) = (binary.left.value_type(), binary.right.value_type());
-        let op = binary.op;
-        if binary.return_bool && !op.is_comparison() {
-            return Err(self.error_at(op_span, "bool modifier can only be used on comparison operators"));
-        }
-        if op.is_comparison()
-            && !binary.return_bool
-            && (left, right) == (ValueType::Scalar, ValueType::Scalar)
-        {
-            return Err(self.error_at(op_span, "comparisons between scalars must use BOOL modifier"));
-        }
-        for side in [&binary.left, &binary.right] {
-            if !matches!(side.value_type(), ValueType::Scalar | ValueType::Vector) {
-                let text = "binary expression must contain only scalar and instant vector types";
-                return Err(self.error_at(side.span(), text));
-            }
-        }
-        if op.is_set() && (left == ValueType::Scalar || right == ValueType::Scalar) {
-            let text = format!("set operator {:?} not allowed in binary scalar expression", op.symbol());
-            return Err(self.error_at(op_span, text));
-        }
-        let vectors = (left, right) == (ValueType::Vector, ValueType::Vector);
-        let matching = &binary.matching;
-        if !vectors && (matching.on || !matching.labels.is_empty()) {
-            return Err(self.error_at(op_span, "vector matching only allowed between instant vectors"));
-        }
-        if matching.on
-            && let Some(both) = matching.labels.iter().find(|label| matching.include.contains(label))
-        {
-            return Err(self
-                .error_at(op_span, format!("label {both:?} must not occur in ON and GROUP clause at once")));
-        }
-        Ok(binary)
-    }
-
-    /// `(a, b, "c.d",)`
-    fn labels(&mut self) -> Parsed<Vec<String>> {
-        self.expect("(", "grouping opts, expected \"(\"")?;
-        let mut labels = Vec::new();
-        while !self.eat(")") {
-            let token = self.peek().clone();
-            let label = match token.kind {
-                Kind::Word if !self.source(token.span).contains(':') => self.source(token.span).to_owned(),
-                Kind::Text(text) => text,
-                _ => return Err(self.unexpected("grouping opts, expected label")),
-            };
-            self.next();
-            labels.push(label);
-            if !self.is_symbol(")") {
-                self.expect(",", "grouping opts, expected \",\" or \")\"")?;
-            }
-        }
-        Ok(labels)
-    }
-
-    /// A primary with its `[…]`, `offset` and `@`.
-    fn postfix(&mut self) -> Parsed<Expr> {
-        let start = self.peek().span.start;
-        let mut expr = self.primary()?;
-        let (mut offset_seen, mut at_seen) = (false, false);
-        loop {
-            if self.is_symbol("[") {
-                expr = self.range(expr, start)?;
-                (offset_seen, at_seen) = (false, false);
-            } else if self.is_symbol("@") {
-                let span = self.next().span;
-                let at = self.at_time()?;
-                if std::mem::replace(&mut at_seen, true) {
-                    return Err(self.error_at(span, "@ <timestamp> may not be set multiple times"));
-                }
-                let what = "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
-                self.modify(&mut expr, start, what, |time| time.at = Some(at))?;
-            } else if self.eat_word("offset") {
-                let negative = self.eat("-");
-                if !negative {
-                    self.eat("+");
-                }
-                let ms = self.duration("offset, expected number, duration, step(), or range()")?;
-                if std::mem::replace(&mut offset_seen, true) {
-                    return Err(
-                        self.error_at(Span { start, end: start }, "offset may not be set multiple times")
-                    );
-                }
-                let what = "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery";
-                self.modify(&mut expr, start, what, |time| time.offset_ms = if negative { -ms } else { ms })?;
-            } else {
-                return Ok(expr);
-            }
-        }
-    }
-
-    fn modify(
-        &self,
-        expr: &mut Expr,
-        start: u32,
-        what: &str,
-        set: impl FnOnce(&mut TimeModifier),
-    ) -> Parsed<()> {
-        let whole = self.spanned(start);
-        match expr {
-            Expr::Vector(selector) => {
-                set(&mut selector.time);
-                selector.span = whole;
-            }
-            Expr::Matrix { selector, span, .. } => {
-                set(&mut selector.time);
-                *span = whole;
-            }
-            Expr::Subquery(subquery) => {
-                set(&mut subquery.time);
-                subquery.span = whole;
-            }
-            other => return Err(self.error_at(other.span(), what)),
-        }
-        Ok(())
-    }
-
-    fn at_time(&mut self) -> Parsed<At> {
-        let word = self.word().map(str::to_ascii_lowercase);
-        if let Some(at) = match word.as_deref() {
-            Some("start") => Some(At::Start),
-            Some("end") => Some(At::End),
-            _ => None,
-        } {
-            self.next();
-            self.expect("(", "@, expected timestamp")?;
-            self.expect(")", "@, expected timestamp")?;
-            return Ok(at);
-        }
-        let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
-        }
-        let token = self.peek().clone();
-        let seconds = match token.kind {
-            Kind::Number(value) => value,
-            Kind::Duration(ms) => ms as f64 / 1000.0,
-            Kind::Word => number_word(self.source(token.span))
-                .ok_or_else(|| self.unexpected("@, expected timestamp"))?,
-            _ => return Err(self.unexpected("@, expected timestamp")),
-        };
-        self.next();
-        let ms = (if negative { -seconds } else { seconds } * 1000.0).round();
-        if !ms.is_finite() || ms.abs() >= i64::MAX as f64 {
-            let text = format!("timestamp out of bounds for @ modifier: {:.6}", ms / 1000.0);
-            return Err(self.error_at(token.span, text));
-        }
-        Ok(At::Timestamp(ms as i64))
-    }
-
-    /// A duration or a number of seconds, ms.
-    fn duration(&mut self, context: &str) -> Parsed<i64> {
-        let token = self.peek().clone();
-        let ms = match token.kind {
-            Kind::Duration(ms) => ms,
-            Kind::Number(seconds) if (seconds * 1000.0).abs() < i64::MAX as f64 => {
-                (seconds * 1000.0).round() as i64
-            }
-            Kind::Number(_) => return Err(self.error_at(token.span, "duration out of range")),
-            _ => return Err(self.unexpected(context)),
-        };
-        self.next();
-        Ok(ms)
-    }
-
-    fn positive_duration(&mut self) -> Parsed<i64> {
-        let span = self.peek().span;
-        let ms =
-            self.duration("subquery or range selector, expected number, duration, step(), or range()")?;
-        if ms <= 0 { Err(self.error_at(span, "duration must be greater than 0")) } else { Ok(ms) }
-    }
-
-    fn range(&mut self, expr: Expr, start: u32) -> Parsed<Expr> {
-        let bracket = self.next().span;
-        let range_ms = self.positive_duration()?;
-        if self.eat(":") {
-            let step_ms = if self.is_symbol("]") { None } else { Some(self.positive_duration()?) };
-            self.expect("]", "subquery selector, expected number, duration, step(), range(), or \"]\"")?;
-            if expr.value_type() != ValueType::Vector && expr.value_type() != ValueType::Scalar {
-                let text = format!(
-                    "subquery is only allowed on instant vector, got {} in {:?} instead",
-                    expr.value_type().name(),
-                    expr.to_string()
-                );
-                return Err(self.error_at(expr.span(), text));
-            }
-            let (time, span) = (TimeModifier::default(), self.spanned(start));
-            return Ok(Expr::Subquery(Box::new(Subquery {
-                expr,
-                range_ms,
-                range_expr: None,
-                step_ms,
-                step_expr: None,
-                time,
-                span,
-            })));
-        }
-        self.expect("]", "subquery or range, expected \":\" or \"]\"")?;
-        match expr {
-            Expr::Vector(selector) if selector.time == TimeModifier::default() => {
-                Ok(Expr::Matrix { selector, range_ms, range_expr: None, span: self.spanned(start) })
-            }
-            Expr::Vector(selector) if selector.time.at.is_some() => {
-                Err(self.error_at(bracket, "no @ modifiers allowed before range"))
-            }
-            Expr::Vector(_) => Err(self.error_at(bracket, "no offset modifiers allowed before range")),
-            _ => Err(self.error_at(bracket, "ranges only allowed for vector selectors")),
-        }
-    }
-
-    fn primary(&mut self) -> Parsed<Expr> {
-        let token = self.peek().clone();
-        let span = token.span;
-        match token.kind {
-            Kind::Number(value) => {
+        match self.current.kind {
+            Kind::Text => {
                 self.next();
-                Ok(Expr::Number { value, duration: false, span })
-            }
-            Kind::Duration(ms) => {
-                self.next();
-                Ok(Expr::Number { value: ms as f64 / 1000.0, duration: true, span })
-            }
-            Kind::Text(value) => {
-                self.next();
-                Ok(Expr::String { value, span })
+                Ok(Expr::String { value: literal::unquote(self.source(span)), span })
             }
             Kind::Symbol("(") => {
                 self.next();
                 let expr = Box::new(self.expr(0)?);
-                self.expect(")", "parenthesized expression")?;
+                self.expect(")")?;
+                self.above(self.height)?;
                 Ok(Expr::Paren { expr, span: self.spanned(span.start) })
             }
-            Kind::Symbol("{") => self.selector(None, span.start),
-            Kind::Word => self.named(),
-            _ => Err(self.unexpected("")),
+            Kind::Word if !self.is_fill() => self.named(),
+            Kind::Symbol("{") => self.selector().map(|selector| Expr::Vector(Box::new(selector))),
+            _ => Err(self.unexpected()),
         }
     }
 
-    /// A number word, an aggregation, a call or a selector.
+    /// An aggregation, a call or a selector.
     fn named(&mut self) -> Parsed<Expr> {
-        let span = self.next().span;
+        let span = self.current.span;
         let name = self.source(span);
-        if let Some(value) = number_word(name)
-            && !self.is_symbol("{")
-        {
-            return Ok(Expr::Number { value, duration: false, span });
+        if !names_a_metric(name) {
+            return Err(self.unexpected());
         }
-        let by =
-            self.word().is_some_and(|w| w.eq_ignore_ascii_case("by") || w.eq_ignore_ascii_case("without"));
+        self.next();
         if let Some(op) = AggregateOp::find(name)
-            && (self.is_symbol("(") || by)
+            && (self.is_symbol("(") || self.is_word("by") || self.is_word("without"))
         {
             return self.aggregate(op, span);
         }
-        if self.is_symbol("(") {
+        let keyword = is_operator(name) || is_keyword(name) || name.contains(':');
+        if self.is_symbol("(") && !keyword {
             return self.call(name, span);
         }
-        if is_operator_word(name) {
-            self.at -= 1;
-            return Err(self.unexpected(""));
-        }
-        self.selector(Some(name), span.start)
+        self.selector_after(Some((name, span))).map(|selector| Expr::Vector(Box::new(selector)))
     }
 
-    fn call(&mut self, name: &str, name_span: Span) -> Parsed<Expr> {
-        let Some(function) = functions::find(name) else {
-            return Err(self.error_at(name_span, format!("unknown function with name {name:?}")));
-        };
-        if function.experimental && !self.options.experimental_functions {
-            let text = format!("function {name:?} is not enabled");
-            return Err(self.error_at(name_span, text));
+    /// Whether an expression may begin with the current token.
+    pub(super) fn begins_operand(&self) -> bool {
+        match self.current.kind {
+            Kind::Word => !self.is_fill() && self.word().is_some_and(names_a_metric),
+            Kind::Number | Kind::Duration | Kind::Text | Kind::Symbol("(" | "{" | "+" | "-") => true,
+            _ => false,
         }
-        let args = self.args()?;
-        let span = self.spanned(name_span.start);
-        let (min, max) = (function.min_args, function.max_args);
-        if args.len() < min || args.len() > max {
-            let wanted = match () {
-                () if min == max => format!("expected {min} argument(s)"),
-                () if args.len() < min => format!("expected at least {min} argument(s)"),
-                () => format!("expected at most {max} argument(s)"),
-            };
-            let text = format!("{wanted} in call to {name:?}, got {}", args.len());
-            return Err(self.error_at(span, text));
-        }
-        for (i, arg) in args.iter().enumerate() {
-            let wanted = function.args.get(i).or(function.args.last()).copied().unwrap_or(ValueType::Vector);
-            self.check_type(arg, wanted, &format!("call to function {name:?}"))?;
-        }
-        Ok(Expr::Call(Box::new(Call { function, args, span })))
-    }
-
-    fn check_type(&self, expr: &Expr, wanted: ValueType, context: &str) -> Parsed<()> {
-        let got = expr.value_type();
-        if got == wanted {
-            return Ok(());
-        }
-        Err(self.error_at(
-            expr.span(),
-            format!("expected type {} in {context}, got {}", wanted.name(), got.name()),
-        ))
-    }
-
-    fn args(&mut self) -> Parsed<Vec<Expr>> {
-        self.expect("(", "function call")?;
-        let mut args = Vec::new();
-        while !self.eat(")") {
-            args.push(self.expr(0)?);
-            if !self.is_symbol(")") {
-                let comma = self.expect(",", "function call args")?;
-                if self.is_symbol(")") {
-                    return Err(
-                        self.error_at(comma.span, "trailing commas not allowed in function call args")
-                    );
-                }
-            }
-        }
-        Ok(args)
-    }
-
-    fn aggregate(&mut self, op: AggregateOp, name_span: Span) -> Parsed<Expr> {
-        let mut clause = self.grouping()?;
-        let mut args = self.args()?;
-        if clause.is_none() {
-            clause = self.grouping()?;
-        }
-        let span = self.spanned(name_span.start);
-        if op.experimental() && !self.options.experimental_functions {
-            let text = format!(
-                "{}() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
-                op.name()
-            );
-            return Err(self.error_at(span, text));
-        }
-        let wanted = 1 + usize::from(op.param().is_some());
-        if args.len() != wanted {
-            if args.is_empty() {
-                return Err(self.error_at(span, "no arguments for aggregate expression provided"));
-            }
-            let text = format!(
-                "wrong number of arguments for aggregate expression provided, expected {wanted}, got {}",
-                args.len()
-            );
-            return Err(self.error_at(span, text));
-        }
-        let param = op.param().map(|_| args.remove(0));
-        let expr = args.remove(0);
-        self.check_type(&expr, ValueType::Vector, "aggregation expression")?;
-        if let (Some(param), Some(wanted)) = (&param, op.param()) {
-            self.check_type(param, wanted, "aggregation parameter")?;
-        }
-        let (without, grouping) = clause.unwrap_or_default();
-        Ok(Expr::Aggregate(Box::new(Aggregate { op, expr, param, grouping, without, span })))
-    }
-
-    fn grouping(&mut self) -> Parsed<Option<(bool, Vec<String>)>> {
-        let without = self.word().is_some_and(|w| w.eq_ignore_ascii_case("without"));
-        if !without && !self.word().is_some_and(|w| w.eq_ignore_ascii_case("by")) {
-            return Ok(None);
-        }
-        self.next();
-        Ok(Some((without, self.labels()?)))
     }
 }
 
-fn number_word(word: &str) -> Option<f64> {
-    if word.eq_ignore_ascii_case("inf") {
-        Some(f64::INFINITY)
-    } else {
-        word.eq_ignore_ascii_case("nan").then_some(f64::NAN)
-    }
+fn is_any(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| word.eq_ignore_ascii_case(w))
 }
 
-/// Words that cannot name a metric where an operand is wanted.
-fn is_operator_word(word: &str) -> bool {
-    ["and", "or", "unless", "atan2"].iter().any(|k| word.eq_ignore_ascii_case(k))
+fn is_operator(written: &str) -> bool {
+    BinaryOp::ALL.iter().any(|(_, symbol, _)| written.eq_ignore_ascii_case(symbol))
 }
+
+/// Words that `@` and durations know.
+const PREPROCESSORS: &[&str] = &["start", "end", "step", "range", "min_of", "max_of"];
 
 fn is_keyword(word: &str) -> bool {
-    const WORDS: &[&str] =
-        &["offset", "by", "without", "on", "ignoring", "group_left", "group_right", "bool"];
-    is_operator_word(word) || WORDS.iter().any(|k| word.eq_ignore_ascii_case(k))
+    const WORDS: &[&str] = &[
+        "offset",
+        "smoothed",
+        "anchored",
+        "by",
+        "without",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "bool",
+    ];
+    is_any(word, WORDS)
+}
+
+/// All words but those that may follow an operator.
+pub(super) fn names_a_metric(word: &str) -> bool {
+    !is_any(word, &["atan2", "bool", "on", "ignoring", "group_left", "group_right"])
 }

@@ -3,6 +3,7 @@
 
 use super::ast::Expr;
 use super::printer::{AggregateHead, Operator, SubqueryRange};
+use std::fmt::{self, Write};
 
 /// Longest line that is not split, bytes.
 const LINE_MAX: usize = 100;
@@ -10,38 +11,89 @@ const LINE_MAX: usize = 100;
 /// The expression for people to read.
 #[must_use]
 pub fn pretty(expr: &Expr) -> String {
-    node(expr, 0)
+    let mut writer = Writer { out: String::new() };
+    writer.node(expr, 0, true);
+    writer.out
 }
 
-fn node(expr: &Expr, level: usize) -> String {
-    let indent = "  ".repeat(level);
-    let line = expr.to_string();
-    if let Expr::Unary { negative, expr, .. } = expr {
-        let sign = if *negative { '-' } else { '+' };
-        return format!("{indent}{sign}{}", node(expr, level).trim());
+struct Writer {
+    out: String,
+}
+
+impl Writer {
+    fn indent(&mut self, level: usize) {
+        self.out.extend(std::iter::repeat_n("  ", level));
     }
-    if line.len() <= LINE_MAX {
-        // Prometheus does not indent a subquery that fits its line.
-        return if matches!(expr, Expr::Subquery(_)) { line } else { indent + &line };
+
+    fn line(&mut self, text: impl fmt::Display) {
+        // A string takes everything.
+        let _ = write!(self.out, "{text}");
     }
-    match expr {
-        Expr::Aggregate(e) => {
-            let param = e.param.as_ref().map(|p| node(p, level + 1) + ",\n").unwrap_or_default();
-            let inner = node(&e.expr, level + 1);
-            format!("{indent}{}(\n{param}{inner}\n{indent})", AggregateHead(e))
+
+    /// Writes an expression; `at_start` is false where something stands before it on its line.
+    fn node(&mut self, expr: &Expr, level: usize, at_start: bool) {
+        let short = fits(expr);
+        // What begins with another node leaves the indentation to that, and Prometheus indents no
+        // subquery that fits its line.
+        let leads = !short && matches!(expr, Expr::Binary(_) | Expr::Subquery(_));
+        if at_start && !leads && !(short && matches!(expr, Expr::Subquery(_))) {
+            self.indent(level);
         }
-        Expr::Binary(e) => {
-            let (left, right) = (node(&e.left, level + 1), node(&e.right, level + 1));
-            format!("{left}\n{indent}{}\n{right}", Operator(e))
+        if let Expr::Unary { negative, expr, .. } = expr {
+            self.out.push(if *negative { '-' } else { '+' });
+            return self.node(expr, level, false);
         }
-        Expr::Call(e) => {
-            let args: Vec<String> = e.args.iter().map(|arg| node(arg, level + 1)).collect();
-            format!("{indent}{}(\n{}\n{indent})", e.function.name, args.join(",\n"))
+        if short {
+            return self.line(expr);
         }
-        Expr::Paren { expr, .. } => format!("{indent}(\n{}\n{indent})", node(expr, level + 1)),
-        Expr::Subquery(e) => format!("{}{}", node(&e.expr, level), SubqueryRange(e)),
-        _ => indent + &line,
+        match expr {
+            Expr::Binary(e) => {
+                self.node(&e.left, level + 1, at_start);
+                self.out.push('\n');
+                self.indent(level);
+                self.line(Operator(e));
+                self.out.push('\n');
+                self.node(&e.right, level + 1, true);
+            }
+            Expr::Subquery(e) => {
+                self.node(&e.expr, level, at_start);
+                self.line(SubqueryRange(e));
+            }
+            Expr::Aggregate(e) => {
+                self.line(AggregateHead(e));
+                self.in_parens(e.param.iter().chain([&e.expr]), level);
+            }
+            Expr::Call(e) => {
+                self.line(e.function.name);
+                self.in_parens(e.args.iter(), level);
+            }
+            Expr::Paren { expr, .. } => self.in_parens([&**expr], level),
+            other => self.line(other),
+        }
     }
+
+    fn in_parens<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>, level: usize) {
+        self.out.push('(');
+        for (i, expr) in exprs.into_iter().enumerate() {
+            self.out.push_str(if i > 0 { ",\n" } else { "\n" });
+            self.node(expr, level + 1, true);
+        }
+        self.out.push('\n');
+        self.indent(level);
+        self.out.push(')');
+    }
+}
+
+/// Whether the expression is no longer than a line, without printing more of it than that.
+fn fits(expr: &Expr) -> bool {
+    struct Left(usize);
+    impl fmt::Write for Left {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+    write!(Left(LINE_MAX), "{expr}").is_ok()
 }
 
 #[cfg(test)]

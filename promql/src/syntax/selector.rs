@@ -1,70 +1,77 @@
 //! Selectors: a name, and matchers between braces.
 
-use super::ast::{Bounds, Expr, Span, TimeModifier, VectorSelector};
+use super::ast::{Bounds, Span, TimeModifier, VectorSelector};
 use super::lexer::Kind;
-use super::parser::{Parsed, Parser};
+use super::literal;
+use super::parser::{Context, Parsed, Parser, names_a_metric};
 use narthex_storage::{MatchOp, Matcher};
 
+const NAME: Context = ("label matching", "identifier or \"}\"");
+const OPERATOR: Context = ("label matching", "label matching operator");
+const VALUE: Context = ("label matching", "string");
+const NEXT: Context = ("label matching", "\",\" or \"}\"");
+
+/// Operators of matchers.
+const OPERATORS: &[MatchOp] = &[MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
+
 impl Parser<'_> {
-    pub(super) fn selector(&mut self, name: Option<&str>, start: u32) -> Parsed<Expr> {
+    /// A selector from its start.
+    pub(super) fn selector(&mut self) -> Parsed<VectorSelector> {
+        let span = self.current.span;
+        match self.word() {
+            Some(name) if names_a_metric(name) && !self.is_fill() => {
+                self.next();
+                self.selector_after(Some((name, span)))
+            }
+            None if self.is_symbol("{") => self.selector_after(None),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// A selector whose name, if any, has been read.
+    pub(super) fn selector_after(&mut self, name: Option<(&str, Span)>) -> Parsed<VectorSelector> {
+        let start = name.map_or(self.current.span.start, |(_, span)| span.start);
         let mut matchers = Vec::new();
-        let mut name = name.map(str::to_owned);
         if self.eat("{") {
             while !self.eat("}") {
-                self.matcher(&mut matchers, &mut name, start)?;
+                matchers.push(self.matcher()?);
                 if !self.is_symbol("}") {
-                    self.expect(",", "label matching, expected \",\" or \"}\"")?;
+                    self.expect_in(",", NEXT)?;
                 }
             }
         }
         let span = self.spanned(start);
-        if let Some(name) = &name {
-            matchers.push(Matcher::equal("__name__", name.clone()));
-        }
-        if !self.matches_all && matchers.iter().all(Matcher::matches_empty) {
-            return Err(self.error_at(span, "vector selector must contain at least one non-empty matcher"));
-        }
+        let name = name.map(|(name, _)| name.to_owned());
+        matchers.extend(name.as_ref().map(|name| Matcher::equal("__name__", name.clone())));
         let (time, bounds) = (TimeModifier::default(), Bounds::default());
-        Ok(Expr::Vector(Box::new(VectorSelector { name, matchers, time, bounds, span })))
+        Ok(VectorSelector { name, matchers, time, bounds, span })
     }
 
-    fn matcher(&mut self, matchers: &mut Vec<Matcher>, name: &mut Option<String>, start: u32) -> Parsed<()> {
-        let token = self.peek().clone();
-        let label = match &token.kind {
-            Kind::Word if !self.source(token.span).contains(':') => self.source(token.span).to_owned(),
-            Kind::Text(text) => text.clone(),
-            _ => return Err(self.unexpected("label matching, expected identifier or \"}\"")),
+    /// `label="value"`, or the metric's name in quotes.
+    fn matcher(&mut self) -> Parsed<Matcher> {
+        let token = self.current;
+        let source = self.source(token.span);
+        let label = match token.kind {
+            Kind::Word => source.to_owned(),
+            Kind::Text => literal::unquote(source),
+            _ => return Err(self.unexpected_in(NAME)),
         };
         self.next();
-        let quoted = matches!(token.kind, Kind::Text(_));
-        if quoted && (self.is_symbol(",") || self.is_symbol("}")) {
-            if let Some(old) = name.replace(label.clone()) {
-                let span = Span { start, end: start };
-                return Err(
-                    self.error_at(span, format!("metric name must not be set twice: {old:?} or {label:?}"))
-                );
-            }
-            return Ok(());
-        }
-        let op = match self.peek().kind {
-            Kind::Symbol("=") => MatchOp::Equal,
-            Kind::Symbol("!=") => MatchOp::NotEqual,
-            Kind::Symbol("=~") => MatchOp::Regex,
-            Kind::Symbol("!~") => MatchOp::NotRegex,
-            _ => return Err(self.unexpected("label matching, expected label matching operator")),
+        let op = OPERATORS.iter().find(|op| self.is_symbol(op.as_str()));
+        let Some(op) = op.copied() else {
+            return match token.kind {
+                Kind::Text => Ok(Matcher::equal("__name__", label)),
+                _ => Err(self.unexpected_in(OPERATOR)),
+            };
         };
         self.next();
-        let Kind::Text(value) = self.peek().kind.clone() else {
-            return Err(self.unexpected("label matching, expected string"));
-        };
-        let value_span = self.next().span;
-        if label == "__name__"
-            && let Some(name) = name
-        {
-            let text = format!("metric name must not be set twice: {name:?} or {value:?}");
-            return Err(self.error_at(Span { start, end: start }, text));
+        let value = self.current;
+        if value.kind != Kind::Text {
+            return Err(self.unexpected_in(VALUE));
         }
-        matchers.push(Matcher::new(op, label, value).map_err(|e| self.error_at(value_span, e.to_string()))?);
-        Ok(())
+        let matcher = Matcher::new(op, label, literal::unquote(self.source(value.span)));
+        let matcher = matcher.map_err(|e| self.error_at(token.span.start, e.to_string()))?;
+        self.next();
+        Ok(matcher)
     }
 }
