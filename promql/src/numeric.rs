@@ -1,5 +1,7 @@
 //! Arithmetic whose digits have to agree with Prometheus's.
 
+pub use narthex_storage::histogram::format_short;
+
 /// A running sum with Neumaier's compensation, as Prometheus adds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KahanSum {
@@ -94,19 +96,6 @@ pub fn format_float(value: f64) -> String {
     }
     // Rust prints the shortest digits that read back, without exponent, as Go does.
     format!("{value}")
-}
-
-/// Go's `%g` and `%v` of a float: shortest digits, an exponent below 1e-4 and from 1e6.
-#[must_use]
-pub fn format_short(value: f64) -> String {
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let power: i32 = exponent.parse().unwrap_or(0);
-    if !value.is_finite() || (-4..6).contains(&power) {
-        return format_float(value);
-    }
-    let sign = if power < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", power.abs())
 }
 
 /// Go's `%.Ng`: at most `digits` significant digits, trailing zeros cut.

@@ -167,6 +167,7 @@ fn consecutive((first, counts): (i32, Vec<f64>)) -> Result<Buckets, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn every_key_is_read() {
@@ -219,6 +220,48 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(body).unwrap_err(), error, "{body}");
+        }
+    }
+
+    /// Neighbouring buckets, the first and the last of which are populated.
+    fn any_buckets() -> impl Strategy<Value = Buckets> {
+        (-20..20i32, prop::collection::vec(0..9u8, 0..6), 1..9u8).prop_map(|(first, middle, end)| {
+            let counts: Vec<f64> = std::iter::once(end).chain(middle).chain([end]).map(f64::from).collect();
+            Buckets { indices: (first..).take(counts.len()).collect(), counts }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back(
+            schema in -4..=8i32,
+            numbers in prop::array::uniform4(-1e6..1e6f64),
+            positive in any_buckets(),
+            negative in any_buckets(),
+            (_, hint) in prop::sample::select(&HINTS[..]),
+        ) {
+            let [sum, count, zero_count, zero_threshold] = numbers;
+            let empty = FloatHistogram::default();
+            let exponential =
+                FloatHistogram { schema, sum, count, zero_count, zero_threshold, positive, negative, hint, ..empty };
+            let custom = FloatHistogram {
+                schema: CUSTOM_BUCKETS_SCHEMA,
+                custom_values: [1.5, 1e10].into(),
+                zero_count: 0.0,
+                zero_threshold: 0.0,
+                negative: Buckets::default(),
+                ..exponential.clone()
+            };
+            for h in [exponential, custom] {
+                let text = h.test_expression();
+                let body = text.trim_start_matches("{{").trim_end_matches("}}");
+                prop_assert_eq!(parse(body).unwrap().histogram, h);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_fail_badly(body in "[a-z_:0-9 \\[\\].+-]{0,60}") {
+            let _ = parse(&body);
         }
     }
 }

@@ -181,7 +181,7 @@ fn operand(side: &Buckets, steps: u32, schema: i32, threshold: f64) -> Cow<'_, B
 impl Buckets {
     /// Combines populations bucket by bucket; a bucket that is not listed has none.
     fn accumulate(&mut self, other: &Self, combine: impl Fn(f64, f64) -> f64) {
-        self.list(&other.indices, &mut Vec::new());
+        self.list(&other.indices, None);
         let mut at = 0;
         for (index, theirs) in other.iter() {
             while self.indices.get(at).is_some_and(|ours| *ours < index) {
@@ -193,9 +193,8 @@ impl Buckets {
         }
     }
 
-    /// Lists the buckets of these ascending indices too, empty. A second column, where it has values, is
-    /// widened likewise.
-    pub(super) fn list(&mut self, wanted: &[i32], beside: &mut Vec<f64>) {
+    /// Lists the buckets of these ascending indices too, empty. A column beside the counts gets the same rows.
+    pub(super) fn list(&mut self, wanted: &[i32], beside: Option<&mut Vec<f64>>) {
         let mut missing = wanted.len();
         let mut at = 0;
         for index in wanted {
@@ -209,26 +208,28 @@ impl Buckets {
         }
         let length = self.len() + missing;
         let old = std::mem::take(self);
-        let second = std::mem::take(beside);
         self.indices.reserve(length);
         self.counts.reserve(length);
-        if !second.is_empty() {
-            beside.reserve(length);
-        }
+        // Where each row comes from; `None` for a new one.
+        let mut rows: Vec<Option<usize>> = Vec::with_capacity(length);
         let mut wanted = wanted.iter().copied().peekable();
         for (row, (index, count)) in old.iter().enumerate() {
             while let Some(new) = wanted.next_if(|new| *new <= index) {
                 if new < index {
                     self.push(new, 0.0);
-                    beside.extend((!second.is_empty()).then_some(0.0));
+                    rows.push(None);
                 }
             }
             self.push(index, count);
-            beside.extend(second.get(row));
+            rows.push(Some(row));
         }
         for new in wanted {
             self.push(new, 0.0);
-            beside.extend((!second.is_empty()).then_some(0.0));
+            rows.push(None);
+        }
+        if let Some(column) = beside {
+            *column =
+                rows.iter().map(|row| row.and_then(|row| column.get(row)).map_or(0.0, |v| *v)).collect();
         }
     }
 }
@@ -252,7 +253,7 @@ mod tests {
     fn a_second_column_stays_beside_the_first() {
         let mut side = buckets(&[(1, 1.0), (3, 2.0)]);
         let mut beside = vec![0.1, 0.3];
-        side.list(&[0, 1, 2, 9], &mut beside);
+        side.list(&[0, 1, 2, 9], Some(&mut beside));
         assert_eq!(side.indices, [0, 1, 2, 3, 9]);
         assert_eq!(beside, [0.0, 0.1, 0.0, 0.3, 0.0]);
     }

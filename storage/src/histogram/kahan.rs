@@ -147,13 +147,7 @@ fn accumulate(ours: &mut Buckets, errors: &mut Vec<f64>, theirs: impl Iterator<I
     if !theirs.clone().all(|(index, _)| known(index)) {
         let mut wanted: Vec<i32> = theirs.clone().map(|(index, _)| index).collect();
         wanted.dedup();
-        if errors.is_empty() {
-            errors.resize(ours.len() + wanted.len(), 0.0);
-            ours.list(&wanted, &mut Vec::new());
-            errors.truncate(ours.len());
-        } else {
-            ours.list(&wanted, errors);
-        }
+        ours.list(&wanted, Some(errors));
     }
     let mut at = 0;
     for (index, count) in theirs {

@@ -7,7 +7,8 @@ use std::fmt::{self, Display, Formatter, Write};
 const LITERAL_BUCKETS_MAX: usize = 100_000;
 
 /// Go's `%g` and `%v`: the shortest digits that read back, with an exponent below 1e-4 and from 1e6 on.
-pub(super) fn short(value: f64) -> String {
+#[must_use]
+pub fn format_short(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -29,14 +30,20 @@ impl Display for Bucket {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let open = if self.lower_inclusive { '[' } else { '(' };
         let close = if self.upper_inclusive { ']' } else { ')' };
-        write!(f, "{open}{},{}{close}:{}", short(self.lower), short(self.upper), short(self.count))
+        write!(
+            f,
+            "{open}{},{}{close}:{}",
+            format_short(self.lower),
+            format_short(self.upper),
+            format_short(self.count)
+        )
     }
 }
 
 /// `{count:20, sum:10, [-2,-1):2, [-0.001,0.001]:2, (0.5,1]:1}`: populated buckets from the lowest up.
 impl Display for FloatHistogram {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{{count:{}, sum:{}", short(self.count), short(self.sum))?;
+        write!(f, "{{count:{}, sum:{}", format_short(self.count), format_short(self.sum))?;
         let zero = self.zero_bucket();
         let buckets = self.negative_buckets().rev().chain(zero).chain(self.positive_buckets());
         for bucket in buckets.filter(|bucket| bucket.count != 0.0) {
@@ -63,7 +70,7 @@ impl FloatHistogram {
             ("z_bucket_w", self.zero_threshold),
         ] {
             if value != 0.0 {
-                keys.push(format!("{key}:{}", short(value)));
+                keys.push(format!("{key}:{}", format_short(value)));
             }
         }
         if self.uses_custom_buckets() {
@@ -107,7 +114,7 @@ fn spelled_out(side: &Buckets) -> Option<(i32, Vec<f64>)> {
 }
 
 fn list(values: impl Iterator<Item = f64>) -> String {
-    let values: Vec<String> = values.map(short).collect();
+    let values: Vec<String> = values.map(format_short).collect();
     format!("[{}]", values.join(" "))
 }
 

@@ -1,6 +1,6 @@
 //! Which histograms a store takes.
 
-use super::text::short;
+use super::text::format_short;
 use super::{Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram};
 
 /// Why a histogram cannot be one. Texts are Prometheus's.
@@ -12,13 +12,13 @@ pub enum InvalidHistogram {
     )]
     Schema(i32),
     /// Fewer observations than none.
-    #[error("observation count is  {}: histogram's observation count is negative", short(*.0))]
+    #[error("observation count is  {}: histogram's observation count is negative", format_short(*.0))]
     Count(f64),
     /// A negative population of the zero bucket.
-    #[error("zero bucket has observation count of {}: histogram has a bucket whose observation count is negative", short(*.0))]
+    #[error("zero bucket has observation count of {}: histogram has a bucket whose observation count is negative", format_short(*.0))]
     ZeroCount(f64),
     /// A negative population of another bucket.
-    #[error("{side} side: bucket number {number} has observation count of {}: histogram has a bucket whose observation count is negative", short(*.count))]
+    #[error("{side} side: bucket number {number} has observation count of {}: histogram has a bucket whose observation count is negative", format_short(*.count))]
     BucketCount {
         /// Positive or negative.
         side: &'static str,

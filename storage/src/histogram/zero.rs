@@ -1,6 +1,7 @@
 //! Zero buckets of different widths.
 
 use super::arithmetic::compensated_add;
+use super::bounds::exponential_bound;
 use super::kahan::Compensation;
 use super::{Buckets, FloatHistogram};
 
@@ -84,18 +85,19 @@ impl FloatHistogram {
 
     /// Removes the buckets that the zero bucket covers, and the empty ones with them.
     fn drop_buckets_in_zero_bucket(&mut self, compensation: Option<&mut Compensation>) {
-        let (schema_of, threshold) = (self.schema, self.zero_threshold);
-        let mut none = (Vec::new(), Vec::new());
-        let (positive_errors, negative_errors) = match compensation {
-            Some(c) => (&mut c.positive, &mut c.negative),
-            None => (&mut none.0, &mut none.1),
-        };
-        for (side, errors) in [(&mut self.positive, positive_errors), (&mut self.negative, negative_errors)] {
-            let covered =
-                |index: i32| super::bounds::exponential_bound(index.saturating_sub(1), schema_of) < threshold;
-            let kept = |index: i32, count: f64, error: f64| !covered(index) && (count != 0.0 || error != 0.0);
-            let rows = side.iter().zip(errors.iter().copied().chain(std::iter::repeat(0.0)));
-            let keep: Vec<bool> = rows.map(|((index, count), error)| kept(index, count, error)).collect();
+        let (schema, threshold) = (self.schema, self.zero_threshold);
+        let mut none = Compensation::default();
+        let Compensation { positive, negative, .. } = compensation.unwrap_or(&mut none);
+        for (side, errors) in [(&mut self.positive, positive), (&mut self.negative, negative)] {
+            let errors_or_none = errors.iter().copied().chain(std::iter::repeat(0.0));
+            let keep: Vec<bool> = side
+                .iter()
+                .zip(errors_or_none)
+                .map(|((index, count), error)| {
+                    let lower = exponential_bound(index.saturating_sub(1), schema);
+                    lower >= threshold && (count != 0.0 || error != 0.0)
+                })
+                .collect();
             retain(&mut side.indices, &keep);
             retain(&mut side.counts, &keep);
             retain(errors, &keep);
