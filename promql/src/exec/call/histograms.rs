@@ -126,7 +126,7 @@ pub(super) fn quantile<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> 
     let mut batch = Batch::new(metas.len(), steps);
     let mut notes = Annotations::default();
     let named = cx.options.delayed_name_removal;
-    let quantiles = Quantiles { metas: &metas, scope, named, spans: (q_expr.span(), operand.span()) };
+    let quantiles = Quantiles { metas: &metas, scope, named, spans: (operand.span(), operand.span()) };
     histograms.each(steps, |place, step, sample| {
         let value = quantiles.of(q.get(step), place, step, sample, &mut notes);
         batch.column_mut(place).set(step, value);
@@ -183,11 +183,11 @@ pub(super) fn quantiles<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) ->
 
 /// `histogram_fraction(lower, upper, v)`
 pub(super) fn fraction<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
-    let lower_expr = arg(args, 0)?;
-    let lower = scalar(cx, lower_expr, scope.exact())?;
+    let lower = scalar(cx, arg(args, 0)?, scope.exact())?;
     let upper = scalar(cx, arg(args, 1)?, scope.exact())?;
     let steps = scope.steps.count;
-    let histograms = histograms(cx, arg(args, 2)?, scope)?;
+    let operand = arg(args, 2)?;
+    let histograms = histograms(cx, operand, scope)?;
     let metas = histograms.metas();
     let mut batch = Batch::new(metas.len(), steps);
     let mut notes = Annotations::default();
@@ -204,7 +204,7 @@ pub(super) fn fraction<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> 
                     };
                     notes.inform(
                         format!("input to histogram_fraction has NaN observations, which are excluded from all fractions{named}"),
-                        lower_expr.span(),
+                        operand.span(),
                     );
                 }
                 value
