@@ -26,8 +26,14 @@ impl Reach {
         Self { start, end, since: start - input.lookback_ms, until: end + ahead, smoothed }
     }
 
+    /// Whether there is any sample to look at.
+    pub(super) fn sees(&self, times: &[i64]) -> bool {
+        let (from, to) = self.positions(times);
+        to > from
+    }
+
     /// The positions `from..to` of the samples looked at.
-    pub(super) fn positions(&self, times: &[i64]) -> (usize, usize) {
+    fn positions(&self, times: &[i64]) -> (usize, usize) {
         let from = times.partition_point(|t| *t <= self.since);
         let to = from + times.get(from..).unwrap_or_default().partition_point(|t| *t <= self.until);
         (from, to)

@@ -4,14 +4,19 @@ mod counter_name;
 mod drops;
 mod edges;
 mod extended;
+mod extended_histograms;
 mod extrapolate;
 mod extremes;
+mod histogram_sums;
+mod histograms;
 mod instant;
+mod interpolate;
 mod moments;
 mod order;
 mod over_time;
 mod rate;
 mod remarks;
+mod smoothed;
 mod split;
 mod starts;
 mod steps;
@@ -21,7 +26,8 @@ mod tests;
 mod trend;
 mod windows;
 
-use crate::engine::EngineError;
+pub(crate) use smoothed::smoothed_selector;
+
 use crate::functions::input::{RangeFunction, RangeKernel};
 use crate::syntax::ast::Bounds;
 
@@ -79,12 +85,12 @@ pub(crate) fn find(name: &str) -> Option<&'static RangeFunction> {
 ///
 /// # Errors
 /// It may not; the text names those that may.
-pub(crate) fn check_bounds(function: &str, bounds: Bounds) -> Result<(), EngineError> {
+pub(crate) fn check_bounds(function: &str, bounds: Bounds) -> Result<(), String> {
     match WITH_BOUNDS.iter().find(|(with, ..)| *with == bounds) {
-        Some((_, modifier, allowed)) if !allowed.contains(&function) => Err(EngineError::Exec(format!(
+        Some((_, modifier, allowed)) if !allowed.contains(&function) => Err(format!(
             "{modifier} modifier can only be used with: {} - not with {function}",
             allowed.join(", ")
-        ))),
+        )),
         _ => Ok(()),
     }
 }
