@@ -29,21 +29,21 @@ pub(super) fn change(
     let smoothed = input.bounds == Bounds::Smoothed;
     for (step, end) in input.ends.iter().enumerate() {
         let reach = Reach::of(input, *end);
-        match (reach.sees(&split.floats.timestamps), reach.sees(&times)) {
-            (false, false) => {}
-            (true, true) => remarks.say(Remark::MixedKinds),
-            (true, false) => {
+        match (reach.positions(&split.floats.timestamps), reach.positions(&times)) {
+            (None, None) => {}
+            (Some(_), Some(_)) => remarks.say(Remark::MixedKinds),
+            (Some(seen), None) => {
                 let window = Window { floats: &split.floats, drops: &drops, reach, smoothed, counter };
-                if let Some(difference) = window.change() {
+                if let Some(difference) = window.change(seen) {
                     out.set(step, if change.per_second { difference / per } else { difference });
                 }
             }
-            (false, true) => {
+            (None, Some(seen)) => {
                 let (histograms, times, resets) = (&split.histograms, &times[..], &resets);
                 let window =
                     extended_histograms::Window { histograms, times, resets, reach, smoothed, counter };
                 let mut marks = Marks::default();
-                let difference = window.change(&mut marks);
+                let difference = window.change(seen, &mut marks);
                 remarks.say(marks);
                 if let Some(mut difference) = difference {
                     if change.per_second {
@@ -67,8 +67,9 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    fn change(&self) -> Option<f64> {
-        let (first, last) = self.reach.edges(&self.floats.timestamps)?;
+    /// The change among the samples that are looked at.
+    fn change(&self, seen: (usize, usize)) -> Option<f64> {
+        let (first, last) = self.reach.edges(&self.floats.timestamps, seen)?;
         let (left, right) = (self.left(first)?, self.right(last)?);
         let difference = right - left;
         if self.counter {

@@ -21,9 +21,10 @@ pub(super) struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// The change; `None` when the series says nothing of the window, or the kinds of buckets differ.
-    pub(super) fn change(&self, marks: &mut Marks) -> Option<FloatHistogram> {
-        let (first, last) = self.reach.edges(self.times)?;
+    /// The change among the histograms that are looked at; `None` when they say nothing of the window, or the
+    /// kinds of their buckets differ.
+    pub(super) fn change(&self, seen: (usize, usize), marks: &mut Marks) -> Option<FloatHistogram> {
+        let (first, last) = self.reach.edges(self.times, seen)?;
         self.check(first, last, marks)?;
         let left = self.left(first, marks)?;
         let right = self.right(last, marks)?;

@@ -68,7 +68,7 @@ fn extrapolated(change: Change, input: &RangeInput<'_>, out: &mut ColumnMut<'_>,
     let resets = if change.counter { Resets::of(&split.histograms) } else { Resets::default() };
     let per = change.per_second.then(|| seconds(input.range_ms));
     for (step, end) in input.ends.iter().enumerate() {
-        let window = (end - input.range_ms, *end);
+        let window = (end.saturating_sub(input.range_ms), *end);
         match split.kinds(step) {
             Kinds::Nothing => {}
             Kinds::Both => remarks.say(Remark::MixedKinds),

@@ -50,11 +50,13 @@ impl Around {
     /// The positions of the samples at or before and after; `None` when there is neither.
     fn samples(&self, times: &[i64]) -> Option<(Option<usize>, Option<usize>)> {
         let after = times.partition_point(|time| *time <= self.now);
-        let before = after
-            .checked_sub(1)
-            .filter(|at| times.get(*at).is_some_and(|time| *time > self.now - self.lookback_ms));
-        let after =
-            times.get(after).is_some_and(|time| *time <= self.now + self.lookback_ms).then_some(after);
+        let before = after.checked_sub(1).filter(|at| {
+            times.get(*at).is_some_and(|time| *time > self.now.saturating_sub(self.lookback_ms))
+        });
+        let after = times
+            .get(after)
+            .is_some_and(|time| *time <= self.now.saturating_add(self.lookback_ms))
+            .then_some(after);
         (before.is_some() || after.is_some()).then_some((before, after))
     }
 }

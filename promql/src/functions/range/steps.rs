@@ -81,7 +81,8 @@ fn count(input: &RangeInput<'_>, counts: &[u32], out: &mut ColumnMut<'_>) {
             let (from, to) = input.windows.get(step).copied().unwrap_or((0, 0));
             (to > from).then(|| (from as usize, to as usize - 1))
         } else {
-            Reach::of(input, *end).edges(&input.samples.timestamps)
+            let (reach, times) = (Reach::of(input, *end), &input.samples.timestamps);
+            reach.positions(times).and_then(|seen| reach.edges(times, seen))
         };
         let Some((first, last)) = window else { continue };
         if let (Some(before), Some(all)) = (counts.get(first), counts.get(last)) {
