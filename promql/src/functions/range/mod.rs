@@ -28,6 +28,7 @@ mod windows;
 
 pub(crate) use smoothed::smoothed_selector;
 
+use crate::engine::EngineError;
 use crate::functions::input::{RangeFunction, RangeKernel};
 use crate::syntax::ast::Bounds;
 
@@ -85,12 +86,12 @@ pub(crate) fn find(name: &str) -> Option<&'static RangeFunction> {
 ///
 /// # Errors
 /// It may not; the text names those that may.
-pub(crate) fn check_bounds(function: &str, bounds: Bounds) -> Result<(), String> {
+pub(crate) fn check_bounds(function: &str, bounds: Bounds) -> Result<(), EngineError> {
     match WITH_BOUNDS.iter().find(|(with, ..)| *with == bounds) {
-        Some((_, modifier, allowed)) if !allowed.contains(&function) => Err(format!(
+        Some((_, modifier, allowed)) if !allowed.contains(&function) => Err(EngineError::Exec(format!(
             "{modifier} modifier can only be used with: {} - not with {function}",
             allowed.join(", ")
-        )),
+        ))),
         _ => Ok(()),
     }
 }

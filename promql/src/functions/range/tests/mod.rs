@@ -126,7 +126,7 @@ fn names_are_sorted_and_found() {
 
 #[test]
 fn modifiers_are_refused_by_name() {
-    let refuse = |function, bounds| check_bounds(function, bounds).unwrap_err();
+    let refuse = |function, bounds| check_bounds(function, bounds).unwrap_err().to_string();
     assert_eq!(
         refuse("deriv", Bounds::Anchored),
         "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with deriv"
