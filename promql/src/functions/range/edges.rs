@@ -20,25 +20,31 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn of(input: &RangeInput<'_>, end: i64) -> Self {
-        let start = end - input.range_ms;
+        let start = end.saturating_sub(input.range_ms);
         let smoothed = input.bounds == Bounds::Smoothed;
         let ahead = if smoothed { input.lookback_ms } else { 0 };
-        Self { start, end, since: start - input.lookback_ms, until: end + ahead, smoothed }
+        Self {
+            start,
+            end,
+            since: start.saturating_sub(input.lookback_ms),
+            until: end.saturating_add(ahead),
+            smoothed,
+        }
     }
 
-    /// The positions `from..to` of the samples looked at.
-    pub(super) fn positions(&self, times: &[i64]) -> (usize, usize) {
+    /// The positions `from..to` of the samples looked at; `None` when there is none.
+    pub(super) fn positions(&self, times: &[i64]) -> Option<(usize, usize)> {
         let from = times.partition_point(|t| *t <= self.since);
-        let to = from + times.get(from..).unwrap_or_default().partition_point(|t| *t <= self.until);
-        (from, to)
+        let to = from + times.get(from..)?.partition_point(|t| *t <= self.until);
+        (to > from).then_some((from, to))
     }
 
-    /// The positions of the samples that stand for the start and for the end (inclusive); `None` when the
-    /// series says nothing of the window. The first is the last one at or before the start, or the first one
-    /// after it. The last is the last one within the window; for `smoothed` the first one from its end on.
-    pub(super) fn edges(&self, times: &[i64]) -> Option<(usize, usize)> {
-        let (from, to) = self.positions(times);
-        let mut last = to.checked_sub(1).filter(|last| *last >= from)?;
+    /// The positions of the samples that stand for the start and for the end (inclusive), among those looked
+    /// at; `None` when these say nothing of the window. The first is the last one at or before the start, or
+    /// the first one after it. The last is the last one within the window; for `smoothed` the first one from
+    /// its end on.
+    pub(super) fn edges(&self, times: &[i64], (from, to): (usize, usize)) -> Option<(usize, usize)> {
+        let mut last = to.checked_sub(1)?;
         let all_but_last = times.get(from..last)?;
         let first = from + all_but_last.partition_point(|t| *t <= self.start).saturating_sub(1);
         if self.smoothed {

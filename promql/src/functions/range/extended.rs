@@ -4,12 +4,15 @@
 use super::drops::Drops;
 use super::edges::Reach;
 use super::extrapolate::seconds;
+use super::histograms::Resets;
 use super::rate::Change;
-use super::remarks::{Remark, Remarks};
+use super::remarks::{Marks, Remark, Remarks};
 use super::split::{Floats, Split};
+use super::{extended_histograms, interpolate};
 use crate::batch::ColumnMut;
 use crate::functions::input::RangeInput;
 use crate::syntax::ast::Bounds;
+use std::sync::Arc;
 
 pub(super) fn change(
     change: Change,
@@ -18,23 +21,38 @@ pub(super) fn change(
     remarks: &mut Remarks<'_>,
 ) {
     let split = Split::of(input);
-    let histogram_times: Vec<i64> =
-        split.histograms.points.iter().map(|point| split.histograms.time(point)).collect();
-    let drops = if change.counter { Drops::falling(&split.floats.values) } else { Drops::default() };
-    let range_seconds = seconds(input.range_ms);
+    let times = split.histograms.times();
+    let counter = change.counter;
+    let drops = if counter { Drops::falling(&split.floats.values) } else { Drops::default() };
+    let resets = if counter { Resets::of(&split.histograms) } else { Resets::default() };
+    let per = if change.per_second { seconds(input.range_ms) } else { 1.0 };
     let smoothed = input.bounds == Bounds::Smoothed;
     for (step, end) in input.ends.iter().enumerate() {
         let reach = Reach::of(input, *end);
-        let (from, to) = reach.positions(&split.floats.timestamps);
-        let (histograms_from, histograms_to) = reach.positions(&histogram_times);
-        if histograms_from == histograms_to {
-            let floats =
-                Window { floats: &split.floats, drops: &drops, reach, smoothed, counter: change.counter };
-            if let Some(difference) = floats.change() {
-                out.set(step, if change.per_second { difference / range_seconds } else { difference });
+        match (reach.positions(&split.floats.timestamps), reach.positions(&times)) {
+            (None, None) => {}
+            (Some(_), Some(_)) => remarks.say(Remark::MixedKinds),
+            (Some(seen), None) => {
+                let window = Window { floats: &split.floats, drops: &drops, reach, smoothed, counter };
+                if let Some(difference) = window.change(seen) {
+                    out.set(step, if change.per_second { difference / per } else { difference });
+                }
             }
-        } else if from != to {
-            remarks.say(Remark::MixedKinds);
+            (None, Some(seen)) => {
+                let (histograms, times, resets) = (&split.histograms, &times[..], &resets);
+                let window =
+                    extended_histograms::Window { histograms, times, resets, reach, smoothed, counter };
+                let mut marks = Marks::default();
+                let difference = window.change(seen, &mut marks);
+                remarks.say(marks);
+                if let Some(mut difference) = difference {
+                    if change.per_second {
+                        difference.div(per);
+                    }
+                    difference.compact();
+                    out.set_histogram(step, Arc::new(difference));
+                }
+            }
         }
     }
 }
@@ -49,8 +67,9 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    fn change(&self) -> Option<f64> {
-        let (first, last) = self.reach.edges(&self.floats.timestamps)?;
+    /// The change among the samples that are looked at.
+    fn change(&self, seen: (usize, usize)) -> Option<f64> {
+        let (first, last) = self.reach.edges(&self.floats.timestamps, seen)?;
         let (left, right) = (self.left(first)?, self.right(last)?);
         let difference = right - left;
         if self.counter {
@@ -65,7 +84,7 @@ impl Window<'_> {
     fn left(&self, first: usize) -> Option<f64> {
         let here = self.point(first)?;
         if self.smoothed && here.0 < self.reach.start {
-            return Some(interpolate(here, self.point(first + 1)?, self.reach.start, self.counter));
+            return Some(interpolate::floats(here, self.point(first + 1)?, self.reach.start, self.counter));
         }
         Some(here.1)
     }
@@ -75,7 +94,7 @@ impl Window<'_> {
         let here = self.point(last)?;
         match last.checked_sub(1) {
             Some(before) if self.smoothed && here.0 > self.reach.end => {
-                Some(interpolate(self.point(before)?, here, self.reach.end, self.counter))
+                Some(interpolate::floats(self.point(before)?, here, self.reach.end, self.counter))
             }
             _ => Some(here.1),
         }
@@ -106,11 +125,4 @@ impl Window<'_> {
         }
         Some(correction)
     }
-}
-
-/// The value on the line between two samples. A counter that fell between them is taken to have started from
-/// zero right after the first.
-pub(super) fn interpolate(before: (i64, f64), after: (i64, f64), time: i64, counter: bool) -> f64 {
-    let from = if counter && after.1 < before.1 { 0.0 } else { before.1 };
-    from + (after.1 - from) * (time - before.0) as f64 / (after.0 - before.0) as f64
 }

@@ -1,11 +1,13 @@
 //! `irate` and `idelta`: the change between the last two samples of a window.
 
-use super::remarks::{Remark, Remarks};
-use super::starts;
+use super::remarks::{Marks, Remark, Remarks};
+use super::{histograms, starts};
 use crate::annotations::Annotations;
 use crate::batch::ColumnMut;
 use crate::engine::EngineError;
 use crate::functions::input::RangeInput;
+use narthex_storage::{CounterResetHint, FloatHistogram};
+use std::sync::Arc;
 
 pub(super) fn irate(
     input: &RangeInput<'_>,
@@ -52,8 +54,42 @@ fn evaluate(rate: bool, input: &RangeInput<'_>, out: &mut ColumnMut<'_>, annotat
                 let change = if reset { after } else { after - before };
                 out.set(step, if rate { change / (interval as f64 / 1000.0) } else { change });
             }
-            (Some(_), Some(_)) => {}
+            (Some(before), Some(after)) => {
+                let mut marks = Marks::default();
+                let change = of_histograms(rate, before, after, reset_by_start, &mut marks);
+                remarks.say(marks);
+                if let Some(mut change) = change {
+                    if rate {
+                        change.div(interval as f64 / 1000.0);
+                    }
+                    out.set_histogram(step, Arc::new(change));
+                }
+            }
             _ => remarks.say(Remark::MixedKinds),
         }
     }
+}
+
+/// The change between two histograms; `None` where the kinds of their buckets differ.
+fn of_histograms(
+    rate: bool,
+    before: &FloatHistogram,
+    after: &FloatHistogram,
+    reset_by_start: bool,
+    marks: &mut Marks,
+) -> Option<FloatHistogram> {
+    let gauges = [before, after].map(|h| h.hint == CounterResetHint::Gauge);
+    if rate && gauges.contains(&true) {
+        marks.add(Remark::NotCounter);
+    }
+    if !rate && gauges.contains(&false) {
+        marks.add(Remark::NotGauge);
+    }
+    let mut change = after.clone();
+    if !rate || !(reset_by_start || after.detect_reset(before)) {
+        histograms::subtract(&mut change, before, marks)?;
+    }
+    change.hint = CounterResetHint::Gauge;
+    change.compact();
+    Some(change)
 }

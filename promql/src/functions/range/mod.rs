@@ -4,14 +4,19 @@ mod counter_name;
 mod drops;
 mod edges;
 mod extended;
+mod extended_histograms;
 mod extrapolate;
 mod extremes;
+mod histogram_sums;
+mod histograms;
 mod instant;
+mod interpolate;
 mod moments;
 mod order;
 mod over_time;
 mod rate;
 mod remarks;
+mod smoothed;
 mod split;
 mod starts;
 mod steps;
@@ -20,6 +25,8 @@ mod sums;
 mod tests;
 mod trend;
 mod windows;
+
+pub(crate) use smoothed::smoothed_selector;
 
 use crate::engine::EngineError;
 use crate::functions::input::{RangeFunction, RangeKernel};

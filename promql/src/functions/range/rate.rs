@@ -2,14 +2,17 @@
 
 use super::drops::Drops;
 use super::extrapolate::{Lie, seconds};
-use super::remarks::{Remark, Remarks};
-use super::split::{Kinds, Split};
+use super::histograms::{self, Resets};
+use super::remarks::{Marks, Remark, Remarks};
+use super::split::{Histograms, Kinds, Split};
 use super::{counter_name, extended, starts};
 use crate::annotations::Annotations;
 use crate::batch::ColumnMut;
 use crate::engine::EngineError;
 use crate::functions::input::RangeInput;
 use crate::syntax::ast::Bounds;
+use narthex_storage::FloatHistogram;
+use std::sync::Arc;
 
 /// What makes the three functions differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,43 +65,99 @@ fn evaluate(change: Change, input: &RangeInput<'_>, out: &mut ColumnMut<'_>, ann
 fn extrapolated(change: Change, input: &RangeInput<'_>, out: &mut ColumnMut<'_>, remarks: &mut Remarks<'_>) {
     let split = Split::of(input);
     let drops = if change.counter { Drops::of(&split.floats) } else { Drops::default() };
-    let range_seconds = seconds(input.range_ms);
+    let resets = if change.counter { Resets::of(&split.histograms) } else { Resets::default() };
+    let per = change.per_second.then(|| seconds(input.range_ms));
     for (step, end) in input.ends.iter().enumerate() {
+        let window = (end.saturating_sub(input.range_ms), *end);
         match split.kinds(step) {
-            Kinds::Nothing => continue,
-            Kinds::Both => {
-                remarks.say(Remark::MixedKinds);
-                continue;
+            Kinds::Nothing => {}
+            Kinds::Both => remarks.say(Remark::MixedKinds),
+            Kinds::Floats => {
+                if let Some(value) = of_floats(change, &split, &drops, step, window, per, remarks) {
+                    out.set(step, value);
+                }
             }
-            Kinds::Histograms => continue,
-            Kinds::Floats => {}
-        }
-        let (from, to) = split.floats.window(step);
-        let (timestamps, values) = split.floats.slices(step);
-        let (&[first_time, ..], &[.., last_time], &[first, ..], &[.., last]) =
-            (timestamps, timestamps, values, values)
-        else {
-            continue;
-        };
-        let mut difference = last - first;
-        let mut zero = None;
-        let start = end - input.range_ms;
-        if change.counter {
-            drops.within(from, to).for_each(|before| difference += before);
-            if drops.overlap_within(from, to) {
-                remarks.overlap();
+            Kinds::Histograms => {
+                let points = split.histograms.positions(step);
+                let mut marks = Marks::default();
+                let rate = of_histograms(change, &split.histograms, &resets, points, window, per, &mut marks);
+                remarks.say(marks);
+                if resets.overlap_within(points.0, points.1) && !marks.has(Remark::MixedBuckets) {
+                    remarks.overlap();
+                }
+                if let Some(rate) = rate {
+                    out.set_histogram(step, Arc::new(rate));
+                }
             }
-            zero = starts::zero_within(start, split.floats.start(from), first_time);
         }
-        let lie = Lie { window: (start, *end), first: first_time, last: last_time, count: to - from, zero };
-        let to_zero = (change.counter && difference > 0.0 && first >= 0.0).then(|| first / difference);
-        let Some(mut factor) = lie.factor(to_zero) else { continue };
-        if zero.is_some() {
-            difference += first;
-        }
-        if change.per_second {
-            factor /= range_seconds;
-        }
-        out.set(step, difference * factor);
     }
+}
+
+/// One window (ms) of floats.
+#[inline]
+fn of_floats(
+    change: Change,
+    split: &Split<'_>,
+    drops: &Drops,
+    step: usize,
+    window: (i64, i64),
+    per: Option<f64>,
+    remarks: &mut Remarks<'_>,
+) -> Option<f64> {
+    let (from, to) = split.floats.window(step);
+    let (times, values) = split.floats.slices(step);
+    let (&first_time, &last_time) = (times.first()?, times.last()?);
+    let (&first, &last) = (values.first()?, values.last()?);
+    let mut difference = last - first;
+    let mut zero = None;
+    if change.counter {
+        drops.within(from, to).for_each(|before| difference += before);
+        if drops.overlap_within(from, to) {
+            remarks.overlap();
+        }
+        zero = starts::zero_within(window.0, split.floats.start(from), first_time);
+    }
+    let lie = Lie { window, first: first_time, last: last_time, count: to - from, zero };
+    let to_zero = (change.counter && difference > 0.0 && first >= 0.0).then(|| first / difference);
+    let factor = lie.factor(to_zero)?;
+    if zero.is_some() {
+        difference += first;
+    }
+    Some(difference * per.map_or(factor, |seconds| factor / seconds))
+}
+
+/// One window (ms) of histograms at the positions `from..to`; `None` when there are too few or they do not go
+/// together.
+fn of_histograms(
+    change: Change,
+    histograms: &Histograms<'_>,
+    resets: &Resets,
+    (from, to): (usize, usize),
+    window: (i64, i64),
+    per: Option<f64>,
+    marks: &mut Marks,
+) -> Option<FloatHistogram> {
+    let (first, last) = (histograms.points.get(from)?, histograms.points.get(to.checked_sub(1)?)?);
+    let mut difference = None;
+    if to - from > 1 {
+        difference = Some(histograms::change(histograms, resets, (from, to), change.counter, marks)?);
+    }
+    let times = (histograms.time(first), histograms.time(last));
+    let zero = starts::zero_within(window.0, histograms.start(first), times.0).filter(|_| change.counter);
+    let lie = Lie { window, first: times.0, last: times.1, count: to - from, zero };
+    let to_zero = difference
+        .as_ref()
+        .filter(|difference| change.counter && difference.count > 0.0 && first.1.count >= 0.0)
+        .map(|difference| first.1.count / difference.count);
+    let factor = lie.factor(to_zero)?;
+    let mut difference = match (difference, zero) {
+        (Some(mut difference), Some(_)) => {
+            histograms::add(&mut difference, &first.1, marks)?;
+            difference
+        }
+        (Some(difference), None) => difference,
+        (None, _) => FloatHistogram::clone(&first.1),
+    };
+    difference.mul(per.map_or(factor, |seconds| factor / seconds));
+    Some(difference)
 }

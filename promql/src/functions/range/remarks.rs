@@ -75,7 +75,7 @@ impl Marks {
         self.0 |= 1 << remark as u16;
     }
 
-    fn has(self, remark: Remark) -> bool {
+    pub(super) fn has(self, remark: Remark) -> bool {
         self.0 >> remark as u16 & 1 == 1
     }
 }

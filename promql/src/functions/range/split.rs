@@ -129,20 +129,29 @@ impl Floats<'_> {
 }
 
 impl<'a> Histograms<'a> {
+    /// The positions `from..to` of a step's window.
+    #[inline]
+    pub(super) fn positions(&self, step: usize) -> (usize, usize) {
+        let (from, to) = self.windows.get(step).copied().unwrap_or((0, 0));
+        (from as usize, to as usize)
+    }
+
     /// The histograms of a step's window.
     #[inline]
     pub(super) fn window(&self, step: usize) -> &'a [Point] {
-        if self.windows.is_empty() {
-            return &[];
-        }
-        let (from, to) = self.windows.get(step).copied().unwrap_or((0, 0));
-        self.points.get(from as usize..to as usize).unwrap_or_default()
+        let (from, to) = self.positions(step);
+        self.points.get(from..to).unwrap_or_default()
     }
 
     /// When a histogram was sampled, ms.
     #[inline]
     pub(super) fn time(&self, point: &Point) -> i64 {
         self.samples.timestamps.get(point.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// When all histograms were sampled, ms.
+    pub(super) fn times(&self) -> Vec<i64> {
+        self.points.iter().map(|point| self.time(point)).collect()
     }
 
     /// The start timestamp of a histogram, 0 where it has none or start timestamps do not count.

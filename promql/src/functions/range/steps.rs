@@ -18,7 +18,7 @@ pub(super) fn changes(
     let floats = |before: f64, after: f64| before != after && !(before.is_nan() && after.is_nan());
     let counts = running(input, |before, after| match (before.histogram, after.histogram) {
         (None, None) => floats(before.value, after.value),
-        (Some(before), Some(after)) => !same(before, after),
+        (Some(before), Some(after)) => !after.same(before),
         _ => true,
     });
     count(input, &counts, out);
@@ -35,7 +35,7 @@ pub(super) fn resets(
     };
     let counts = running(input, |before, after| match (before.histogram, after.histogram) {
         (None, None) => after.value < before.value || by_start(before, after),
-        (Some(_), Some(_)) => by_start(before, after),
+        (Some(older), Some(newer)) => by_start(before, after) || newer.detect_reset(older),
         _ => true,
     });
     count(input, &counts, out);
@@ -81,26 +81,12 @@ fn count(input: &RangeInput<'_>, counts: &[u32], out: &mut ColumnMut<'_>) {
             let (from, to) = input.windows.get(step).copied().unwrap_or((0, 0));
             (to > from).then(|| (from as usize, to as usize - 1))
         } else {
-            Reach::of(input, *end).edges(&input.samples.timestamps)
+            let (reach, times) = (Reach::of(input, *end), &input.samples.timestamps);
+            reach.positions(times).and_then(|seen| reach.edges(times, seen))
         };
         let Some((first, last)) = window else { continue };
         if let (Some(before), Some(all)) = (counts.get(first), counts.get(last)) {
             out.set(step, f64::from(all - before));
         }
     }
-}
-
-/// Whether two histograms have the same buckets and figures to the last bit; the hint does not count.
-fn same(a: &Arc<FloatHistogram>, b: &Arc<FloatHistogram>) -> bool {
-    let bits = |h: &FloatHistogram| [h.zero_threshold, h.zero_count, h.count, h.sum].map(f64::to_bits);
-    let equal_counts =
-        |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-    Arc::ptr_eq(a, b)
-        || (a.schema == b.schema
-            && bits(a) == bits(b)
-            && a.custom_values == b.custom_values
-            && a.positive.indices == b.positive.indices
-            && a.negative.indices == b.negative.indices
-            && equal_counts(&a.positive.counts, &b.positive.counts)
-            && equal_counts(&a.negative.counts, &b.negative.counts))
 }

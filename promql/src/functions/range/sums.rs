@@ -1,19 +1,21 @@
 //! `sum_over_time` and `avg_over_time`, of floats or of histograms.
 
-use super::moments;
-use super::remarks::{Remark, Remarks};
-use super::split::{Kinds, Split};
+use super::remarks::{Marks, Remark, Remarks};
+use super::split::{Kinds, Point, Split};
+use super::{histogram_sums, moments};
 use crate::annotations::Annotations;
 use crate::batch::ColumnMut;
 use crate::engine::EngineError;
 use crate::functions::input::RangeInput;
+use narthex_storage::FloatHistogram;
+use std::sync::Arc;
 
 pub(super) fn sum(
     input: &RangeInput<'_>,
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
 ) -> Result<(), EngineError> {
-    evaluate(input, out, annotations, moments::sum);
+    evaluate(input, out, annotations, moments::sum, histogram_sums::sum);
     Ok(())
 }
 
@@ -22,7 +24,7 @@ pub(super) fn avg(
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
 ) -> Result<(), EngineError> {
-    evaluate(input, out, annotations, moments::mean);
+    evaluate(input, out, annotations, moments::mean, histogram_sums::mean);
     Ok(())
 }
 
@@ -31,6 +33,7 @@ fn evaluate(
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
     floats: impl Fn(&[f64]) -> f64,
+    histograms: impl Fn(&[Point], &mut Marks) -> Option<FloatHistogram>,
 ) {
     let split = Split::of(input);
     let mut remarks = Remarks::new(input, annotations);
@@ -38,7 +41,14 @@ fn evaluate(
         match split.kinds(step) {
             Kinds::Nothing => {}
             Kinds::Floats => out.set(step, floats(split.floats.slices(step).1)),
-            Kinds::Histograms => {}
+            Kinds::Histograms => {
+                let mut marks = Marks::default();
+                let value = histograms(split.histograms.window(step), &mut marks);
+                remarks.say(marks);
+                if let Some(value) = value {
+                    out.set_histogram(step, Arc::new(value));
+                }
+            }
             Kinds::Both => remarks.say(Remark::MixedKinds),
         }
     }

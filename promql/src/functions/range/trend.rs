@@ -96,7 +96,7 @@ fn regression(timestamps: &[i64], values: &[f64], origin: i64) -> Line {
     }
     let mut sums = [KahanSum::default(); 4];
     for (time, y) in timestamps.iter().zip(values) {
-        let x = (time - origin) as f64 / 1000.0;
+        let x = time.saturating_sub(origin) as f64 / 1000.0;
         for (sum, term) in sums.iter_mut().zip([x, *y, x * y, x * x]) {
             sum.add(term);
         }
