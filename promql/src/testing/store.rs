@@ -100,7 +100,8 @@ impl MemoryStore {
             return Err(MemoryStoreError::OutOfOrder { labels: labels.clone(), at, newest });
         }
         if let Some(histogram) = &mut sample.histogram {
-            let hint = hint_read_back(newest.and_then(|(_, last)| last.histogram.as_ref()), histogram);
+            let last = newest.and_then(|(before, last)| Some((*before, last.histogram.as_ref()?)));
+            let hint = hint_read_back(last, (at, histogram));
             if hint != histogram.hint {
                 Arc::make_mut(histogram).hint = hint;
             }
