@@ -317,21 +317,13 @@ fn digits(text: &str) -> Option<f64> {
 }
 
 /// `a + b` or `a - b` as the language computes it.
-fn combine(a: FloatHistogram, b: &FloatHistogram, subtract: bool) -> Result<FloatHistogram, String> {
+fn combine(mut a: FloatHistogram, b: &FloatHistogram, subtract: bool) -> Result<FloatHistogram, String> {
     if a.schema > b.schema {
         return Err(format!("cannot merge histograms from schema {} to {}", b.schema, a.schema));
     }
-    let factor = if subtract { -1.0 } else { 1.0 };
-    let mut sum = a;
-    sum.count += factor * b.count;
-    sum.sum += factor * b.sum;
-    sum.zero_count += factor * b.zero_count;
-    for (to, from) in [(&mut sum.positive, &b.positive), (&mut sum.negative, &b.negative)] {
-        let mut all: std::collections::BTreeMap<i32, f64> = to.iter().collect();
-        from.iter().for_each(|(i, n)| *all.entry(i).or_default() += factor * n);
-        (to.indices, to.counts) = all.into_iter().unzip();
-    }
-    Ok(sum)
+    let combined = if subtract { a.sub(b) } else { a.add(b) };
+    combined.map_err(|e| e.to_string())?;
+    Ok(a)
 }
 
 #[cfg(test)]

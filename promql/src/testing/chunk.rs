@@ -3,18 +3,30 @@
 //! A store keeps the histograms of a series in chunks that cannot express a counter reset within. So the
 //! hint that is read back says where chunks begin, not what was written: nothing is known of the first
 //! histogram of a chunk, and all others are no resets. Gauges stay gauges.
+//!
+//! Chunks end with the block range, too. That they also end at about a kilobyte is left out: it takes scores
+//! of histograms in a row that have little in common.
 
 use narthex_storage::{CounterResetHint, FloatHistogram, histogram::Buckets};
 use std::sync::Arc;
 
+/// Length of a block, ms; no chunk reaches over its end.
+const BLOCK_RANGE_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// The hint that a histogram is read back with, when `last` is the sample before it in its series (`None`
-/// for none, for a float, and for a staleness marker).
-pub(super) fn hint_read_back(last: Option<&Arc<FloatHistogram>>, next: &FloatHistogram) -> CounterResetHint {
+/// for none, for a float, and for a staleness marker); times in ms.
+pub(super) fn hint_read_back(
+    last: Option<(i64, &Arc<FloatHistogram>)>,
+    (at, next): (i64, &FloatHistogram),
+) -> CounterResetHint {
     if next.hint == CounterResetHint::Gauge {
         return CounterResetHint::Gauge;
     }
+    let block = |at: i64| at.div_euclid(BLOCK_RANGE_MS);
     match last {
-        Some(last) if continues(last, next) => CounterResetHint::NotReset,
+        Some((before, last)) if block(before) == block(at) && continues(last, next) => {
+            CounterResetHint::NotReset
+        }
         _ => CounterResetHint::Unknown,
     }
 }
@@ -48,7 +60,10 @@ mod tests {
     #[track_caller]
     fn expect(last: &str, next: &str, hint: CounterResetHint) {
         let read = |text: &str| histogram_literal::parse(text).unwrap().histogram;
-        assert_eq!(hint_read_back(Some(&Arc::new(read(last))), &read(next)), hint, "{last} then {next}");
+        let last = Arc::new(read(last));
+        assert_eq!(hint_read_back(Some((0, &last)), (1, &read(next))), hint, "{last:?} then {next}");
+        let after = hint_read_back(Some((0, &last)), (BLOCK_RANGE_MS, &read(next)));
+        assert_ne!(after, CounterResetHint::NotReset);
     }
 
     #[test]
@@ -70,6 +85,6 @@ mod tests {
     #[test]
     fn nothing_is_known_of_the_first_of_a_series() {
         let next = FloatHistogram { hint: CounterResetHint::NotReset, ..FloatHistogram::default() };
-        assert_eq!(hint_read_back(None, &next), CounterResetHint::Unknown);
+        assert_eq!(hint_read_back(None, (0, &next)), CounterResetHint::Unknown);
     }
 }

@@ -1,7 +1,7 @@
 //! Whether an answer is the expected one.
 
 use super::expect::{Expectations, Notes};
-use super::histograms::{same_histogram, show_histogram};
+use super::histograms::same_histogram;
 use super::script::Steps;
 use crate::syntax::series_notation::Item;
 use crate::value::{InstantSample, RangeSeries, Value};
@@ -97,7 +97,7 @@ fn check_float(
     histogram: Option<&Arc<FloatHistogram>>,
 ) -> Result<(), String> {
     match histogram {
-        Some(histogram) => Err(format!("{labels:?} is {}, expected {want}", show_histogram(histogram))),
+        Some(histogram) => Err(format!("{labels:?} is {}, expected {want}", histogram.test_expression())),
         None if close(want, got) => Ok(()),
         None => Err(format!("{labels:?} is {got}, expected {want}")),
     }
@@ -112,7 +112,7 @@ fn check_histogram(
     if same_histogram(want, got, with_hint) {
         return Ok(());
     }
-    Err(format!("{labels:?} is {}, expected {}", show_histogram(got), show_histogram(want)))
+    Err(format!("{labels:?} is {}, expected {}", got.test_expression(), want.test_expression()))
 }
 
 /// Checks that series are in the order of their labels.
@@ -184,7 +184,7 @@ fn check_series(labels: &Labels, items: &[Item], got: &RangeSeries, steps: Steps
     match (floats.next(), histograms.next()) {
         (None, None) => Ok(()),
         (Some((t, value)), _) => Err(format!("{labels:?} has also {value} at {t}ms")),
-        (None, Some((t, value))) => Err(format!("{labels:?} has also {} at {t}ms", show_histogram(value))),
+        (None, Some((t, value))) => Err(format!("{labels:?} has also {} at {t}ms", value.test_expression())),
     }
 }
 

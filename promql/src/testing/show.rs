@@ -1,17 +1,16 @@
 //! Expectations and answers as text, for reports.
 
 use super::expect::{Expectations, Text};
-use super::histograms::show_histogram;
 use crate::syntax::series_notation::Item;
 use crate::value::{RangeSeries, Value};
-use narthex_storage::is_stale_nan;
+use narthex_storage::{FloatHistogram, is_stale_nan};
 
 fn item(item: &Item) -> String {
     match item {
         Item::Missing => "_".to_owned(),
         Item::Float(value) if is_stale_nan(*value) => "stale".to_owned(),
         Item::Float(value) => value.to_string(),
-        Item::Histogram { histogram, .. } => show_histogram(histogram),
+        Item::Histogram { histogram, .. } => histogram.test_expression(),
     }
 }
 
@@ -55,7 +54,7 @@ pub(super) fn show_value(value: &Value) -> String {
         Value::Vector(samples) => samples
             .iter()
             .map(|sample| {
-                let histogram = sample.histogram.as_deref().map(show_histogram);
+                let histogram = sample.histogram.as_deref().map(FloatHistogram::test_expression);
                 let value = histogram.unwrap_or_else(|| sample.value.to_string());
                 format!("{:?} {value}", sample.labels)
             })
@@ -68,7 +67,7 @@ pub(super) fn show_value(value: &Value) -> String {
 fn show_series(series: &RangeSeries) -> String {
     let mut out = format!("{:?}", series.labels);
     for (i, (at, value)) in series.samples.timestamps.iter().zip(&series.samples.values).enumerate() {
-        let histogram = series.samples.histogram(i).map(|histogram| show_histogram(histogram));
+        let histogram = series.samples.histogram(i).map(|histogram| histogram.test_expression());
         out.push_str(&format!(" {}@{at}", histogram.unwrap_or_else(|| value.to_string())));
     }
     out
