@@ -99,10 +99,11 @@ fn regular_expressions_that_would_grow_huge_are_refused_at_once() {
         assert_eq!(error.to_string(), format!("1:3: parse error: {fault}"));
         assert!(start.elapsed() < Duration::from_millis(500));
     }
-    let start = Instant::now();
-    for regex in ["\\\\pL{1000}", "[^x]{1000}", "(\\\\pL{1,50}|\\\\pN{1,50}){1,20}"] {
-        let _ = parse_expr(&format!("x{{a=~\"{regex}\"}}"), &ParseOptions::all());
-        println!("{regex} {:?}", start.elapsed());
+    // Go lets these pass, but they would take some ten megabytes each.
+    for regex in ["\\\\pL{1000}", "((?i)\\\\pL{1,50}|\\\\pN{1,50}){1,20}"] {
+        let start = Instant::now();
+        let error = parse_expr(&format!("x{{a=~\"{regex}\"}}"), &ParseOptions::all()).unwrap_err();
+        assert!(error.message.starts_with("error parsing regexp: expression too large"), "{error}");
+        assert!(start.elapsed() < Duration::from_millis(500));
     }
-    assert!(start.elapsed() < PATIENCE);
 }
