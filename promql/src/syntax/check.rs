@@ -4,6 +4,7 @@
 
 use super::ast::{Aggregate, Binary, Call, Cardinality, Expr, Matching, ValueType, VectorSelector};
 use super::parser::{ParseError, Parsed};
+use hashbrown::HashSet;
 use narthex_storage::Matcher;
 use narthex_storage::labels::quote;
 
@@ -152,7 +153,8 @@ impl Checker<'_> {
         }
         let matching = &binary.matching;
         if matching.on
-            && let Some(both) = matching.labels.iter().find(|label| matching.include.contains(label))
+            && !matching.include.is_empty()
+            && let Some(both) = in_both(&matching.labels, &matching.include)
         {
             let text = format!("label {} must not occur in ON and GROUP clause at once", quote(both));
             return self.fail(self.operator(binary), text);
@@ -196,4 +198,10 @@ impl Checker<'_> {
         let blank = behind.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
         end + blank as u32
     }
+}
+
+/// The first label that is in both lists.
+fn in_both<'a>(labels: &'a [String], include: &[String]) -> Option<&'a String> {
+    let include: HashSet<&String> = include.iter().collect();
+    labels.iter().find(|label| include.contains(label))
 }

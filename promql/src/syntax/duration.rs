@@ -46,13 +46,15 @@ impl Parser<'_> {
     /// What may follow `offset`: operators belong to the expression outside, unless there are parentheses.
     pub(super) fn offset_duration(&mut self) -> Parsed<DurationExpr> {
         let start = self.current.span.start;
-        match self.eat_sign() {
-            Some(negative) => {
-                let operand = self.duration_operand()?;
-                self.with_sign(negative, start, operand)
-            }
-            None => self.duration_operand(),
+        let Some(negative) = self.eat_sign() else { return self.duration_operand() };
+        if let Some((seconds, duration)) = self.numeral()? {
+            self.height = 1;
+            let span = self.spanned(start);
+            self.in_range(seconds, span)?;
+            return Ok(DurationExpr::Number { seconds: signed(negative, seconds), duration, span });
         }
+        let operand = self.duration_operand()?;
+        self.with_sign(negative, start, operand)
     }
 
     fn duration_operand(&mut self) -> Parsed<DurationExpr> {
@@ -119,8 +121,7 @@ impl Parser<'_> {
         let span = Span { start, end: operand.span().end };
         match operand {
             DurationExpr::Number { seconds, duration, .. } => {
-                let seconds = if negative { -seconds } else { seconds };
-                Ok(DurationExpr::Number { seconds, duration, span })
+                Ok(DurationExpr::Number { seconds: signed(negative, seconds), duration, span })
             }
             operand if negative => {
                 self.above(self.height)?;
@@ -141,6 +142,10 @@ impl Parser<'_> {
         }
         Err(self.error_at(span.start, "experimental duration expression is not enabled"))
     }
+}
+
+fn signed(negative: bool, value: f64) -> f64 {
+    if negative { -value } else { value }
 }
 
 fn is_arithmetic(op: BinaryOp) -> bool {

@@ -6,6 +6,7 @@
 mod chunk;
 mod compare;
 mod expect;
+pub mod generate;
 mod histograms;
 mod load;
 mod nhcb;

@@ -11,12 +11,16 @@ mod parse;
 
 use literal::Shape;
 use regex_automata::meta;
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use std::fmt;
 use std::sync::Arc;
 
 /// Bytes that the compiled program of one expression may take.
 const PROGRAM_SIZE_LIMIT: usize = 10 << 20;
+
+/// Ranges of characters and bytes of literals that an expression may come to with its repeats written out.
+/// Far above what fits [`PROGRAM_SIZE_LIMIT`], so that what certainly does not fit is not even compiled.
+const WEIGHT_LIMIT: u64 = 400_000;
 
 /// An expression that Go's `regexp` package would refuse, with its wording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,11 +67,12 @@ impl GoRegex {
     }
 
     fn compile(pattern: &str, hir: &Hir, shape: Shape, prefix: Option<String>) -> Result<Self, RegexError> {
+        let too_large = || RegexError { reason: "expression too large", place: pattern.to_owned() };
+        if weight(hir) > WEIGHT_LIMIT {
+            return Err(too_large());
+        }
         let config = meta::Config::new().nfa_size_limit(Some(PROGRAM_SIZE_LIMIT));
-        let regex = meta::Regex::builder()
-            .configure(config)
-            .build_from_hir(hir)
-            .map_err(|_| RegexError { reason: "expression too large", place: pattern.to_owned() })?;
+        let regex = meta::Regex::builder().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
         Ok(Self { inner: Arc::new(Inner { pattern: pattern.into(), regex, shape, prefix }) })
     }
 
@@ -163,6 +168,24 @@ fn template_name(after_dollar: &str) -> Option<(&str, &str)> {
 fn group_number(name: &str) -> Option<usize> {
     let digits = name.bytes().all(|b| b.is_ascii_digit());
     if !digits || (name.len() > 1 && name.starts_with('0')) { None } else { name.parse().ok() }
+}
+
+/// What an expression comes to with its repeats written out; see [`WEIGHT_LIMIT`].
+fn weight(hir: &Hir) -> u64 {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
+            weight(&repetition.sub).saturating_mul(u64::from(times))
+        }
+        HirKind::Capture(capture) => weight(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(0, |sum, part| sum.saturating_add(weight(part)))
+        }
+    }
 }
 
 #[cfg(test)]
