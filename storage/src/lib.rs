@@ -34,15 +34,17 @@ pub mod sample;
 pub mod wal;
 
 #[cfg(test)]
+mod db_histogram_tests;
+#[cfg(test)]
 mod db_tests;
 mod filenames;
 
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
-pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
-pub use histogram::{Buckets, CounterResetHint, FloatHistogram};
+pub use head::{AppendError, HistogramError};
+pub use histogram::{Buckets, CounterResetHint, FloatHistogram, stored_hint};
 pub use labels::matcher::{MatchOp, Matcher};
 pub use labels::regexp::{GoRegex, RegexError};
 pub use labels::{Labels, LabelsBuilder};

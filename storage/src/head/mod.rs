@@ -7,11 +7,16 @@
 //! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
 
 pub mod append;
+mod check;
+pub mod entry;
 pub mod group;
 pub(crate) mod index;
+mod open;
 pub(crate) mod replay;
 pub mod row;
 pub(crate) mod series;
+
+pub use check::HistogramError;
 
 use crate::labels::Labels;
 use crate::query::StorageError;
@@ -40,6 +45,9 @@ pub enum AppendError {
     /// Older than what the head still takes.
     #[error("out of bounds")]
     OutOfBounds,
+    /// A histogram that contradicts itself.
+    #[error(transparent)]
+    Histogram(#[from] HistogramError),
     /// The slot does not belong to the group, or the series is gone.
     #[error("unknown series reference")]
     UnknownSeries,
@@ -55,6 +63,8 @@ pub(crate) struct Head {
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
     pub(crate) commits: Mutex<()>,
+    /// Counts what may have changed under samples that are staged: commits, and a raised `min_valid_ms`.
+    pub(crate) epoch: AtomicU64,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -72,6 +82,7 @@ impl Head {
             index: RwLock::new(Index::default()),
             wal,
             commits: Mutex::default(),
+            epoch: AtomicU64::new(0),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
