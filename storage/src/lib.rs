@@ -47,7 +47,7 @@ pub use head::{AppendError, HistogramError};
 pub use histogram::{Buckets, CounterResetHint, FloatHistogram, stored_hint};
 pub use labels::matcher::{MatchOp, Matcher};
 pub use labels::regexp::{GoRegex, RegexError};
-pub use labels::{Labels, LabelsBuilder};
+pub use labels::{Labels, LabelsBuf, LabelsBuilder};
 pub use query::stats::DbStats;
 pub use query::{Columns, LabelQuery, Newest, Querier, Queryable, SelectHints, Series, StorageError};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale_nan};

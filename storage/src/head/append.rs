@@ -5,7 +5,7 @@ use super::entry::{Entry, SampleValue};
 use super::series::{MemSeries, Tail};
 use super::{AppendError, Head};
 use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
-use crate::labels::Labels;
+use crate::labels::{Labels, LabelsBuf};
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::runs;
 use foldhash::fast::RandomState;
@@ -70,8 +70,8 @@ impl Appender {
         start: i64,
     ) -> Result<(), AppendError> {
         self.bound(timestamp)?;
-        self.choose(labels);
-        self.stage(Entry { timestamp, start, value: SampleValue::Float(value) })
+        self.choose_labels(labels);
+        self.push(timestamp, value, start)
     }
 
     /// Stages a native histogram; `start` is its start timestamp, ms, 0 for none. One whose sum is the
@@ -87,13 +87,42 @@ impl Appender {
         start: i64,
     ) -> Result<(), AppendError> {
         self.bound(timestamp)?;
-        let value = if is_stale_nan(histogram.sum) {
-            SampleValue::Float(STALE_NAN)
-        } else {
-            check(&histogram)?;
-            SampleValue::Histogram(histogram)
-        };
-        self.choose(labels);
+        let value = storable(histogram)?;
+        self.choose_labels(labels);
+        self.stage(Entry { timestamp, start, value })
+    }
+
+    /// Makes the series with these labels the one to which [`Appender::push`] adds.
+    pub fn choose(&mut self, labels: &LabelsBuf) {
+        let same = |run: &Run| run.series.labels.as_encoded() == labels.as_encoded();
+        if !self.runs.last().is_some_and(same) {
+            let found = self.head.find_encoded(labels.as_encoded());
+            let series = found.unwrap_or_else(|| self.head.series(&labels.to_labels()));
+            self.choose_series(series);
+        }
+    }
+
+    /// Stages a sample of the chosen series, as [`Appender::append_started`] does.
+    ///
+    /// # Errors
+    /// As [`Appender::append`], or no series was chosen.
+    pub fn push(&mut self, timestamp: i64, value: f64, start: i64) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        self.stage(Entry { timestamp, start, value: SampleValue::Float(value) })
+    }
+
+    /// Stages a histogram of the chosen series, as [`Appender::append_histogram`] does.
+    ///
+    /// # Errors
+    /// As [`Appender::append_histogram`], or no series was chosen.
+    pub fn push_histogram(
+        &mut self,
+        timestamp: i64,
+        histogram: Arc<FloatHistogram>,
+        start: i64,
+    ) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        let value = storable(histogram)?;
         self.stage(Entry { timestamp, start, value })
     }
 
@@ -114,8 +143,7 @@ impl Appender {
         if timestamp < bound { Err(AppendError::OutOfBounds) } else { Ok(()) }
     }
 
-    /// Makes the series with these labels the one to which samples are staged.
-    fn choose(&mut self, labels: &Labels) {
+    fn choose_labels(&mut self, labels: &Labels) {
         if self.runs.last().is_none_or(|run| run.series.labels != *labels) {
             let series = self.head.series(labels);
             self.choose_series(series);
@@ -218,6 +246,15 @@ impl Appender {
         self.grouped = false;
         self.epoch = self.head.epoch.load(Ordering::Acquire);
     }
+}
+
+/// What is stored of a histogram.
+fn storable(histogram: Arc<FloatHistogram>) -> Result<SampleValue, AppendError> {
+    if is_stale_nan(histogram.sum) {
+        return Ok(SampleValue::Float(STALE_NAN));
+    }
+    check(&histogram)?;
+    Ok(SampleValue::Histogram(histogram))
 }
 
 /// Each run with its samples.

@@ -94,9 +94,14 @@ impl Head {
         }
     }
 
+    /// The series whose labels have this encoded form, if it is known.
+    pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).find_encoded(labels)
+    }
+
     /// The series with these labels, made when it is new.
     pub(crate) fn series(&self, labels: &Labels) -> Arc<MemSeries> {
-        if let Some(series) = self.index.read().unwrap_or_else(PoisonError::into_inner).find(labels) {
+        if let Some(series) = self.find_encoded(labels.as_encoded()) {
             return series;
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
