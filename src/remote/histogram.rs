@@ -1,8 +1,12 @@
 //! `prometheus.Histogram`: native histograms of integers and of floats.
 
 use super::wire::{Field, Payload, Reader, WireError};
+use narthex_storage::histogram::EXPONENTIAL_SCHEMA_MAX;
 use narthex_storage::{Buckets, CounterResetHint, FloatHistogram};
 use std::sync::Arc;
+
+/// Schemas up to here are exponential, if finer than what is kept.
+const SCHEMA_RESERVED_MAX: i32 = 52;
 
 /// A message that is no histogram. The texts are Prometheus's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +153,10 @@ fn finish(
             false if found != count => return Err(HistogramFault::Count { found, count }),
             _ => {}
         }
+    }
+    // A finer resolution than any store keeps comes as the finest that it does.
+    if (EXPONENTIAL_SCHEMA_MAX + 1..=SCHEMA_RESERVED_MAX).contains(&histogram.schema) {
+        histogram.reduce_resolution(EXPONENTIAL_SCHEMA_MAX);
     }
     Ok(histogram)
 }
@@ -331,6 +339,14 @@ pub(crate) mod tests {
         assert_eq!(histogram.positive, Buckets { indices: vec![0, 2], counts: vec![1.5, 2.0] });
         assert_eq!((&*histogram.custom_values, histogram.hint), (&[0.5, 1.0][..], CounterResetHint::Gauge));
         assert_eq!((histogram.schema, histogram.count), (-53, 3.5));
+    }
+
+    #[test]
+    fn a_resolution_finer_than_any_is_reduced() {
+        let sent = Sent { schema: 9, ..integers() };
+        let histogram = read(&sent.encode_to_vec()).unwrap().1.unwrap();
+        assert_eq!((histogram.schema, histogram.count), (8, 12.0));
+        assert_eq!(histogram.positive, Buckets { indices: vec![0, 2], counts: vec![5.0, 4.0] });
     }
 
     #[test]

@@ -40,11 +40,11 @@ mod db_tests;
 mod filenames;
 
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
+pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
-pub use head::{AppendError, HistogramError};
-pub use histogram::{Buckets, CounterResetHint, FloatHistogram, stored_hint};
+pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};
 pub use labels::matcher::{MatchOp, Matcher};
 pub use labels::regexp::{GoRegex, RegexError};
 pub use labels::{Labels, LabelsBuf, LabelsBuilder};

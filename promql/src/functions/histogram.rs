@@ -135,8 +135,41 @@ mod tests {
         assert_eq!(fraction(f64::NEG_INFINITY, f64::INFINITY, buckets()), 1.0);
     }
 }
-pub(crate) mod native { use narthex_storage::FloatHistogram; pub(crate) fn stddev(_: &FloatHistogram) -> f64 {0.0} pub(crate) fn stdvar(_: &FloatHistogram) -> f64 {0.0}
- pub(crate) struct R; impl R { pub(crate) fn text(&self) -> Option<&'static str> { None } }
- pub(crate) fn quantile(_: f64, _: &FloatHistogram) -> (f64, R) { (0.0, R) } pub(crate) fn fraction(_: f64, _: f64, _: &FloatHistogram) -> (f64, bool) { (0.0, false) } }
-pub(crate) mod classic { use super::Bucket; pub(crate) struct F { pub(crate) lowest: f64, pub(crate) highest: f64, pub(crate) max_diff: f64 } pub(crate) fn quantile(q: f64, b: &mut Vec<Bucket>) -> (f64, Option<F>) { (super::quantile(q, b.clone()), None) } pub(crate) fn fraction(l: f64, u: f64, b: &mut Vec<Bucket>) -> f64 { super::fraction(l, u, b.clone()) } }
-pub(crate) fn quantile_label(q: f64) -> String { crate::numeric::format_float(q) }
+pub(crate) mod native {
+    use narthex_storage::FloatHistogram;
+    pub(crate) fn stddev(_: &FloatHistogram) -> f64 {
+        0.0
+    }
+    pub(crate) fn stdvar(_: &FloatHistogram) -> f64 {
+        0.0
+    }
+    pub(crate) struct R;
+    impl R {
+        pub(crate) fn text(&self) -> Option<&'static str> {
+            None
+        }
+    }
+    pub(crate) fn quantile(_: f64, _: &FloatHistogram) -> (f64, R) {
+        (0.0, R)
+    }
+    pub(crate) fn fraction(_: f64, _: f64, _: &FloatHistogram) -> (f64, bool) {
+        (0.0, false)
+    }
+}
+pub(crate) mod classic {
+    use super::Bucket;
+    pub(crate) struct F {
+        pub(crate) lowest: f64,
+        pub(crate) highest: f64,
+        pub(crate) max_diff: f64,
+    }
+    pub(crate) fn quantile(q: f64, b: &mut Vec<Bucket>) -> (f64, Option<F>) {
+        (super::quantile(q, b.clone()), None)
+    }
+    pub(crate) fn fraction(l: f64, u: f64, b: &mut Vec<Bucket>) -> f64 {
+        super::fraction(l, u, b.clone())
+    }
+}
+pub(crate) fn quantile_label(q: f64) -> String {
+    crate::numeric::format_float(q)
+}

@@ -108,7 +108,8 @@ pub(crate) fn extend(
         last = before_last.partition_point(|t| *t < end);
     }
     let sample = |at: usize| times.get(at).copied().zip(samples.values.get(at).copied());
-    let (Some((first_time, first_value)), Some((last_time, last_value))) = (sample(first), sample(last)) else {
+    let (Some((first_time, first_value)), Some((last_time, last_value))) = (sample(first), sample(last))
+    else {
         return Ok(out);
     };
     if last_time <= start {

@@ -1,6 +1,5 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
-use super::check::check;
 use super::entry::{Entry, SampleValue};
 use super::series::{MemSeries, Tail};
 use super::{AppendError, Head};
@@ -253,7 +252,7 @@ fn storable(histogram: Arc<FloatHistogram>) -> Result<SampleValue, AppendError> 
     if is_stale_nan(histogram.sum) {
         return Ok(SampleValue::Float(STALE_NAN));
     }
-    check(&histogram)?;
+    histogram.validate()?;
     Ok(SampleValue::Histogram(histogram))
 }
 

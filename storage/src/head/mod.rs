@@ -7,7 +7,6 @@
 //! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
 
 pub mod append;
-mod check;
 pub mod entry;
 pub mod group;
 pub(crate) mod index;
@@ -16,8 +15,7 @@ pub(crate) mod replay;
 pub mod row;
 pub(crate) mod series;
 
-pub use check::HistogramError;
-
+use crate::histogram::InvalidHistogram;
 use crate::labels::Labels;
 use crate::query::StorageError;
 use crate::wal::Wal;
@@ -47,7 +45,7 @@ pub enum AppendError {
     OutOfBounds,
     /// A histogram that contradicts itself.
     #[error(transparent)]
-    Histogram(#[from] HistogramError),
+    Histogram(#[from] InvalidHistogram),
     /// The slot does not belong to the group, or the series is gone.
     #[error("unknown series reference")]
     UnknownSeries,
