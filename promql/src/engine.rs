@@ -7,8 +7,8 @@ use crate::exec::{
     Context, Meta, Node, Scope, Steps, build, range_vector, same_labelset, vector, without_name,
 };
 use crate::syntax::ast::{Expr, ValueType};
-use crate::syntax::{PrepareError, QueryWindow, prepare};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
+use crate::syntax::{PrepareError, QueryWindow, prepare};
 use crate::value::{InstantSample, RangeSeries, Value};
 use hashbrown::HashSet;
 use narthex_storage::{Columns, Labels, Queryable, StorageError};

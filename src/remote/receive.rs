@@ -2,8 +2,11 @@
 //!
 //! Source: the Prometheus Remote-Write 1.0 specification.
 
+use super::histogram::HistogramFault;
+use super::series::TimeSeries;
 use super::wire::{Reader, WireError};
-use narthex_storage::{AppendError, Db, Labels, LabelsBuilder, STALE_NAN, StorageError, is_stale_nan};
+use narthex_storage::{AppendError, Appender, Db, Labels, STALE_NAN, StorageError, is_stale_nan};
+use std::sync::Arc;
 
 /// A request may not unpack to more than this, bytes.
 const DECODED_MAX: usize = 256 << 20;
@@ -28,6 +31,16 @@ pub enum WriteError {
     Sample {
         /// What is wrong with it.
         error: AppendError,
+        /// Its series.
+        labels: Labels,
+        /// Its time, ms.
+        timestamp: i64,
+    },
+    /// A histogram contradicts itself.
+    #[error("{error} (series {labels:?}, timestamp {timestamp} ms)")]
+    Histogram {
+        /// What is wrong with it.
+        error: HistogramFault,
         /// Its series.
         labels: Labels,
         /// Its time, ms.
@@ -74,31 +87,18 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
     let message = snap::raw::Decoder::new().decompress_vec(body)?;
     let mut appender = db.appender();
     let mut written = Written::default();
-    let mut samples: Vec<(i64, f64)> = Vec::new();
+    let mut series = TimeSeries::default();
+    let latest = now_ms.saturating_add(AHEAD_MAX_MS);
     for field in Reader::new(&message) {
         let field = field?;
         // Field 1 holds the series; 3 is metadata, which this server reads from scrapes.
         if field.number != 1 {
             continue;
         }
-        samples.clear();
-        let Some(labels) = time_series(field.bytes()?, &mut samples)? else {
+        if series.read(field.bytes()?)? {
+            stage(&mut appender, &mut series, latest)?;
+        } else {
             written.invalid_series += 1;
-            continue;
-        };
-        for (timestamp, value) in &samples {
-            // Every staleness marker has the one bit pattern that readers look for.
-            let value = if is_stale_nan(*value) { STALE_NAN } else { *value };
-            let result = if *timestamp > now_ms.saturating_add(AHEAD_MAX_MS) {
-                Err(AppendError::OutOfBounds)
-            } else {
-                appender.append(&labels, *timestamp, value)
-            };
-            result.map_err(|error| WriteError::Sample {
-                error,
-                labels: labels.clone(),
-                timestamp: *timestamp,
-            })?;
         }
     }
     written.samples = appender.commit().map_err(|error| match error {
@@ -108,48 +108,43 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
     Ok(written)
 }
 
-/// Labels and samples of a `prometheus.TimeSeries`; no labels when they are invalid.
-fn time_series(message: &[u8], samples: &mut Vec<(i64, f64)>) -> Result<Option<Labels>, WireError> {
-    let mut builder = LabelsBuilder::new();
-    let mut valid = true;
-    for field in Reader::new(message) {
-        let field = field?;
-        match field.number {
-            1 => {
-                let (mut name, mut value) = ("", "");
-                for part in Reader::new(field.bytes()?) {
-                    let part = part?;
-                    match part.number {
-                        1 => name = part.text()?,
-                        2 => value = part.text()?,
-                        _ => {}
-                    }
-                }
-                valid &= !name.is_empty() && builder.get(name).is_none();
-                builder.set(name, value);
-            }
-            2 => {
-                let (mut value, mut timestamp) = (0.0, 0);
-                for part in Reader::new(field.bytes()?) {
-                    let part = part?;
-                    match part.number {
-                        1 => value = part.double()?,
-                        2 => timestamp = part.int64()?,
-                        _ => {}
-                    }
-                }
-                samples.push((timestamp, value));
-            }
-            _ => {}
-        }
+/// Stages the samples of a series.
+fn stage(appender: &mut Appender, series: &mut TimeSeries, latest_ms: i64) -> Result<(), WriteError> {
+    appender.choose(&series.labels);
+    let at = |timestamp: i64, result: Result<(), AppendError>| match result {
+        Err(AppendError::Storage(error)) => Err(WriteError::Storage(error)),
+        Err(error) => Err(WriteError::Sample { error, labels: series.labels.to_labels(), timestamp }),
+        Ok(()) => Ok(()),
+    };
+    for &(timestamp, value) in &series.samples {
+        let result = match timestamp > latest_ms {
+            true => Err(AppendError::OutOfBounds),
+            // Every staleness marker has the one bit pattern that readers look for.
+            false if is_stale_nan(value) => appender.push(timestamp, STALE_NAN, 0),
+            false => appender.push(timestamp, value, 0),
+        };
+        at(timestamp, result)?;
     }
-    valid &= builder.get("__name__").is_some_and(|name| !name.is_empty());
-    Ok(valid.then(|| builder.build()))
+    for (timestamp, histogram) in series.histograms.drain(..) {
+        let histogram = histogram.map_err(|error| WriteError::Histogram {
+            error,
+            labels: series.labels.to_labels(),
+            timestamp,
+        })?;
+        let result = match timestamp > latest_ms {
+            true => Err(AppendError::OutOfBounds),
+            false => appender.push_histogram(timestamp, Arc::new(histogram), 0),
+        };
+        at(timestamp, result)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::histogram::tests::{Count, Sent, integers};
+    use narthex_storage::CounterResetHint::{Gauge, Unknown};
     use narthex_storage::{Columns, DbOptions, Matcher, Queryable, SelectHints};
     use prost::Message;
 
@@ -164,6 +159,8 @@ mod tests {
         labels: Vec<Label>,
         #[prost(message, repeated, tag = "2")]
         samples: Vec<Sample>,
+        #[prost(message, repeated, tag = "4")]
+        histograms: Vec<Sent>,
     }
     #[derive(Clone, PartialEq, Message)]
     struct Label {
@@ -185,6 +182,7 @@ mod tests {
         TimeSeries {
             labels: labels.iter().map(label).collect(),
             samples: samples.iter().map(|&(timestamp, value)| Sample { value, timestamp }).collect(),
+            histograms: Vec::new(),
         }
     }
 
@@ -234,6 +232,43 @@ mod tests {
         assert!(stored(&db, "b").is_empty());
         let ahead = body(vec![series(&[("__name__", "a")], &[(5001 + AHEAD_MAX_MS, 1.0)])]);
         assert!(write(&db, &ahead, 5000).unwrap_err().to_string().starts_with("out of bounds"));
+    }
+
+    #[test]
+    fn histograms_arrive_beside_floats() {
+        let (_dir, db) = open();
+        let mut both = series(&[("__name__", "h")], &[(1000, 1.0)]);
+        let gauge = Sent { hint: 3, timestamp: 4000, ..integers() };
+        let float = Sent { count: Some(Count::Float(0.5)), timestamp: 2000, ..Sent::default() };
+        both.histograms = vec![float, Sent { timestamp: 3000, ..integers() }, gauge];
+        assert_eq!(write(&db, &body(vec![both]), 5000).unwrap(), Written { samples: 4, invalid_series: 0 });
+        let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+        let hints = SelectHints { mint: i64::MIN, maxt: i64::MAX, ..SelectHints::default() };
+        let found = querier.select(&[Matcher::equal("__name__", "h")], &hints).unwrap();
+        let mut columns = Columns::default();
+        found[0].read(i64::MIN, i64::MAX, &mut columns).unwrap();
+        assert_eq!(columns.timestamps, [1000, 2000, 3000, 4000]);
+        let counts: Vec<_> = columns.histograms.iter().map(|(at, h)| (*at, h.count, h.hint)).collect();
+        let want = [(1, 0.5, Unknown), (2, 12.0, Unknown), (3, 12.0, Gauge)];
+        assert_eq!(counts, want);
+    }
+
+    #[test]
+    fn a_histogram_that_contradicts_itself_refuses_the_request() {
+        let (_dir, db) = open();
+        let refused = |sent: Sent| {
+            let mut one = series(&[("__name__", "h")], &[]);
+            one.histograms = vec![sent];
+            let error = write(&db, &body(vec![one]), 5000).unwrap_err();
+            assert!(!error.retry());
+            error.to_string()
+        };
+        let count = Sent { count: Some(Count::Integer(1)), ..integers() };
+        assert!(refused(count).contains("the Count field is 1"));
+        assert!(refused(Sent { schema: 77, ..integers() }).contains("schema"));
+        assert!(refused(Sent { timestamp: 5001 + AHEAD_MAX_MS, ..integers() }).starts_with("out of bounds"));
+        assert!(refused(Sent { positive_deltas: vec![-1, 9, -5], ..integers() }).contains("negative"));
+        assert!(stored(&db, "h").is_empty());
     }
 
     #[test]

@@ -118,7 +118,17 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
+        // Most are lengths and field numbers of one byte.
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
         for (i, byte) in self.rest.iter().take(10).enumerate() {
             // The tenth byte holds the last bit.
@@ -134,6 +144,18 @@ impl<'a> Reader<'a> {
         Err(WireError::Truncated(self.at()))
     }
 
+    /// Reads the message as a packed list of varints.
+    ///
+    /// # Errors
+    /// It is no such list; what stands before was handed over.
+    pub fn numbers(mut self, mut each: impl FnMut(i64)) -> Result<(), WireError> {
+        while !self.rest.is_empty() {
+            each(self.varint()?.cast_signed());
+        }
+        Ok(())
+    }
+
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, WireError> {
         let at = self.at();
         let key = self.varint()?;

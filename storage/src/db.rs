@@ -9,6 +9,7 @@ use crate::head::replay::Replay;
 use crate::io::mmap::Mapped;
 use crate::io::{failed, rename_durably, sync_dir};
 use crate::query::select::DbQuerier;
+use crate::query::tidy::tidy;
 use crate::query::{Columns, Querier, Queryable, StorageError};
 use crate::wal::reader::read_segment;
 use crate::wal::record::{self, Kind};
@@ -249,6 +250,7 @@ impl Inner {
         {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
             head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+            head.epoch.fetch_add(1, Ordering::AcqRel);
         }
         for group in self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             group.seal_before(max_time);
@@ -259,18 +261,13 @@ impl Inner {
         let mut columns = Columns::default();
         for one in &series {
             let snapshot = one.snapshot(min_time, max_time - 1);
-            let mut read = Columns::default();
-            snapshot.read(&mut read).map_err(|e| StorageError::Corrupt {
+            columns.clear();
+            snapshot.read(&mut columns).map_err(|e| StorageError::Corrupt {
                 what: format!("head series {:?}", one.labels),
                 detail: e.to_string(),
             })?;
-            let mut samples: Vec<(i64, f64)> = read.timestamps.into_iter().zip(read.values).collect();
-            samples.retain(|(t, _)| (min_time..max_time).contains(t));
-            samples.sort_by_key(|(t, _)| *t);
-            samples.dedup_by_key(|(t, _)| *t);
-            if !samples.is_empty() {
-                columns.clear();
-                samples.into_iter().for_each(|(t, v)| columns.push(t, v));
+            tidy(&mut columns, 0, min_time, max_time - 1);
+            if !columns.is_empty() {
                 block.add_series(&one.labels, &columns)?;
             }
         }
@@ -287,11 +284,11 @@ impl Inner {
         for one in &series {
             let mut state = one.state();
             state.chunks.retain(|chunk| chunk.max() >= max_time);
-            if state.open.timestamps.last().is_some_and(|last| *last < max_time) {
+            if state.open.range().is_some_and(|(_, last)| last < max_time) {
                 state.open.clear();
             }
-            let first =
-                state.chunks.iter().map(|c| c.min()).chain(state.open.timestamps.first().copied()).min();
+            let open = state.open.range().map(|(first, _)| first);
+            let first = state.chunks.iter().map(|c| c.min()).chain(open).min();
             oldest_ms = oldest_ms.min(first.unwrap_or(i64::MAX));
         }
         head.min_ms

@@ -34,6 +34,8 @@ pub mod sample;
 pub mod wal;
 
 #[cfg(test)]
+mod db_histogram_tests;
+#[cfg(test)]
 mod db_tests;
 mod filenames;
 
@@ -42,10 +44,10 @@ pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
-pub use histogram::{Buckets, CounterResetHint, FloatHistogram};
+pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};
 pub use labels::matcher::{MatchOp, Matcher};
 pub use labels::regexp::{GoRegex, RegexError};
-pub use labels::{Labels, LabelsBuilder};
+pub use labels::{Labels, LabelsBuf, LabelsBuilder};
 pub use query::stats::DbStats;
 pub use query::{Columns, LabelQuery, Newest, Querier, Queryable, SelectHints, Series, StorageError};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale_nan};

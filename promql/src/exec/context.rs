@@ -1,9 +1,9 @@
 //! What all operators of a query share.
 
+use super::Node;
 use super::operator::Operator;
 use super::profile::Profile;
 use super::shared::SharedReads;
-use super::Node;
 use crate::annotations::Annotations;
 use crate::batch::Batch;
 use crate::budget::{Budget, Charge};

@@ -98,7 +98,9 @@ pub(crate) fn build<'a>(cx: &Context<'a>, expr: &'a Expr, scope: Scope) -> Resul
         Expr::Binary(e) => cx.profiled(expr, || binary::build(cx, e, scope)),
         Expr::Vector(e) => shared::build(cx, expr, scope, || scan::instant(cx, e, scope)),
         Expr::Aggregate(e) => cx.profiled(expr, || aggregate::build(cx, e, scope)),
-        Expr::Call(e) if e.args.iter().any(is_range) => shared::build(cx, expr, scope, || call::build(cx, e, scope)),
+        Expr::Call(e) if e.args.iter().any(is_range) => {
+            shared::build(cx, expr, scope, || call::build(cx, e, scope))
+        }
         Expr::Call(e) => cx.profiled(expr, || call::build(cx, e, scope)),
     }
 }

@@ -75,7 +75,8 @@ impl Collected {
     /// A series; empty when there is no such one.
     #[inline]
     pub(crate) fn column(&self, series: usize) -> crate::batch::Column<'_> {
-        let place = self.places.get(series).and_then(|(part, at)| Some((self.parts.get(*part as usize)?, at)));
+        let place =
+            self.places.get(series).and_then(|(part, at)| Some((self.parts.get(*part as usize)?, at)));
         match place {
             Some((part, at)) => part.batch.column(*at as usize),
             None => crate::batch::Column { values: &[], present: &[], histograms: &[] },

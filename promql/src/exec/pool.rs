@@ -4,9 +4,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::LazyLock;
 
 /// `None` where the system gives no threads: the caller's then does everything.
-static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-    ThreadPoolBuilder::new().thread_name(|i| format!("query-{i}")).build().ok()
-});
+static POOL: LazyLock<Option<ThreadPool>> =
+    LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|i| format!("query-{i}")).build().ok());
 
 /// How many threads work side by side.
 pub(crate) fn width() -> usize {

@@ -24,7 +24,9 @@ pub(crate) struct Selection {
 
 /// For each step the time at which a selector or subquery looks: the step's, or what `@` says, less the offset.
 pub(crate) fn ends(time: &TimeModifier, steps: Steps) -> Vec<i64> {
-    (0..steps.count).map(|i| fixed(time).unwrap_or_else(|| steps.time(i)).saturating_sub(time.offset_ms)).collect()
+    (0..steps.count)
+        .map(|i| fixed(time).unwrap_or_else(|| steps.time(i)).saturating_sub(time.offset_ms))
+        .collect()
 }
 
 /// The time after `@`, ms.

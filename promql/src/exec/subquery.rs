@@ -14,11 +14,7 @@ use std::sync::Arc;
 
 /// The steps at which the inner expression of a subquery is evaluated: the multiples of its step that lie in the
 /// windows, which are open at their start.
-pub(crate) fn inner_steps(
-    cx: &Context<'_>,
-    subquery: &Subquery,
-    outer: Steps,
-) -> Result<Steps, EngineError> {
+pub(crate) fn inner_steps(cx: &Context<'_>, subquery: &Subquery, outer: Steps) -> Result<Steps, EngineError> {
     let step = subquery.step_ms.unwrap_or(cx.options.subquery_step_ms).max(1);
     let ends = ends(&subquery.time, outer);
     let (Some(first), Some(last)) = (ends.iter().min(), ends.iter().max()) else {

@@ -37,7 +37,10 @@ pub(crate) fn transform<'a>(
 }
 
 /// Applies a function of one number to all floats; histograms go.
-pub(crate) fn floats<'a>(inner: Box<dyn Operator + 'a>, f: impl Fn(f64) -> f64 + 'a) -> Box<dyn Operator + 'a> {
+pub(crate) fn floats<'a>(
+    inner: Box<dyn Operator + 'a>,
+    f: impl Fn(f64) -> f64 + 'a,
+) -> Box<dyn Operator + 'a> {
     transform(inner, move |_, _, batch| {
         batch.drop_histograms();
         batch.map_floats(&f);

@@ -58,7 +58,9 @@ impl Watch {
         };
         let clash = match self.clash {
             Clash::AtAll => !column.is_empty() && taken.iter().any(|word| *word != 0),
-            Clash::AtAStep => (0..taken.len()).any(|word| taken.get(word).is_some_and(|t| t & column.word(word) != 0)),
+            Clash::AtAStep => {
+                (0..taken.len()).any(|word| taken.get(word).is_some_and(|t| t & column.word(word) != 0))
+            }
         };
         if clash {
             return Err(same_labelset());

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The version that this code writes and reads.
-pub(crate) const VERSION: u32 = 1;
+/// The version that this code writes: 2 has frames of histograms and of start timestamps.
+pub(crate) const VERSION: u32 = 2;
+/// The versions that it reads.
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
 
 /// What a block holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Reads a block through memory maps. Every byte is checked before it is believed.
 
-use super::meta::{BlockMeta, VERSION};
+use super::meta::{BlockMeta, VERSIONS};
 use super::{INDEX_MAGIC, TOC_LEN};
-use crate::codec::{CodecError, timestamp, value, varint};
+use crate::codec::{CodecError, frame, timestamp, varint};
 use crate::filenames;
 use crate::io::mmap::Mapped;
 use crate::io::{corrupt, failed};
@@ -81,7 +81,7 @@ impl Block {
         let path = dir.join(filenames::META);
         let text = fs::read(&path).map_err(failed("read", &path))?;
         let meta: BlockMeta = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
-        if meta.format != "narthex" || meta.version != VERSION {
+        if meta.format != "narthex" || !VERSIONS.contains(&meta.version) {
             return Err(corrupt(
                 &path,
                 "meta",
@@ -348,7 +348,14 @@ impl Block {
         Ok(column)
     }
 
-    fn frame(&self, page: usize, in_page: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    /// Appends the samples of `rows` to every column but the timestamps.
+    fn frame(
+        &self,
+        (page, in_page): (usize, usize),
+        count: usize,
+        rows: Range<usize>,
+        out: &mut Columns,
+    ) -> Result<(), CodecError> {
         let mut bytes = self.chunks.get(page..).ok_or(CodecError("page out of bounds"))?;
         let known = self.checked_pages.lock().unwrap_or_else(PoisonError::into_inner).contains(&page);
         let payload = if known {
@@ -360,8 +367,8 @@ impl Block {
             self.checked_pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page);
             payload
         };
-        let mut frame = payload.get(in_page..).ok_or(CodecError("frame out of bounds"))?;
-        value::decode(&mut frame, out)
+        let mut bytes = payload.get(in_page..).ok_or(CodecError("frame out of bounds"))?;
+        frame::decode(&mut bytes, count, rows, out)
     }
 }
 
@@ -426,20 +433,14 @@ impl Series for BlockSeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        let mut values = Vec::new();
         for chunk in self.chunks.iter().filter(|c| c.min <= maxt && c.max >= mint) {
             let column = self.block.timeline(chunk.timeline)?;
-            values.clear();
-            self.block
-                .frame(chunk.page, chunk.in_page, &mut values)
-                .map_err(|e| self.block.damaged(filenames::CHUNKS, e))?;
-            if values.len() != column.len() {
-                return Err(self.block.damaged(filenames::CHUNKS, "frame and timeline differ in length"));
-            }
             let from = column.partition_point(|t| *t < mint);
             let to = column.partition_point(|t| *t <= maxt).max(from);
+            self.block
+                .frame((chunk.page, chunk.in_page), column.len(), from..to, out)
+                .map_err(|e| self.block.damaged(filenames::CHUNKS, e))?;
             out.timestamps.extend_from_slice(column.get(from..to).unwrap_or_default());
-            out.values.extend_from_slice(values.get(from..to).unwrap_or_default());
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::meta::{BlockMeta, BlockStats, VERSION};
 use super::{CHUNK_SAMPLES, INDEX_MAGIC, PAGE_BYTES};
-use crate::codec::{timestamp, value, varint};
+use crate::codec::{frame, timestamp, varint};
 use crate::filenames;
 use crate::io::{failed, rename_durably, sync_dir, write_durably};
 use crate::labels::Labels;
@@ -68,18 +68,19 @@ impl BlockWriter {
             let source = std::io::Error::other(format!("series {labels:?} is out of order"));
             return Err(failed("add series to", &self.temporary)(source));
         }
-        let count = samples.len().div_ceil(CHUNK_SAMPLES);
+        let pieces = frame::pieces(samples, CHUNK_SAMPLES);
+        let count = pieces.len();
         let mut list = Vec::new();
         varint::put(&mut list, count as u64);
-        let columns = samples.timestamps.chunks(CHUNK_SAMPLES).zip(samples.values.chunks(CHUNK_SAMPLES));
-        for (timestamps, values) in columns {
+        for piece in pieces {
+            let timestamps = samples.timestamps.get(piece.clone()).unwrap_or_default();
             let (Some(first), Some(last)) = (timestamps.first(), timestamps.last()) else { continue };
             let timeline = self.timeline(timestamps);
             if self.page.len() >= PAGE_BYTES {
                 self.flush_page()?;
             }
             let in_page = self.page.len() as u64;
-            value::encode(values, &mut self.page);
+            frame::encode(samples, piece, &mut self.page);
             varint::put_signed(&mut list, first - self.meta.min_time);
             varint::put(&mut list, (last - first) as u64);
             varint::put(&mut list, timeline);

@@ -18,19 +18,29 @@ const INTEGER: u64 = 2;
 /// Appends a change `gap` places after the previous one.
 #[inline]
 pub fn put_change(out: &mut Vec<u8>, gap: u64, previous: f64, value: f64) {
-    if is_stale_nan(value) {
-        varint::put(out, gap << 2 | STALE);
-        return;
-    }
-    match (integer(previous), integer(value)) {
-        (Some(from), Some(to)) => {
-            varint::put(out, gap << 2 | INTEGER);
-            varint::put_signed(out, to - from);
-        }
-        _ => {
-            varint::put(out, gap << 2 | RAW);
-            out.extend_from_slice(&value.to_bits().to_le_bytes());
-        }
+    let kind = kind(previous, value);
+    varint::put(out, gap << 2 | u64::from(kind));
+    put_value(out, kind, previous, value);
+}
+
+/// How a value is best told after `previous`.
+#[inline]
+pub(crate) fn kind(previous: f64, value: f64) -> u8 {
+    let kind = match is_stale_nan(value) {
+        true => STALE,
+        false if integer(previous).is_some() && integer(value).is_some() => INTEGER,
+        false => RAW,
+    };
+    kind as u8
+}
+
+/// Appends the rest of a change whose head says `kind`, as [`kind`] gave it.
+#[inline]
+pub(crate) fn put_value(out: &mut Vec<u8>, kind: u8, previous: f64, value: f64) {
+    match u64::from(kind) {
+        STALE => {}
+        INTEGER => varint::put_signed(out, value as i64 - previous as i64),
+        _ => out.extend_from_slice(&value.to_bits().to_le_bytes()),
     }
 }
 
@@ -62,8 +72,9 @@ pub fn take_value(bytes: &mut &[u8], kind: u8, previous: f64) -> Result<f64, Cod
     }
 }
 
+/// The whole number that a value is, if it is one that doubles count by ones.
 #[inline]
-fn integer(value: f64) -> Option<i64> {
+pub(crate) fn integer(value: f64) -> Option<i64> {
     const LIMIT: f64 = 4_503_599_627_370_496.0;
     let whole = value as i64;
     // The bits decide: -0.0 equals 0 but is not it.

@@ -1,10 +1,13 @@
-//! How samples are written: variable-length integers, frames of values, timestamp columns and the open
+//! How samples are written: variable-length integers, frames of samples, timestamp columns and the open
 //! cells of the head.
 //!
 //! Every decoder takes untrusted bytes: counts are checked against what is left before memory is taken.
 
 pub mod bits;
 pub mod cell;
+pub mod frame;
+pub mod histogram;
+pub mod start;
 pub mod timestamp;
 pub mod value;
 pub mod varint;

@@ -1,27 +1,52 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
+use super::entry::{Entry, SampleValue};
+use super::series::{MemSeries, Tail};
 use super::{AppendError, Head};
-use crate::codec::varint;
-use crate::labels::Labels;
-use crate::wal::record::{self, Kind};
+use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
+use crate::labels::{Labels, LabelsBuf};
+use crate::sample::{STALE_NAN, is_stale_nan};
+use crate::wal::runs;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::series::MemSeries;
-
 /// Stages samples, checks them, and makes them visible together. Dropping it rolls back.
+///
+/// It is fastest when the samples of a series come one after the other.
 pub struct Appender {
     head: Arc<Head>,
-    staged: Vec<(Arc<MemSeries>, i64, f64)>,
-    /// Newest staged sample of each series.
-    newest: HashMap<u32, (i64, f64), RandomState>,
+    runs: Vec<Run>,
+    samples: Vec<Entry>,
+    /// The newest run of each series.
+    by_series: HashMap<u32, usize, RandomState>,
+    /// What was true when the first sample was staged.
+    epoch: u64,
+    /// A group may write to some of the series, of which `epoch` says nothing.
+    grouped: bool,
+}
+
+/// Samples of one series that were staged one after the other.
+struct Run {
+    series: Arc<MemSeries>,
+    /// The newest sample of the series, staged ones included.
+    newest: Tail,
+    /// Where its samples end.
+    end: usize,
 }
 
 impl Appender {
     pub(crate) fn new(head: Arc<Head>) -> Self {
-        Self { head, staged: Vec::new(), newest: HashMap::default() }
+        let epoch = head.epoch.load(Ordering::Acquire);
+        Self {
+            head,
+            runs: Vec::new(),
+            samples: Vec::new(),
+            by_series: HashMap::default(),
+            epoch,
+            grouped: false,
+        }
     }
 
     /// Stages a sample. A sample that is there already is accepted and not written twice.
@@ -29,31 +54,130 @@ impl Appender {
     /// # Errors
     /// The sample is older than the series' newest one, contradicts it, or is older than the head takes.
     pub fn append(&mut self, labels: &Labels, timestamp: i64, value: f64) -> Result<(), AppendError> {
-        if timestamp < self.head.min_valid_ms.load(Ordering::Acquire) {
-            return Err(AppendError::OutOfBounds);
+        self.append_started(labels, timestamp, value, 0)
+    }
+
+    /// Stages a sample with a start timestamp, ms, 0 for none.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub fn append_started(
+        &mut self,
+        labels: &Labels,
+        timestamp: i64,
+        value: f64,
+        start: i64,
+    ) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        self.choose_labels(labels);
+        self.push(timestamp, value, start)
+    }
+
+    /// Stages a native histogram; `start` is its start timestamp, ms, 0 for none. One whose sum is the
+    /// staleness marker is stored as that. How its hint reads back, [`stored_hint`] says.
+    ///
+    /// # Errors
+    /// As [`Appender::append`], or the histogram contradicts itself.
+    pub fn append_histogram(
+        &mut self,
+        labels: &Labels,
+        timestamp: i64,
+        histogram: Arc<FloatHistogram>,
+        start: i64,
+    ) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        let value = storable(histogram)?;
+        self.choose_labels(labels);
+        self.stage(Entry { timestamp, start, value })
+    }
+
+    /// Makes the series with these labels the one to which [`Appender::push`] adds.
+    pub fn choose(&mut self, labels: &LabelsBuf) {
+        let same = |run: &Run| run.series.labels.as_encoded() == labels.as_encoded();
+        if !self.runs.last().is_some_and(same) {
+            let found = self.head.find_encoded(labels.as_encoded());
+            let series = found.unwrap_or_else(|| self.head.series(&labels.to_labels()));
+            self.choose_series(series);
         }
-        let series = self.head.series(labels);
-        let newest = match self.newest.get(&series.id) {
-            Some(newest) => Some(*newest),
-            None => series.newest(),
-        };
-        if follows(newest, timestamp, value)? {
-            self.newest.insert(series.id, (timestamp, value));
-            self.staged.push((series, timestamp, value));
-        }
-        Ok(())
+    }
+
+    /// Stages a sample of the chosen series, as [`Appender::append_started`] does.
+    ///
+    /// # Errors
+    /// As [`Appender::append`], or no series was chosen.
+    pub fn push(&mut self, timestamp: i64, value: f64, start: i64) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        self.stage(Entry { timestamp, start, value: SampleValue::Float(value) })
+    }
+
+    /// Stages a histogram of the chosen series, as [`Appender::append_histogram`] does.
+    ///
+    /// # Errors
+    /// As [`Appender::append_histogram`], or no series was chosen.
+    pub fn push_histogram(
+        &mut self,
+        timestamp: i64,
+        histogram: Arc<FloatHistogram>,
+        start: i64,
+    ) -> Result<(), AppendError> {
+        self.bound(timestamp)?;
+        let value = storable(histogram)?;
+        self.stage(Entry { timestamp, start, value })
     }
 
     /// Samples staged so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.staged.len()
+        self.samples.len()
     }
 
     /// Whether nothing is staged.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.staged.is_empty()
+        self.samples.is_empty()
+    }
+
+    fn bound(&self, timestamp: i64) -> Result<(), AppendError> {
+        let bound = self.head.min_valid_ms.load(Ordering::Acquire);
+        if timestamp < bound { Err(AppendError::OutOfBounds) } else { Ok(()) }
+    }
+
+    fn choose_labels(&mut self, labels: &Labels) {
+        if self.runs.last().is_none_or(|run| run.series.labels != *labels) {
+            let series = self.head.series(labels);
+            self.choose_series(series);
+        }
+    }
+
+    fn choose_series(&mut self, series: Arc<MemSeries>) {
+        let before = self.by_series.insert(series.id, self.runs.len());
+        let newest = match before.and_then(|run| self.runs.get(run)) {
+            Some(run) => run.newest.clone(),
+            None => {
+                let (newest, grouped) = series.newest();
+                self.grouped |= grouped;
+                newest
+            }
+        };
+        self.runs.push(Run { series, newest, end: self.samples.len() });
+    }
+
+    /// Stages a sample of the chosen series.
+    fn stage(&mut self, mut entry: Entry) -> Result<(), AppendError> {
+        let Some(run) = self.runs.last_mut() else { return Err(AppendError::UnknownSeries) };
+        if !follows(run.newest.as_ref(), &entry)? {
+            return Ok(());
+        }
+        if let SampleValue::Histogram(histogram) = &mut entry.value {
+            let hint = hint(run.newest.as_ref(), entry.timestamp, histogram, self.head.block_range_ms);
+            if histogram.hint != hint {
+                Arc::make_mut(histogram).hint = hint;
+            }
+        }
+        run.newest = Some((entry.timestamp, entry.value.clone()));
+        self.samples.push(entry);
+        run.end = self.samples.len();
+        Ok(())
     }
 
     /// Writes the staged samples to the log and makes them visible.
@@ -62,79 +186,111 @@ impl Appender {
     /// The write-ahead log failed, or a sample does not fit any more: another appender was faster, or the
     /// head let go of its time. Nothing became visible.
     pub fn commit(&mut self) -> Result<usize, AppendError> {
-        if self.staged.is_empty() {
-            return Ok(0);
-        }
         let head = Arc::clone(&self.head);
+        let result = if self.samples.is_empty() { Ok(0) } else { self.write(&head) };
+        self.rollback();
+        result
+    }
+
+    fn write(&mut self, head: &Head) -> Result<usize, AppendError> {
         let _commit = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.check_again() {
-            self.rollback();
-            return Err(error);
+        if self.grouped || self.epoch != head.epoch.load(Ordering::Acquire) {
+            self.stage_again()?;
         }
-        let staged = &self.staged;
         let written = head.wal.append(|_, out| {
-            head.log_series(staged.iter().map(|(series, _, _)| series), out);
-            record::put_list(out, Kind::Samples, staged, |out, (series, timestamp, value)| {
-                varint::put(out, u64::from(series.id));
-                varint::put_signed(out, *timestamp);
-                out.extend_from_slice(&value.to_bits().to_le_bytes());
-            });
+            head.log_series(self.runs.iter().map(|run| &run.series), out);
+            runs::put(out, runs_of(&self.runs, &self.samples).map(|(run, samples)| (run.series.id, samples)));
         });
         if let Err(error) = written {
-            staged.iter().for_each(|(series, _, _)| series.logged.store(false, Ordering::Release));
-            self.rollback();
+            self.runs.iter().for_each(|run| run.series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
-        for (series, timestamp, value) in staged {
-            head.push_private(series, *timestamp, *value);
+        head.epoch.fetch_add(1, Ordering::AcqRel);
+        let count = self.samples.len();
+        let mut samples = self.samples.drain(..);
+        let mut start = 0;
+        for run in &self.runs {
+            for entry in samples.by_ref().take(run.end - start) {
+                head.push_private(&run.series, entry);
+            }
+            start = run.end;
         }
-        let count = staged.len();
         head.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
-        self.rollback();
         Ok(count)
     }
 
     /// What was true when the samples were staged may have changed until they are committed.
-    fn check_again(&mut self) -> Result<(), AppendError> {
-        let bound = self.head.min_valid_ms.load(Ordering::Acquire);
-        let mut result = Ok(());
-        let mut checked = None;
-        self.staged.retain(|(series, timestamp, value)| {
-            // The samples of one series follow each other: if the first one fits, so do the others.
-            let first = checked.replace(series.id) != Some(series.id);
-            let fits = match first {
-                _ if *timestamp < bound => Err(AppendError::OutOfBounds),
-                true => follows(series.newest(), *timestamp, *value),
-                false => Ok(true),
-            };
-            fits.unwrap_or_else(|error| {
-                result = Err(error);
-                false
-            })
-        });
-        result
+    fn stage_again(&mut self) -> Result<(), AppendError> {
+        let runs = std::mem::take(&mut self.runs);
+        let samples = std::mem::take(&mut self.samples);
+        self.by_series.clear();
+        let mut samples = samples.into_iter();
+        let mut start = 0;
+        for run in runs {
+            self.choose_series(run.series);
+            for entry in samples.by_ref().take(run.end - start) {
+                self.bound(entry.timestamp)?;
+                self.stage(entry)?;
+            }
+            start = run.end;
+        }
+        Ok(())
     }
 
     /// Forgets what is staged.
     pub fn rollback(&mut self) {
-        self.staged.clear();
-        self.newest.clear();
+        self.runs.clear();
+        self.samples.clear();
+        self.by_series.clear();
+        self.grouped = false;
+        self.epoch = self.head.epoch.load(Ordering::Acquire);
     }
 }
 
+/// What is stored of a histogram.
+fn storable(histogram: Arc<FloatHistogram>) -> Result<SampleValue, AppendError> {
+    if is_stale_nan(histogram.sum) {
+        return Ok(SampleValue::Float(STALE_NAN));
+    }
+    histogram.validate()?;
+    Ok(SampleValue::Histogram(histogram))
+}
+
+/// Each run with its samples.
+fn runs_of<'a>(runs: &'a [Run], samples: &'a [Entry]) -> impl Iterator<Item = (&'a Run, &'a [Entry])> {
+    let mut start = 0;
+    runs.iter().filter_map(move |run| {
+        let own = samples.get(start..run.end)?;
+        start = run.end;
+        (!own.is_empty()).then_some((run, own))
+    })
+}
+
 /// Whether a sample comes after the newest of its series; `false` when it is that sample itself.
-fn follows(newest: Option<(i64, f64)>, timestamp: i64, value: f64) -> Result<bool, AppendError> {
+fn follows(newest: Option<&(i64, SampleValue)>, entry: &Entry) -> Result<bool, AppendError> {
     match newest {
-        Some((t, v)) if t == timestamp && v.to_bits() == value.to_bits() => Ok(false),
-        Some((t, _)) if t == timestamp => Err(AppendError::Duplicate),
-        Some((t, _)) if t > timestamp => Err(AppendError::OutOfOrder),
+        Some((t, value)) if *t == entry.timestamp && value.same(&entry.value) => Ok(false),
+        Some((t, _)) if *t == entry.timestamp => Err(AppendError::Duplicate),
+        Some((t, _)) if *t > entry.timestamp => Err(AppendError::OutOfOrder),
         _ => Ok(true),
     }
 }
 
+/// The hint under which a histogram will read. Chunks end with their block.
+fn hint(
+    newest: Option<&(i64, SampleValue)>,
+    timestamp: i64,
+    histogram: &FloatHistogram,
+    block_range_ms: i64,
+) -> CounterResetHint {
+    let same_block = |t: i64| t.div_euclid(block_range_ms) == timestamp.div_euclid(block_range_ms);
+    let previous = newest.filter(|(t, _)| same_block(*t)).and_then(|(_, value)| value.histogram());
+    stored_hint(previous, histogram)
+}
+
 impl Head {
     /// Adds a sample outside any group and tells the series' groups that they are no longer alone.
-    pub(crate) fn push_private(&self, series: &MemSeries, timestamp: i64, value: f64) {
+    pub(crate) fn push_private(&self, series: &MemSeries, entry: Entry) {
         if !series.shared.swap(true, Ordering::AcqRel) {
             for (group, _) in &series.state().owners {
                 if let Some(group) = group.upgrade() {
@@ -142,8 +298,9 @@ impl Head {
                 }
             }
         }
+        let timestamp = entry.timestamp;
         series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
-        series.push(timestamp, value, self.block_range_ms);
+        series.push(entry, self.block_range_ms);
         self.note_time(timestamp);
     }
 }

@@ -1,5 +1,6 @@
 //! A scrape group: the rows of one target.
 
+use super::entry::SampleValue;
 use super::row::{Row, RowOutcome, Slot};
 use super::series::{Chunk, MemSeries};
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
@@ -94,7 +95,7 @@ impl Group {
             writer.released.retain(|released| *released != slot);
             return Ok(Slot(slot));
         }
-        let newest = series.newest();
+        let (newest, _) = series.newest();
         let slot = match writer.free.pop() {
             Some(slot) => slot,
             None => {
@@ -283,7 +284,11 @@ impl Group {
                 let whole = columns.len() == shared.len();
                 let column =
                     if whole { Arc::clone(&shared) } else { Arc::from(columns.timestamps.as_slice()) };
-                series.state().chunks.push(Arc::new(Chunk::seal(column, &columns.values)));
+                let chunk = Arc::new(Chunk::seal(column, &columns, 0..columns.len()));
+                let last = columns.values.last().copied().unwrap_or(STALE_NAN);
+                let mut state = series.state();
+                state.note(chunk.max(), SampleValue::Float(last));
+                state.chunks.push(chunk);
             }
             *cell = writer.cell_from(index);
         }
@@ -292,6 +297,18 @@ impl Group {
         writer.full_in = None;
         writer.give_away();
         self.has_shared.store(writer.still_shared(), Ordering::Release);
+    }
+
+    /// The newest sample of one slot's open cell.
+    pub(crate) fn newest(&self, slot: u32) -> Option<(i64, f64)> {
+        let rows = self.rows();
+        let cell = rows.cells.get(slot as usize)?;
+        if is_stale_nan(cell.last) {
+            // Absent: since the row of its staleness marker, if that is among the open ones.
+            let row = rows.timestamps.get(cell.last_row as usize)?;
+            return (!cell.bytes.is_empty()).then_some((*row, STALE_NAN));
+        }
+        rows.timestamps.last().map(|row| (*row, cell.last))
     }
 
     /// A copy of one slot's open cell.
@@ -612,6 +629,9 @@ impl CellSnapshot {
         if let (Some(value), Some(timestamps)) = (value, self.timestamps.get(from..to)) {
             out.timestamps.extend_from_slice(timestamps);
             out.values.resize(out.timestamps.len(), value);
+            if !out.starts.is_empty() {
+                out.starts.resize(out.timestamps.len(), 0);
+            }
         }
     }
 }

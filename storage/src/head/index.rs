@@ -21,7 +21,12 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn find(&self, labels: &Labels) -> Option<Arc<MemSeries>> {
-        self.by_labels.find(self.hasher.hash_one(labels), |s| s.labels == *labels).cloned()
+        self.find_encoded(labels.as_encoded())
+    }
+
+    /// The series whose labels have this encoded form.
+    pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
+        self.by_labels.find(self.hasher.hash_one(labels), |s| s.labels.as_encoded() == labels).cloned()
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Arc<MemSeries>> {
@@ -64,14 +69,14 @@ impl Index {
         }
         self.by_id.insert(id, Arc::clone(&series));
         let hasher = &self.hasher;
-        let hash = hasher.hash_one(labels);
-        self.by_labels.insert_unique(hash, Arc::clone(&series), |s| hasher.hash_one(&s.labels));
+        let hash = hasher.hash_one(labels.as_encoded());
+        self.by_labels.insert_unique(hash, Arc::clone(&series), |s| hasher.hash_one(s.labels.as_encoded()));
         series
     }
 
     pub(crate) fn remove(&mut self, series: &MemSeries) {
         self.by_id.remove(&series.id);
-        let hash = self.hasher.hash_one(&series.labels);
+        let hash = self.hasher.hash_one(series.labels.as_encoded());
         if let Ok(entry) = self.by_labels.find_entry(hash, |s| s.id == series.id) {
             entry.remove();
         }

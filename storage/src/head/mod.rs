@@ -7,12 +7,15 @@
 //! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
 
 pub mod append;
+pub mod entry;
 pub mod group;
 pub(crate) mod index;
+mod open;
 pub(crate) mod replay;
 pub mod row;
 pub(crate) mod series;
 
+use crate::histogram::InvalidHistogram;
 use crate::labels::Labels;
 use crate::query::StorageError;
 use crate::wal::Wal;
@@ -40,6 +43,9 @@ pub enum AppendError {
     /// Older than what the head still takes.
     #[error("out of bounds")]
     OutOfBounds,
+    /// A histogram that contradicts itself.
+    #[error(transparent)]
+    Histogram(#[from] InvalidHistogram),
     /// The slot does not belong to the group, or the series is gone.
     #[error("unknown series reference")]
     UnknownSeries,
@@ -55,6 +61,8 @@ pub(crate) struct Head {
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
     pub(crate) commits: Mutex<()>,
+    /// Counts what may have changed under samples that are staged: commits, and a raised `min_valid_ms`.
+    pub(crate) epoch: AtomicU64,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -72,6 +80,7 @@ impl Head {
             index: RwLock::new(Index::default()),
             wal,
             commits: Mutex::default(),
+            epoch: AtomicU64::new(0),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -83,9 +92,14 @@ impl Head {
         }
     }
 
+    /// The series whose labels have this encoded form, if it is known.
+    pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).find_encoded(labels)
+    }
+
     /// The series with these labels, made when it is new.
     pub(crate) fn series(&self, labels: &Labels) -> Arc<MemSeries> {
-        if let Some(series) = self.index.read().unwrap_or_else(PoisonError::into_inner).find(labels) {
+        if let Some(series) = self.find_encoded(labels.as_encoded()) {
             return series;
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);

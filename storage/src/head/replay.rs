@@ -1,11 +1,13 @@
 //! Rebuilds the head from the write-ahead log.
 
 use super::Head;
+use super::entry::{Entry, SampleValue};
 use super::group::Group;
 use super::series::MemSeries;
 use crate::codec::{CodecError, varint};
 use crate::labels::Labels;
 use crate::wal::record::Kind;
+use crate::wal::runs;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -55,6 +57,7 @@ impl Replay {
             Kind::Full => self.full(payload),
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
+            Kind::Runs => self.runs(payload),
         };
         if applied.is_err() {
             self.dropped += 1;
@@ -169,12 +172,20 @@ impl Replay {
             let id = id(&mut payload)?;
             let timestamp = varint::take_signed(&mut payload)?;
             let value = f64::from_bits(varint::take_u64(&mut payload)?);
-            self.newest_ms = self.newest_ms.max(timestamp);
-            if timestamp < self.min_valid_ms {
-                continue;
-            }
+            self.sample(id, Entry { timestamp, start: 0, value: SampleValue::Float(value) })?;
+        }
+        Ok(())
+    }
+
+    fn runs(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        runs::read(payload, |id, entry| self.sample(id, entry))
+    }
+
+    fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
+        self.newest_ms = self.newest_ms.max(entry.timestamp);
+        if entry.timestamp >= self.min_valid_ms {
             let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
-            self.head.push_private(series, timestamp, value);
+            self.head.push_private(series, entry);
             self.samples += 1;
         }
         Ok(())

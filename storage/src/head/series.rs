@@ -1,24 +1,28 @@
 //! One series of the head: its labels, its sealed chunks, and who is writing to it.
 
 use super::ROWS_MAX;
+use super::entry::{Entry, SampleValue};
 use super::group::{CellSnapshot, Group};
-use crate::codec::{CodecError, value, varint};
+use super::open::Open;
+use crate::codec::{CodecError, frame, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Sealed samples: a timestamp column, shared where the group's rows allow, and a frame of values.
+/// Sealed samples: a timestamp column, shared where the group's rows allow, and a frame of the samples.
 pub(crate) struct Chunk {
     pub(crate) timestamps: Arc<[i64]>,
     pub(crate) frame: Box<[u8]>,
 }
 
 impl Chunk {
-    pub(crate) fn seal(timestamps: Arc<[i64]>, values: &[f64]) -> Self {
-        let mut frame = Vec::new();
-        value::encode(values, &mut frame);
-        Self { timestamps, frame: frame.into_boxed_slice() }
+    /// Seals the samples of `piece`, one of `frame::pieces`; the timestamps are theirs.
+    pub(crate) fn seal(timestamps: Arc<[i64]>, columns: &Columns, piece: Range<usize>) -> Self {
+        let mut bytes = Vec::new();
+        frame::encode(columns, piece, &mut bytes);
+        Self { timestamps, frame: bytes.into_boxed_slice() }
     }
 
     pub(crate) fn min(&self) -> i64 {
@@ -30,21 +34,22 @@ impl Chunk {
     }
 
     pub(crate) fn read(&self, out: &mut Columns) -> Result<(), CodecError> {
-        let before = out.values.len();
-        value::decode(&mut &*self.frame, &mut out.values)?;
-        if out.values.len() - before != self.timestamps.len() {
-            return Err(CodecError("frame and timeline differ in length"));
-        }
+        let count = self.timestamps.len();
+        frame::decode(&mut &*self.frame, count, 0..count, out)?;
         out.timestamps.extend_from_slice(&self.timestamps);
         Ok(())
     }
 }
 
+/// The newest sample that a series has outside of open cells of groups.
+pub(crate) type Tail = Option<(i64, SampleValue)>;
+
 #[derive(Default)]
 pub(crate) struct SeriesState {
     pub(crate) chunks: Vec<Arc<Chunk>>,
     /// Samples with timestamps of their own that no chunk holds yet.
-    pub(crate) open: Columns,
+    pub(crate) open: Open,
+    pub(crate) tail: Tail,
     /// Groups in which the series has a slot.
     pub(crate) owners: Vec<(Weak<Group>, u32)>,
 }
@@ -85,16 +90,13 @@ impl MemSeries {
     }
 
     /// Appends a sample with its own timestamp; order was checked by the caller.
-    pub(crate) fn push(&self, timestamp: i64, value: f64, block_range_ms: i64) {
+    pub(crate) fn push(&self, entry: Entry, block_range_ms: i64) {
         let mut state = self.state();
-        let crosses =
-            state.open.timestamps.first().is_some_and(|first| {
-                first.div_euclid(block_range_ms) != timestamp.div_euclid(block_range_ms)
-            });
-        if state.open.len() >= ROWS_MAX || crosses {
+        if !state.open.takes(&entry, block_range_ms) {
             state.seal_open();
         }
-        state.open.push(timestamp, value);
+        state.note(entry.timestamp, entry.value.clone());
+        state.open.push(entry);
     }
 
     /// Everything that the head knows of the series, fit to be read without any lock.
@@ -108,24 +110,43 @@ impl MemSeries {
             .collect();
         let state = self.state();
         let chunks = state.chunks.iter().filter(|c| c.min() <= maxt && c.max() >= mint).cloned().collect();
-        SeriesSnapshot { labels: self.labels.clone(), chunks, cells, open: state.open.clone() }
+        let mut open = Columns::default();
+        // Open samples are of our own making and decode; should memory be damaged, they merely end early.
+        let _ = state.open.read(maxt, &mut open);
+        SeriesSnapshot { labels: self.labels.clone(), chunks, cells, open }
     }
 
-    /// The newest timestamp and value, however they were written.
-    pub(crate) fn newest(&self) -> Option<(i64, f64)> {
-        let mut out = Columns::default();
-        let snapshot = self.snapshot(i64::MIN, i64::MAX);
-        snapshot.read_newest(&mut out);
-        out.timestamps.last().copied().zip(out.values.last().copied())
+    /// The newest sample, however it was written, and whether a group may write another.
+    pub(crate) fn newest(&self) -> (Tail, bool) {
+        let (tail, owners) = {
+            let state = self.state();
+            if state.owners.is_empty() {
+                return (state.tail.clone(), false);
+            }
+            (state.tail.clone(), state.owners.clone())
+        };
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
+        let cells = cells.map(|(timestamp, value)| (timestamp, SampleValue::Float(value)));
+        (tail.into_iter().chain(cells).max_by_key(|(timestamp, _)| *timestamp), true)
     }
 }
 
 impl SeriesState {
     pub(crate) fn seal_open(&mut self) {
-        if !self.open.is_empty() {
-            let chunk = Chunk::seal(Arc::from(self.open.timestamps.as_slice()), &self.open.values);
-            self.chunks.push(Arc::new(chunk));
-            self.open.clear();
+        let mut columns = Columns::default();
+        // Open samples are of our own making and decode; should memory be damaged, they merely end early.
+        let _ = self.open.read(i64::MAX, &mut columns);
+        for piece in frame::pieces(&columns, ROWS_MAX) {
+            let timestamps = columns.timestamps.get(piece.clone()).unwrap_or_default();
+            self.chunks.push(Arc::new(Chunk::seal(Arc::from(timestamps), &columns, piece)));
+        }
+        self.open.clear();
+    }
+
+    /// Remembers the newest sample.
+    pub(crate) fn note(&mut self, timestamp: i64, value: SampleValue) {
+        if self.tail.as_ref().is_none_or(|(newest, _)| *newest <= timestamp) {
+            self.tail = Some((timestamp, value));
         }
     }
 }
@@ -154,25 +175,7 @@ impl SeriesSnapshot {
         for cell in &self.cells {
             cell.read(out)?;
         }
-        out.timestamps.extend_from_slice(&self.open.timestamps);
-        out.values.extend_from_slice(&self.open.values);
+        out.append(&self.open);
         Ok(())
-    }
-
-    fn read_newest(&self, out: &mut Columns) {
-        let newest = self.chunks.iter().max_by_key(|c| c.max());
-        let mut all = Columns::default();
-        // A chunk of our own making decodes; should memory be damaged, the series merely looks older.
-        let _ = newest.map(|c| c.read(&mut all));
-        for cell in &self.cells {
-            let _ = cell.read(&mut all);
-        }
-        if let (Some(&t), Some(&v)) = (self.open.timestamps.last(), self.open.values.last()) {
-            all.push(t, v);
-        }
-        let best = all.timestamps.iter().zip(&all.values).max_by_key(|(t, _)| **t);
-        if let Some((&t, &v)) = best {
-            out.push(t, v);
-        }
     }
 }

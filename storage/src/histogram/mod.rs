@@ -14,6 +14,7 @@ mod equality;
 mod fixtures;
 mod kahan;
 mod reset;
+mod stored;
 mod text;
 mod trim;
 mod validate;
@@ -26,6 +27,7 @@ pub use bounds::{custom_bound, exponential_bound, same_bounds};
 pub use buckets::Bucket;
 pub use kahan::{HistogramMean, HistogramSum};
 pub use text::format_short;
+pub use stored::stored_hint;
 pub use validate::InvalidHistogram;
 
 /// The schema of histograms whose bounds are listed (NHCB: native histograms with custom buckets).

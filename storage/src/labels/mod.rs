@@ -226,6 +226,37 @@ impl<'a> Iterator for LabelsIter<'a> {
     }
 }
 
+/// A sorted label set in memory that is used again and again, to look a series up without an allocation.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsBuf {
+    encoded: String,
+}
+
+impl LabelsBuf {
+    /// Forgets the labels, keeps the memory.
+    pub fn clear(&mut self) {
+        self.encoded.clear();
+    }
+
+    /// Appends a label; its name must be above the last one's, its value not empty.
+    pub fn push(&mut self, name: &str, value: &str) {
+        push_text(&mut self.encoded, name);
+        push_text(&mut self.encoded, value);
+    }
+
+    /// The encoded form, as [`Labels::as_encoded`].
+    #[must_use]
+    pub fn as_encoded(&self) -> &str {
+        &self.encoded
+    }
+
+    /// A set of its own.
+    #[must_use]
+    pub fn to_labels(&self) -> Labels {
+        Labels { encoded: Arc::from(self.encoded.as_str()) }
+    }
+}
+
 /// Collects labels in any order and sorts them once.
 #[derive(Debug, Clone, Default)]
 pub struct LabelsBuilder {

@@ -2,10 +2,12 @@
 
 pub(crate) mod select;
 pub mod stats;
+pub(crate) mod tidy;
 
 use crate::histogram::FloatHistogram;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A read that failed.
@@ -112,6 +114,41 @@ impl Columns {
         // Positions are 32 bits: a column of 4 billion samples is beyond any budget.
         self.histograms.push((u32::try_from(self.timestamps.len()).unwrap_or(u32::MAX), histogram));
         self.push_started(timestamp, f64::NAN, start);
+    }
+
+    /// Appends all samples of other columns.
+    pub fn append(&mut self, other: &Self) {
+        let base = self.timestamps.len();
+        self.timestamps.extend_from_slice(&other.timestamps);
+        self.values.extend_from_slice(&other.values);
+        let at = |position: u32| u32::try_from(base + position as usize).unwrap_or(u32::MAX);
+        self.histograms.extend(other.histograms.iter().map(|(p, h)| (at(*p), Arc::clone(h))));
+        if !self.starts.is_empty() || !other.starts.is_empty() {
+            self.starts.resize(base, 0);
+            self.starts.extend_from_slice(&other.starts);
+            self.starts.resize(self.timestamps.len(), 0);
+        }
+    }
+
+    /// Keeps of the samples from `start` on those at `kept`, positions after `start`.
+    pub(crate) fn keep(&mut self, start: usize, kept: Range<usize>) {
+        let kept = start + kept.start..start + kept.end;
+        for column in [&mut self.timestamps, &mut self.starts] {
+            column.truncate(kept.end);
+            column.drain(start.min(column.len())..kept.start.min(column.len()));
+        }
+        self.values.truncate(kept.end);
+        self.values.drain(start..kept.start);
+        if !self.histograms.is_empty() {
+            let dropped = kept.start - start;
+            self.histograms.retain_mut(|(position, _)| {
+                let at = *position as usize;
+                if at >= kept.start {
+                    *position -= dropped as u32;
+                }
+                at < start || kept.contains(&at)
+            });
+        }
     }
 
     /// The start timestamp of a sample, 0 for none.

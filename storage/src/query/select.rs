@@ -1,5 +1,6 @@
 //! One view over the head and the blocks.
 
+use super::tidy::tidy;
 use super::{Columns, LabelQuery, Querier, SelectHints, Series, StorageError};
 use crate::block::{Block, BlockSeries};
 use crate::db::Inner;
@@ -136,29 +137,4 @@ impl Series for MergedSeries {
         tidy(out, start, mint, maxt);
         Ok(())
     }
-}
-
-/// Brings the samples from `start` on into strict time order, within the range. The common case, already
-/// in order, is only looked at.
-fn tidy(out: &mut Columns, start: usize, mint: i64, maxt: i64) {
-    let tail = out.timestamps.get(start..).unwrap_or_default();
-    let ordered = tail.windows(2).all(|pair| pair.first() < pair.last());
-    if ordered {
-        let from = tail.partition_point(|t| *t < mint);
-        let to = tail.partition_point(|t| *t <= maxt).max(from);
-        out.timestamps.truncate(start + to);
-        out.values.truncate(start + to);
-        out.timestamps.drain(start..start + from);
-        out.values.drain(start..start + from);
-        return;
-    }
-    let mut samples: Vec<(i64, f64)> =
-        tail.iter().copied().zip(out.values.iter().skip(start).copied()).collect();
-    samples.retain(|(t, _)| (mint..=maxt).contains(t));
-    // Stable: of two samples for one timestamp the first read, the older part's, stays.
-    samples.sort_by_key(|(t, _)| *t);
-    samples.dedup_by_key(|(t, _)| *t);
-    out.timestamps.truncate(start);
-    out.values.truncate(start);
-    samples.into_iter().for_each(|(t, v)| out.push(t, v));
 }

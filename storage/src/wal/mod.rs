@@ -5,6 +5,7 @@
 
 pub mod reader;
 pub mod record;
+pub(crate) mod runs;
 pub mod writer;
 
 pub use writer::{Wal, WalSync};

@@ -7,7 +7,8 @@
 //!         (slot gap varint, series id << 1 | present varint, bits u64 when present)*
 //! SCHEMA  group varint, (slot varint, series id varint)*
 //! ROW     group varint, sequence varint, timestamp zigzag, changes as in `codec::cell`, gaps in slots
-//! SAMPLES (series id varint, timestamp zigzag, bits u64)*
+//! SAMPLES (series id varint, timestamp zigzag, bits u64)*: read, but no longer written
+//! RUNS    samples by series, as in `wal::runs`
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
 //! waits for its next FULL.
@@ -38,11 +39,13 @@ pub enum Kind {
     Row = 4,
     /// Samples with timestamps of their own.
     Samples = 5,
+    /// Samples with timestamps of their own, by series; histograms and start timestamps too.
+    Runs = 6,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Series, Self::Full, Self::Schema, Self::Row, Self::Samples]
+        [Self::Series, Self::Full, Self::Schema, Self::Row, Self::Samples, Self::Runs]
             .into_iter()
             .find(|k| *k as u8 == byte)
     }

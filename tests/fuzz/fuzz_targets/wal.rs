@@ -35,7 +35,7 @@ fn damage_is_told_in_order(segment: &[u8]) {
 
 /// Whole records out of any bytes, so that what stands behind the checksum is reached: type, length, payload.
 fn records(mut bytes: &[u8]) -> Vec<u8> {
-    let kinds = [Kind::Series, Kind::Full, Kind::Schema, Kind::Row, Kind::Samples];
+    let kinds = [Kind::Series, Kind::Full, Kind::Schema, Kind::Row, Kind::Samples, Kind::Runs];
     let mut segment = Vec::new();
     while let [kind, len, rest @ ..] = bytes {
         let (payload, rest) = rest.split_at(usize::from(*len).min(rest.len()));
@@ -63,6 +63,9 @@ fn open(segment: &[u8]) {
         let mut columns = Columns::default();
         series.read(i64::MIN, i64::MAX, &mut columns).unwrap();
         assert!(columns.timestamps.is_sorted_by(|a, b| a < b), "time moves on");
+        assert_eq!(columns.values.len(), columns.len());
+        assert!(columns.starts.is_empty() || columns.starts.len() == columns.len());
+        assert!(columns.histograms.iter().all(|(at, _)| (*at as usize) < columns.len()));
     }
     let query = LabelQuery { mint: i64::MIN, maxt: i64::MAX, ..LabelQuery::default() };
     querier.label_names(&query).unwrap();

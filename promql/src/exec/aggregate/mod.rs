@@ -17,7 +17,11 @@ use crate::numeric::format_short;
 use crate::syntax::ast::{Aggregate, AggregateOp, Span};
 
 /// Builds an aggregation, which pulls its operand to the end.
-pub(crate) fn build<'a>(cx: &Context<'a>, aggregate: &'a Aggregate, scope: Scope) -> Result<Node<'a>, EngineError> {
+pub(crate) fn build<'a>(
+    cx: &Context<'a>,
+    aggregate: &'a Aggregate,
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
     let op = aggregate.op;
     if op == AggregateOp::CountValues {
         let label = match &aggregate.param {
@@ -30,8 +34,10 @@ pub(crate) fn build<'a>(cx: &Context<'a>, aggregate: &'a Aggregate, scope: Scope
         Some(param) => scalar(cx, param, scope.exact())?,
         None => Scalars::Constant(f64::NAN),
     };
-    let selects =
-        matches!(op, AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio);
+    let selects = matches!(
+        op,
+        AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
+    );
     // Names play a part only where they are grouped by, or where the members themselves come out.
     let by_name = !aggregate.without
         && aggregate.grouping.iter().any(|name| super::labels::RESERVED.contains(&name.as_str()));
@@ -39,10 +45,7 @@ pub(crate) fn build<'a>(cx: &Context<'a>, aggregate: &'a Aggregate, scope: Scope
         names_ignored: !selects && !by_name,
         // Sums depend on the order of their terms, and so does which group comes first at an instant.
         unordered: scope.steps.count > 1
-            && matches!(
-                op,
-                AggregateOp::Count | AggregateOp::Group | AggregateOp::Min | AggregateOp::Max
-            ),
+            && matches!(op, AggregateOp::Count | AggregateOp::Group | AggregateOp::Min | AggregateOp::Max),
         ..scope
     };
     let mut operand = vector(cx, &aggregate.expr, inner)?;
@@ -115,7 +118,10 @@ fn check_parameter(
             for (ratio, cap, beyond) in [(most, 1, most > 1.0), (least, -1, least < -1.0)] {
                 if beyond {
                     let ratio = format_short(ratio);
-                    cx.warn(format!("ratio value should be between -1 and 1, got {ratio}, capping to {cap}"), span);
+                    cx.warn(
+                        format!("ratio value should be between -1 and 1, got {ratio}, capping to {cap}"),
+                        span,
+                    );
                 }
             }
         }

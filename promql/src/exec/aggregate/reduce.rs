@@ -95,8 +95,16 @@ enum Figures {
     /// Samples of either kind.
     Count(Vec<f64>),
     Group,
-    Extreme { values: Vec<f64>, max: bool },
-    Spread { counts: Vec<f64>, means: Vec<f64>, squares: Vec<f64>, root: bool },
+    Extreme {
+        values: Vec<f64>,
+        max: bool,
+    },
+    Spread {
+        counts: Vec<f64>,
+        means: Vec<f64>,
+        squares: Vec<f64>,
+        root: bool,
+    },
 }
 
 /// A sum while it fits a float, then a mean that is carried on.
@@ -111,11 +119,9 @@ impl Cells {
     fn new(op: AggregateOp, steps: usize) -> Self {
         let figures = match op {
             AggregateOp::Sum => Figures::Sum(Sums::new(steps)),
-            AggregateOp::Avg => Figures::Mean(Mean {
-                sums: Sums::new(steps),
-                counts: vec![0.0; steps],
-                carried: Vec::new(),
-            }),
+            AggregateOp::Avg => {
+                Figures::Mean(Mean { sums: Sums::new(steps), counts: vec![0.0; steps], carried: Vec::new() })
+            }
             AggregateOp::Count => Figures::Count(vec![0.0; steps]),
             AggregateOp::Min | AggregateOp::Max => {
                 Figures::Extreme { values: vec![f64::NAN; steps], max: op == AggregateOp::Max }
@@ -210,12 +216,7 @@ impl Cells {
         }
     }
 
-    fn finish(
-        self,
-        cx: &Context<'_>,
-        span: Span,
-        out: &mut ColumnMut<'_>,
-    ) {
+    fn finish(self, cx: &Context<'_>, span: Span, out: &mut ColumnMut<'_>) {
         for step in 0..out.steps() {
             if self.floats.get(step / 64).is_none_or(|word| word >> (step % 64) & 1 == 0) {
                 continue;
@@ -267,7 +268,8 @@ impl Mean {
     #[inline]
     fn add_at(&mut self, step: usize, value: f64) {
         let steps = self.counts.len();
-        let cells = (self.counts.get_mut(step), self.sums.sums.get_mut(step), self.sums.compensations.get_mut(step));
+        let cells =
+            (self.counts.get_mut(step), self.sums.sums.get_mut(step), self.sums.compensations.get_mut(step));
         let (Some(count), Some(sum), Some(compensation)) = cells else { return };
         *count += 1.0;
         if *count == 1.0 {
@@ -294,7 +296,8 @@ impl Mean {
 
     fn value(&self, step: usize) -> f64 {
         let at = |values: &[f64]| values.get(step).copied().unwrap_or(f64::NAN);
-        let (sum, compensation, count) = (at(&self.sums.sums), at(&self.sums.compensations), at(&self.counts));
+        let (sum, compensation, count) =
+            (at(&self.sums.sums), at(&self.sums.compensations), at(&self.counts));
         if self.carried.get(step).copied().unwrap_or(false) {
             return sum + compensation;
         }

@@ -28,7 +28,8 @@ pub(super) fn build<'a>(
 ) -> Result<Node<'a>, EngineError> {
     let (op, steps) = (aggregate.op, scope.steps.count);
     let groups = Groups::of(operand.series(), &choice(aggregate));
-    let mut held = cx.charge_bytes(groups.size_bytes() + groups.labels.len() * steps * size_of::<Vec<Entry>>())?;
+    let mut held =
+        cx.charge_bytes(groups.size_bytes() + groups.labels.len() * steps * size_of::<Vec<Entry>>())?;
     // The entries of each group and step: a heap for `topk` and `bottomk`, in the order of the series else.
     let mut chosen: Vec<Vec<Entry>> = vec![Vec::new(); groups.labels.len() * steps];
     let all = operand.series().len();
@@ -122,7 +123,8 @@ pub(super) fn build<'a>(
             }
         }
     }
-    let series: Vec<Meta> = order.iter().filter_map(|series| operand.series().get(*series).cloned()).collect();
+    let series: Vec<Meta> =
+        order.iter().filter_map(|series| operand.series().get(*series).cloned()).collect();
     drop(held);
     Ok(Context::vector(Ready::of(cx, series, batch)?))
 }
@@ -198,7 +200,11 @@ mod heap {
             }
             let right = left + 1;
             let child =
-                if right < entries.len() && worse(value(entries, right), value(entries, left), largest) { right } else { left };
+                if right < entries.len() && worse(value(entries, right), value(entries, left), largest) {
+                    right
+                } else {
+                    left
+                };
             if !worse(value(entries, child), value(entries, parent), largest) {
                 return;
             }

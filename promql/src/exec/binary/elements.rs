@@ -3,9 +3,9 @@
 use super::super::{Context, Scalars};
 use crate::batch::{Column, ColumnMut};
 use crate::syntax::ast::{Binary, BinaryOp, Span};
+use narthex_storage::CounterResetHint;
 use narthex_storage::FloatHistogram;
 use narthex_storage::histogram::IncompatibleSchemas;
-use narthex_storage::CounterResetHint;
 use std::sync::Arc;
 
 /// What an operation on two numbers gives.
@@ -134,7 +134,10 @@ impl Elements {
         match done {
             Err(IncompatibleSchemas) => {
                 let op = self.op.symbol();
-                cx.warn(format!("incompatible bucket layout encountered for binary operator {op}"), self.span);
+                cx.warn(
+                    format!("incompatible bucket layout encountered for binary operator {op}"),
+                    self.span,
+                );
                 Element::Refused
             }
             Ok(combination) => {
@@ -173,7 +176,8 @@ impl Elements {
                 (None, None) => continue,
             };
             let number = Side::Float(scalar.get(step));
-            let result = if swapped { self.pair(cx, number, element) } else { self.pair(cx, element, number) };
+            let result =
+                if swapped { self.pair(cx, number, element) } else { self.pair(cx, element, number) };
             match result {
                 Element::Filtered | Element::Refused => column.unset(step),
                 _ if self.op.is_comparison() && !self.return_bool => {}
@@ -205,7 +209,9 @@ impl Elements {
             ($f:expr) => {{
                 let f = $f;
                 let return_bool = self.return_bool;
-                for (word, (bits, values)) in column.present.iter_mut().zip(column.values.chunks_mut(64)).enumerate() {
+                for (word, (bits, values)) in
+                    column.present.iter_mut().zip(column.values.chunks_mut(64)).enumerate()
+                {
                     let mut holds = 0u64;
                     for (bit, value) in values.iter_mut().enumerate() {
                         let b = scalar.get(word * 64 + bit);

@@ -201,7 +201,8 @@ impl<'p> Plan<'p> {
         let signature = self.signature(key);
         let Some(meta) = self.many.get(many) else { return Ok(Row::default()) };
         let members = self.members.get(signature as usize).map_or(&[][..], Vec::as_slice);
-        let taken = if self.binary.matching.include.is_empty() { members.len().min(1) } else { members.len() };
+        let taken =
+            if self.binary.matching.include.is_empty() { members.len().min(1) } else { members.len() };
         // Booked before it is made: each row may have every series as a partner.
         held.grow(0, (taken * (size_of::<Target>() + meta.labels.encoded_len() + 64)) as u64)?;
         let partners: Vec<u32> = members.iter().take(taken).copied().collect();
@@ -259,9 +260,9 @@ impl<'p> Plan<'p> {
             if matching.card != Cardinality::OneToOne {
                 return if drops { without_name(many) } else { many.clone() };
             }
-            let kept = many.iter().filter(|(name, _)| {
-                listed(name) == matching.on && !(drops && RESERVED.contains(name))
-            });
+            let kept = many
+                .iter()
+                .filter(|(name, _)| listed(name) == matching.on && !(drops && RESERVED.contains(name)));
             return Labels::from_sorted(kept);
         }
         let mut labels = builder(many);
@@ -321,7 +322,8 @@ impl Matched<'_> {
                 let (Some(a), Some(b)) = (series.get(*first), series.get(*second)) else { continue };
                 let matched = self.choice.of(&b.labels);
                 // Sorted, so that the text does not depend on the order of reading.
-                let (x, y) = if a.labels <= b.labels { (&a.labels, &b.labels) } else { (&b.labels, &a.labels) };
+                let (x, y) =
+                    if a.labels <= b.labels { (&a.labels, &b.labels) } else { (&b.labels, &a.labels) };
                 self.doubles.push((step, format!(
                     "found duplicate series for the match group {matched:?} on the {side} hand-side of the operation: [{x:?}, {y:?}];many-to-many matching not allowed: matching labels must be unique on one side",
                 )));
@@ -343,7 +345,8 @@ impl Matched<'_> {
             self.refuse_doubles(&column)?;
             let Some(row) = self.rows.get(series) else { continue };
             let members = self.members.get(row.signature as usize).map_or(&[][..], Vec::as_slice);
-            if let ([one], [target], None, true) = (members, &*row.targets, row.filled, self.paired.is_empty())
+            if let ([one], [target], None, true) =
+                (members, &*row.targets, row.filled, self.paired.is_empty())
                 && self.whole_columns(&column, &held.column(*one as usize), *target, first, &mut batch)?
             {
                 continue;

@@ -18,8 +18,12 @@ pub(crate) fn build<'a>(cx: &Context<'a>, binary: &'a Binary, scope: Scope) -> R
     let right = build_node(cx, &binary.right, operand_scope(binary, inner, false))?;
     match (left, right) {
         (Node::Scalar(a), Node::Scalar(b)) => scalars(binary.op, &a, &b, scope).map(Node::Scalar),
-        (Node::Vector(vector), Node::Scalar(scalar)) => Ok(with_scalar(cx, binary, vector, scalar, false, scope)),
-        (Node::Scalar(scalar), Node::Vector(vector)) => Ok(with_scalar(cx, binary, vector, scalar, true, scope)),
+        (Node::Vector(vector), Node::Scalar(scalar)) => {
+            Ok(with_scalar(cx, binary, vector, scalar, false, scope))
+        }
+        (Node::Scalar(scalar), Node::Vector(vector)) => {
+            Ok(with_scalar(cx, binary, vector, scalar, true, scope))
+        }
         (Node::Vector(left), Node::Vector(right)) if binary.op.is_set() => {
             sets::build(cx, binary, left, right, scope)
         }

@@ -83,8 +83,7 @@ pub(super) fn build<'a>(
     let presence = Presence { choice, steps: HashMap::new(), words, key: Vec::new() };
     let both = binary.op == BinaryOp::Or && !cx.options.delayed_name_removal;
     let all = series.clone();
-    let operation =
-        Box::new(SetOperation { op: binary.op, left, right, series, presence, prepared: false });
+    let operation = Box::new(SetOperation { op: binary.op, left, right, series, presence, prepared: false });
     // Two sides may bring the same series.
     Ok(Node::Vector(if both { relabelled(operation, all, scope, Clash::AtAStep) } else { operation }))
 }

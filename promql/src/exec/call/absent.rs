@@ -15,7 +15,11 @@ pub(super) fn instant<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> R
     holes(cx, &mut *operand, expr, scope)
 }
 
-pub(super) fn over_time<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
+pub(super) fn over_time<'a>(
+    cx: &Context<'a>,
+    args: &'a [Expr],
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
     let expr = arg(args, 0)?;
     let Some(present) = range::find("present_over_time") else {
         return Err(EngineError::Exec("present_over_time is missing".to_owned()));

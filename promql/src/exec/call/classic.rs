@@ -1,8 +1,8 @@
 //! Telling classic histograms (`le` series) and native ones apart.
 
+use super::super::Context;
 use super::super::labels::builder;
 use super::super::operator::{Collected, Meta};
-use super::super::Context;
 use crate::functions::histogram::Bucket;
 use crate::syntax::ast::Span;
 use hashbrown::HashMap;
@@ -54,7 +54,10 @@ impl Histograms {
             let le = meta.labels.get("le").unwrap_or_default();
             let Ok(upper) = le.parse::<f64>() else {
                 let (le, named) = (quote(le), named(&meta.labels));
-                cx.warn(format!("bucket label \"le\" is missing or has a malformed value of {le}{named}"), span);
+                cx.warn(
+                    format!("bucket label \"le\" is missing or has a malformed value of {le}{named}"),
+                    span,
+                );
                 continue;
             };
             let labels = builder(&meta.labels).remove("le").build();
@@ -72,7 +75,10 @@ impl Histograms {
             let native = collected.column(*i);
             let both = (0..native.values.len()).any(|step| {
                 native.histogram(step).is_some()
-                    && classic.members.iter().any(|(_, member)| collected.column(*member).float(step).is_some())
+                    && classic
+                        .members
+                        .iter()
+                        .any(|(_, member)| collected.column(*member).float(step).is_some())
             });
             if both {
                 let named = named(&meta.labels);
@@ -85,10 +91,10 @@ impl Histograms {
     /// The output series: native ones first.
     pub(super) fn metas(&self) -> Vec<Meta> {
         let natives = self.natives.iter().map(|(_, meta, _)| meta.clone());
-        let classics = self.classics.iter().map(|classic| Meta {
-            labels: classic.labels.clone(),
-            drop_name: classic.drop_name,
-        });
+        let classics = self
+            .classics
+            .iter()
+            .map(|classic| Meta { labels: classic.labels.clone(), drop_name: classic.drop_name });
         natives.chain(classics).collect()
     }
 

@@ -126,7 +126,11 @@ impl Infos {
                 column.float(step).map(|seconds| (seconds * 1000.0).round() as i64)
             };
             found.times.push((0..scope.steps.count).map(time).collect());
-            found.places.entry(key(meta.labels.metric_name(), &meta.labels)).or_default().push(found.series.len());
+            found
+                .places
+                .entry(key(meta.labels.metric_name(), &meta.labels))
+                .or_default()
+                .push(found.series.len());
             found.names.insert(meta.labels.metric_name().to_owned());
             found.series.push(meta.clone());
         }
@@ -138,7 +142,8 @@ impl Infos {
     fn newest(&self, places: &[usize], step: usize) -> Result<Option<usize>, EngineError> {
         let mut best: Option<(usize, i64)> = None;
         for place in places {
-            let Some(time) = self.times.get(*place).and_then(|times| times.get(step).copied().flatten()) else {
+            let Some(time) = self.times.get(*place).and_then(|times| times.get(step).copied().flatten())
+            else {
                 continue;
             };
             best = match best {

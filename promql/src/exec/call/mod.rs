@@ -1,8 +1,8 @@
 //! Function calls.
 
 mod absent;
-mod classic;
 mod clamp;
+mod classic;
 mod histograms;
 mod info;
 mod relabel;
@@ -74,7 +74,11 @@ pub(crate) fn build<'a>(cx: &Context<'a>, call: &'a Call, scope: Scope) -> Resul
                 batch.drop_histograms();
                 for i in 0..batch.len() {
                     let column = batch.column_mut(i);
-                    column.values.iter_mut().enumerate().for_each(|(step, v)| *v = round(*v, nearest.get(step)));
+                    column
+                        .values
+                        .iter_mut()
+                        .enumerate()
+                        .for_each(|(step, v)| *v = round(*v, nearest.get(step)));
                 }
                 Ok(())
             });
@@ -116,7 +120,8 @@ pub(super) fn over_range<'a>(
             }
         }
     }
-    let range = ranges.first().copied().ok_or_else(|| EngineError::Exec("expected a range vector".to_owned()))?;
+    let range =
+        ranges.first().copied().ok_or_else(|| EngineError::Exec("expected a range vector".to_owned()))?;
     let call = |range_ms| RangeCall {
         name: function.name,
         kernel: function.kernel,

@@ -12,8 +12,9 @@ use narthex_storage::{GoRegex, Labels};
 pub(super) fn replace<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
     let (target, template) = (text(arg(args, 1)?)?, text(arg(args, 2)?)?);
     let (source, pattern) = (text(arg(args, 3)?)?, text(arg(args, 4)?)?);
-    let regex = GoRegex::anchored(pattern)
-        .map_err(|_| EngineError::Exec(format!("invalid regular expression in label_replace(): {pattern}")))?;
+    let regex = GoRegex::anchored(pattern).map_err(|_| {
+        EngineError::Exec(format!("invalid regular expression in label_replace(): {pattern}"))
+    })?;
     if target.is_empty() {
         return Err(EngineError::Exec(format!(
             "invalid destination label name in label_replace(): {target}"
