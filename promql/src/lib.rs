@@ -12,6 +12,7 @@ mod budget;
 mod engine;
 mod exec;
 mod functions;
+pub mod lint;
 pub mod numeric;
 pub mod syntax;
 #[cfg(any(test, feature = "testing"))]
