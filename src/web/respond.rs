@@ -38,6 +38,11 @@ pub fn api_error(error: &ApiError) -> Reply {
     reply(error.kind.status(), JSON, error.body())
 }
 
+/// An error of the API, packed where the client takes it and it pays.
+pub fn failed(error: &ApiError, encoding: Option<Encoding>) -> Reply {
+    packed(error.kind.status(), JSON, error.body(), encoding)
+}
+
 /// The answer when a worker ended without one.
 pub fn worker_failed() -> Reply {
     api_error(&ApiError::new(ErrorKind::Internal, "the request's worker ended unexpectedly"))

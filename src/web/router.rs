@@ -269,7 +269,7 @@ where
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
     match handled.map(Answer::body) {
         Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
-        Err(error) => respond::packed(error.kind.status(), JSON, error.body(), encoding),
+        Err(error) => respond::failed(&error, encoding),
     }
 }
 

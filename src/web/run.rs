@@ -1,7 +1,7 @@
 //! The way of a query: its turn in the queue, its worker, its end by deadline, by command or because the
 //! client is gone.
 
-use super::api::query::{Request, Times};
+use super::api::query::{Request, Times, is_refused};
 use super::api::{ApiError, ErrorKind};
 use super::app::App;
 use super::encode::Encoding;
@@ -50,7 +50,7 @@ pub async fn query(
 ) -> Reply {
     let request = match Request::read(app, kind, params, client) {
         Ok(request) => request,
-        Err(error) => return respond::api_error(&error),
+        Err(error) => return respond::failed(&error, encoding),
     };
     let begun = Instant::now();
     // A day is as good as for ever, and far from where sums of times end.
@@ -61,7 +61,7 @@ pub async fn query(
     if let Err(error) = ticket.wait(deadline).await {
         let error = ApiError::from(error);
         ticket.gave_up(&error.text, app.now_ms());
-        return respond::api_error(&error);
+        return respond::failed(&error, encoding);
     }
     let (reply, mut answered) = oneshot::channel();
     let worker = app.clone();
@@ -77,7 +77,7 @@ pub async fn query(
     };
     match tokio::time::timeout(GRACE, answered).await {
         Ok(reply) => finish(reply, guard),
-        Err(_) => respond::api_error(&ApiError::from(&ended)),
+        Err(_) => respond::failed(&ApiError::from(&ended), encoding),
     }
 }
 
@@ -104,7 +104,7 @@ fn work(
         Err(_) => (running.progress.samples_read(), running.progress.samples_peak()),
     };
     let text = evaluated.as_ref().err().map(ToString::to_string);
-    let refused = matches!(evaluated, Err(EngineError::Parse(_) | EngineError::NotForRange(_)));
+    let refused = evaluated.as_ref().is_err_and(is_refused);
     let end =
         End { evaluation, error: text.as_deref(), samples, peak_samples, refused, now_ms: app.now_ms() };
     ticket.evaluated(&end);
@@ -117,6 +117,6 @@ fn work(
             stream.finish();
         }
         // The client may be gone.
-        Err(error) => drop(reply.send(respond::api_error(&ApiError::from(&error)))),
+        Err(error) => drop(reply.send(respond::failed(&ApiError::from(&error), encoding))),
     }
 }

@@ -386,3 +386,61 @@ fn limits_and_switches_are_what_the_flags_say() {
         assert!(page.lines().any(|line| line.starts_with(start)), "{start}");
     }
 }
+
+#[test]
+fn a_plan_is_a_tree_with_the_cost_of_every_node() {
+    let dir = TempDir::new().unwrap();
+    let narthex = start(dir.path(), &[]);
+    let at = BASE + 3599;
+    let plan = narthex.get(&format!("/api/v1/narthex/explain?query=sum(rate(slow[10m]))&time={at}")).data();
+    assert_eq!((&plan["span"], &plan["series"]), (&json!([0, 20]), &json!(1)), "{plan}");
+    assert!(plan["samples"].as_u64().unwrap() >= 80 * 600, "{plan}");
+    assert!(plan["seconds"].as_f64().unwrap() > 0.0 && plan["bytes"].is_u64(), "{plan}");
+    let child = &plan["children"][0];
+    assert_eq!((&child["span"], &child["series"]), (&json!([4, 19]), &json!(80)), "{plan}");
+    let range = format!("/api/v1/narthex/explain?query=slow%2B1&start={BASE}&end={at}&step=60");
+    assert_eq!(narthex.get(&range).data()["series"], 80);
+    assert_eq!(narthex.get("/api/v1/narthex/explain?query=sum(").error().0, "bad_data");
+}
+
+#[test]
+fn a_query_over_a_memory_budget_says_what_it_wanted_while_others_go_on() {
+    let dir = TempDir::new().unwrap();
+    let narthex = start(dir.path(), &["--query.max-memory=4MB", "--query.max-total-memory=64MB"]);
+    let path = format!("/api/v1/query_range?query=slow&start={BASE}&end={}&step=1", BASE + 3599);
+    let answer = narthex.get(&path);
+    assert_eq!((answer.status, answer.error().0.as_str()), (422, "execution"), "{}", answer.text());
+    let text = answer.error().1;
+    assert!(
+        text.starts_with("query would hold ") && text.contains("more than its budget of 4194304"),
+        "{text}"
+    );
+    assert!(text.ends_with("or raise --query.max-memory"), "{text}");
+    assert_eq!(narthex.value(&format!("count(slow @ {})", BASE + 100)).as_deref(), Some("80"));
+    drop(narthex);
+    let narthex = Narthex::start(&dir.path().join("data"), &["--query.max-total-memory=2MB"]);
+    let answer = narthex.get(&path);
+    let text = answer.error().1;
+    assert_eq!(answer.status, 422, "{text}");
+    assert!(
+        text.starts_with("query wants ") && text.ends_with("or raise --query.max-total-memory"),
+        "{text}"
+    );
+    assert_eq!(narthex.value(&format!("count(slow @ {})", BASE + 100)).as_deref(), Some("80"));
+    let memory = narthex.get(ACTIVE).data();
+    assert_eq!(memory["memory"], json!({"used": 0, "limit": 2 << 20}));
+}
+
+#[test]
+fn scraped_series_are_labelled_with_type_and_unit_where_that_is_switched_on() {
+    use crate::harness::{Page, PageServer};
+    let page = PageServer::start(Page::text("# TYPE a_total counter\na_total 1\n# TYPE b gauge\nb 2\n"));
+    let dir = TempDir::new().unwrap();
+    let config = format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: x\n  static_configs:\n  - targets: ['{}']\n",
+        page.address
+    );
+    let narthex = Narthex::with_config(dir.path(), &config, &["--enable-feature=type-and-unit-labels"]);
+    eventually("the page is scraped", || narthex.value("{__type__=\"counter\"}"));
+    assert_eq!(narthex.query("{__type__=\"gauge\",job=\"x\"}")[0]["metric"]["__name__"], "b");
+}

@@ -11,7 +11,7 @@ use crate::query::registry::{Client, Kind, Running, Spec};
 use crate::web::app::App;
 use crate::web::json::Output;
 use crate::web::params::{Params, parse_duration};
-use narthex_promql::{EngineError, QueryOptions, QueryResult, Value};
+use narthex_promql::{EngineError, PlanNode, QueryOptions, QueryResult, Value};
 use std::time::Duration;
 
 /// Annotations of one level that an answer shows.
@@ -115,7 +115,7 @@ pub enum Evaluated {
     /// Its value.
     Value(QueryResult),
     /// Its plan and what each part of it cost.
-    Plan(plan::PlanNode),
+    Plan(PlanNode),
 }
 
 impl Evaluated {
@@ -184,12 +184,16 @@ fn lookback(params: &Params) -> Result<Option<i64>, ApiError> {
     Ok(Some(ms as i64).filter(|ms| *ms > 0))
 }
 
+/// Whether the text is no query at all, rather than one that failed.
+#[must_use]
+pub fn is_refused(error: &EngineError) -> bool {
+    matches!(error, EngineError::Parse(_) | EngineError::Prepare(_) | EngineError::NotForRange(_))
+}
+
 impl From<&EngineError> for ApiError {
     fn from(error: &EngineError) -> Self {
         let kind = match error {
-            EngineError::Parse(_) | EngineError::NotForRange(_) => {
-                return Self::parameter("query", error);
-            }
+            _ if is_refused(error) => return Self::parameter("query", error),
             EngineError::Canceled => ErrorKind::Canceled,
             EngineError::Timeout => ErrorKind::Timeout,
             EngineError::Storage(_) => ErrorKind::Internal,

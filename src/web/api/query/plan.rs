@@ -3,30 +3,15 @@
 use crate::query::registry::Spec;
 use crate::web::app::App;
 use crate::web::json::Json;
-use narthex_promql::{EngineError, QueryOptions};
-
-/// A part of a plan and what it cost, its children's cost included.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PlanNode {
-    /// What it does.
-    pub node: String,
-    /// The bytes of the query's text that it stands for.
-    pub span: (u32, u32),
-    /// Series that came out of it.
-    pub series: u64,
-    /// Stored samples that went into it.
-    pub samples: u64,
-    /// Time.
-    pub seconds: f64,
-    /// Most bytes that it held at once.
-    pub bytes: u64,
-    /// What it is fed by.
-    pub children: Vec<PlanNode>,
-}
+use narthex_promql::{EngineError, ExplainTime, PlanNode, QueryOptions};
 
 /// Evaluates a query for its plan.
-pub(super) fn explain(_: &App, _: &Spec, _: &QueryOptions) -> Result<PlanNode, EngineError> {
-    Err(EngineError::Exec("the engine cannot explain its plans yet".to_owned()))
+pub(super) fn explain(app: &App, spec: &Spec, options: &QueryOptions) -> Result<PlanNode, EngineError> {
+    let time = match spec.step {
+        0 => ExplainTime::Instant(spec.start),
+        step => ExplainTime::Range { start: spec.start, end: spec.end, step },
+    };
+    app.engine.explain(&*app.db, &spec.text, time, options)
 }
 
 /// Writes the tree.
