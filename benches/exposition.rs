@@ -127,6 +127,7 @@ fn scraper(dir: &std::path::Path) -> ScrapeAppender {
         limits: Limits::default(),
         fallback_protocol: None,
         extra_metrics: false,
+        type_and_unit: false,
         metric_relabel: None,
     };
     ScrapeAppender::new(&db, settings).unwrap()

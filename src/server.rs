@@ -4,11 +4,14 @@ use crate::cli::{Flags, all_flags};
 use crate::config::duration::{format_duration, format_size};
 use crate::config::{Config, ConfigError};
 use crate::host::{self, Collector, HostPaths};
+use crate::query::memory::machine_bytes;
+use crate::query::{Limits, Queries};
 use crate::scrape::manager::ScrapeManager;
 use crate::telemetry::Telemetry;
+use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
 use crate::web::serve;
-use narthex_promql::{Engine, ParseOptions};
+use narthex_promql::{Engine, EngineOptions, MemoryPool};
 use narthex_storage::{Db, DbOptions, StorageError};
 use std::path::Path;
 use std::sync::Arc;
@@ -101,24 +104,28 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let retention = retention_text(&options);
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     let telemetry = Arc::new(Telemetry::new());
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name());
+    let labels = flags.type_and_unit_labels;
+    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), labels);
     let (control, orders) = mpsc::channel(16);
-    let engine_options = flags.engine_options(config.evaluation_interval_ms);
-    let parse = engine_options.parse;
-    let engine = Engine::new(engine_options);
+    let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
+    let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
+    let web_options = web_options(&flags, &address, &engine_options, retention);
+    let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
-        engine,
+        engine: Engine::new(engine_options),
         scrape: scrape.clone(),
         host: Arc::new(Collector::new(HostPaths::default())),
         telemetry: telemetry.clone(),
-        options: web_options(&flags, &address, parse, retention),
-        max_concurrency: flags.max_concurrency,
+        options: web_options,
+        queries: Arc::new(queries),
         control,
     }));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
-    apply(&app, &config);
+    if let Err(text) = apply(&app, &config) {
+        error!(error = text, "Failed to apply configuration");
+    }
     app.set_phase(Phase::Ready);
     telemetry.set_ready(true);
     announce(&flags, &address, zero);
@@ -184,7 +191,23 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
     Ok(db)
 }
 
-fn web_options(flags: &Flags, address: &str, parse: ParseOptions, retention: String) -> WebOptions {
+fn limits(flags: &Flags, pool: Arc<MemoryPool>) -> Limits {
+    Limits {
+        timeout: flags.query_timeout,
+        concurrent: flags.max_concurrency,
+        waiting: flags.max_queue,
+        points: flags.max_resolution,
+        pool,
+    }
+}
+
+fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: String) -> WebOptions {
+    let switches = [
+        ("api", "admin", flags.enable_admin_api),
+        ("api", "lifecycle", flags.enable_lifecycle),
+        ("api", "remote_write_receiver", flags.remote_write_receiver),
+        ("promql", "per_step_stats", flags.per_step_stats),
+    ];
     let external_url = if flags.external_url.is_empty() {
         let port = address.rsplit_once(':').map_or("9090", |(_, port)| port);
         format!("http://{}:{port}", host::host_name())
@@ -198,8 +221,8 @@ fn web_options(flags: &Flags, address: &str, parse: ParseOptions, retention: Str
         enable_admin_api: flags.enable_admin_api,
         remote_write_receiver: flags.remote_write_receiver,
         cors_origin: flags.cors_origin.clone(),
-        query_timeout: flags.query_timeout,
-        parse,
+        parse: engine.parse,
+        features: features::list(engine, &switches),
         flags: all_flags(flags),
         retention,
         max_connections: flags.max_connections,
@@ -208,7 +231,10 @@ fn web_options(flags: &Flags, address: &str, parse: ParseOptions, retention: Str
 }
 
 /// Puts a configuration in force.
-fn apply(app: &App, config: &Config) {
+///
+/// # Errors
+/// A part of it cannot be obeyed; the rest is in force.
+fn apply(app: &App, config: &Config) -> Result<(), String> {
     for section in &config.unserved {
         warn!(
             line = section.line,
@@ -217,17 +243,29 @@ fn apply(app: &App, config: &Config) {
         );
     }
     app.scrape.apply_config(config);
-    app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success: true }));
-    app.telemetry.config_reloaded(true, now_ms());
+    let log = config.query_log_file.as_deref();
+    let logged = app.queries.set_log(log).map_err(|error| {
+        let path = log.unwrap_or(Path::new("")).display();
+        format!("can't create json log file: open {path}: {error}")
+    });
+    let success = logged.is_ok();
+    app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success }));
+    app.telemetry.config_reloaded(success, now_ms());
+    logged
 }
 
 fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
     match load(flags, address) {
-        Ok(config) => {
-            apply(app, &config);
-            info!("Completed loading of configuration file");
-            Ok(())
-        }
+        Ok(config) => match apply(app, &config) {
+            Ok(()) => {
+                info!("Completed loading of configuration file");
+                Ok(())
+            }
+            Err(text) => {
+                error!(error = text, "Failed to apply configuration");
+                Err(text)
+            }
+        },
         Err(error) => {
             let text = match &error {
                 ServerError::Config { path, error } => {

@@ -117,7 +117,8 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 Text,
                 "",
                 "Features to switch on, separated by commas: promql-experimental-functions, \
-                 promql-delayed-name-removal, extra-scrape-metrics.",
+                 promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal, \
+                 promql-per-step-stats, use-start-timestamps, type-and-unit-labels, extra-scrape-metrics.",
             )
             .many(),
             flag("agent", Bool, "false", "Run as an agent.").ignored("agent mode is not served yet"),
@@ -258,8 +259,37 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
         &[
             flag("query.lookback-delta", Duration, "5m", "How far back a query looks for a sample.").server(),
             flag("query.timeout", Duration, "2m", "Longest a query may take.").server(),
-            flag("query.max-concurrency", Count, "20", "Queries at once.").server(),
+            flag("query.max-concurrency", Count, "20", "Queries at once; others wait in order.").server(),
             flag("query.max-samples", Count, "50000000", "Samples that one query may hold at once.").server(),
+            flag(
+                "query.max-queue",
+                Count,
+                "1000",
+                "Queries that may wait for a slot; one more is refused. narthex's own flag.",
+            )
+            .server(),
+            flag(
+                "query.max-memory",
+                Size,
+                "2GiB",
+                "Memory that one query may hold, as 512MB; 0 sets no limit of its own. narthex's own flag.",
+            )
+            .server(),
+            flag(
+                "query.max-total-memory",
+                Text,
+                "25%",
+                "Memory that all running queries may hold together: a share of the machine's, or a size as 2GB. \
+                 narthex's own flag.",
+            )
+            .server(),
+            flag(
+                "query.max-resolution",
+                Count,
+                "11000",
+                "Points per series of a range query. narthex's own flag.",
+            )
+            .server(),
         ],
     ),
     (
@@ -373,8 +403,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
 pub const FEATURES: &[(&str, Option<&str>)] = &[
     ("promql-experimental-functions", None),
     ("promql-delayed-name-removal", None),
+    ("promql-binop-fill-modifiers", None),
+    ("promql-extended-range-selectors", None),
+    ("promql-per-step-stats", None),
+    ("type-and-unit-labels", None),
+    ("use-start-timestamps", None),
     ("extra-scrape-metrics", None),
-    ("promql-duration-expr", Some("it has no effect in Prometheus either")),
+    ("promql-duration-expr", Some("duration expressions are always on")),
     ("native-histograms", Some("it has no effect in Prometheus either")),
     ("ooo-native-histograms", Some("it has no effect in Prometheus either")),
     ("fast-startup", Some("every start is a fast one")),
@@ -391,14 +426,9 @@ pub const FEATURES: &[(&str, Option<&str>)] = &[
     ("metadata-wal-records", Some("not served yet")),
     ("otlp-deltatocumulative", Some("not served yet")),
     ("otlp-native-delta-ingestion", Some("not served yet")),
-    ("promql-binop-fill-modifiers", Some("not served yet")),
-    ("promql-extended-range-selectors", Some("not served yet")),
-    ("promql-per-step-stats", Some("not served yet")),
     ("search-api", Some("not served yet")),
     ("st-storage", Some("not served yet")),
     ("st-synthesis", Some("not served yet")),
-    ("type-and-unit-labels", Some("not served yet")),
-    ("use-start-timestamps", Some("not served yet")),
 ];
 
 /// All flags, heading by heading.

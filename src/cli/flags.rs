@@ -9,6 +9,7 @@ use narthex_storage::labels::quote;
 use narthex_storage::{GoRegex, WalSync};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the user gave, not yet understood: the values of each flag and which of them were given.
@@ -83,14 +84,28 @@ pub struct Flags {
     pub max_concurrency: usize,
     /// Samples that one query may hold at once.
     pub max_samples: usize,
+    /// Queries that may wait for a slot.
+    pub max_queue: usize,
+    /// Bytes that one query may hold; `None` for no limit of its own.
+    pub max_query_bytes: Option<u64>,
+    /// Bytes that all running queries may hold together.
+    pub max_total_memory: MemoryShare,
+    /// Points per series of a range query.
+    pub max_resolution: u64,
     /// `debug`, `info`, `warn` or `error`.
     pub log_level: String,
     /// `logfmt` or `json`.
     pub log_format: String,
-    /// Functions that Prometheus calls experimental are parsed.
-    pub experimental_functions: bool,
+    /// What the parser accepts.
+    pub parse: narthex_promql::ParseOptions,
     /// Queries drop metric names at their end only.
     pub delayed_name_removal: bool,
+    /// `stats=all` counts the samples of each step.
+    pub per_step_stats: bool,
+    /// Start timestamps count in `rate` and its kin.
+    pub use_start_timestamps: bool,
+    /// Scraped series get `__type__` and `__unit__`, and `rate` goes by them.
+    pub type_and_unit_labels: bool,
     /// Jobs store the extra scrape metrics unless they say otherwise.
     pub extra_scrape_metrics: bool,
     /// For the log: flags and features that are accepted and do nothing, with the reason.
@@ -157,8 +172,23 @@ impl Flags {
             max_samples: raw.count("query.max-samples")?,
             log_level: raw.text("log.level").to_owned(),
             log_format: raw.text("log.format").to_owned(),
-            experimental_functions: has("promql-experimental-functions"),
+            max_queue: raw.count("query.max-queue")?,
+            max_query_bytes: Some(parse_size(raw.text("query.max-memory")).map_err(UsageError::arguments)?)
+                .filter(|bytes| *bytes > 0),
+            max_total_memory: MemoryShare::parse(raw.text("query.max-total-memory"))
+                .map_err(|why| UsageError::arguments(format!("{why} (flag --query.max-total-memory)")))?,
+            max_resolution: raw.count("query.max-resolution")?.max(1) as u64,
+            parse: narthex_promql::ParseOptions {
+                experimental_functions: has("promql-experimental-functions"),
+                // Prometheus has them on since 3.14.
+                duration_expressions: true,
+                extended_ranges: has("promql-extended-range-selectors"),
+                fill_modifiers: has("promql-binop-fill-modifiers"),
+            },
             delayed_name_removal: has("promql-delayed-name-removal"),
+            per_step_stats: has("promql-per-step-stats"),
+            use_start_timestamps: has("use-start-timestamps"),
+            type_and_unit_labels: has("type-and-unit-labels"),
             extra_scrape_metrics: has("extra-scrape-metrics"),
             warnings,
             values: flag_table::all().map(|spec| (spec.name.to_owned(), shown_value(spec, &raw))).collect(),
@@ -171,19 +201,57 @@ impl Flags {
         self.config_file.is_none()
     }
 
-    /// What the query engine is to do; `subquery_step_ms` is the evaluation interval of the configuration.
+    /// What the query engine is to do; `subquery_step_ms` is the evaluation interval of the configuration,
+    /// `pool` the memory that all queries share.
     #[must_use]
-    pub fn engine_options(&self, subquery_step_ms: i64) -> narthex_promql::EngineOptions {
+    pub fn engine_options(
+        &self,
+        subquery_step_ms: i64,
+        pool: Arc<narthex_promql::MemoryPool>,
+    ) -> narthex_promql::EngineOptions {
         narthex_promql::EngineOptions {
             lookback_ms: self.lookback_ms,
             max_samples: self.max_samples,
+            max_bytes: self.max_query_bytes.unwrap_or(u64::MAX),
+            pool: Some(pool),
+            use_start_timestamps: self.use_start_timestamps,
+            type_and_unit_labels: self.type_and_unit_labels,
             subquery_step_ms,
             delayed_name_removal: self.delayed_name_removal,
-            parse: narthex_promql::ParseOptions {
-                experimental_functions: self.experimental_functions,
-                ..Default::default()
-            },
-            ..Default::default()
+            parse: self.parse,
+        }
+    }
+}
+
+/// An amount of memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MemoryShare {
+    /// Of the machine's, in percent.
+    Percent(f64),
+    /// Bytes.
+    Bytes(u64),
+}
+
+impl MemoryShare {
+    fn parse(text: &str) -> Result<Self, String> {
+        let Some(percent) = text.strip_suffix('%') else {
+            return match parse_size(text)? {
+                0 => Err("must be above 0".to_owned()),
+                bytes => Ok(Self::Bytes(bytes)),
+            };
+        };
+        match percent.trim().parse::<f64>() {
+            Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(Self::Percent(percent)),
+            _ => Err(format!("must be a share as 25% or a size as 2GB, got {}", quote(text))),
+        }
+    }
+
+    /// Bytes on a machine with so many; at least one.
+    #[must_use]
+    pub fn of(self, machine: u64) -> u64 {
+        match self {
+            Self::Percent(percent) => ((machine as f64 * percent / 100.0) as u64).max(1),
+            Self::Bytes(bytes) => bytes,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Command lines: what they mean, and what is said of those that mean nothing.
 
+use super::flags::MemoryShare;
 use super::{Command, Flags, all_flags, flag_table, parse};
 use narthex_storage::WalSync;
 use proptest::prelude::*;
@@ -17,6 +18,35 @@ fn flags(line: &[&str]) -> Flags {
         Ok(Command::Serve(flags)) => *flags,
         other => panic!("{line:?}: {other:?}"),
     }
+}
+
+fn pool() -> std::sync::Arc<narthex_promql::MemoryPool> {
+    std::sync::Arc::new(narthex_promql::MemoryPool::new(1))
+}
+
+#[test]
+fn memory_limits_are_sizes_or_shares() {
+    let plain = flags(&[]);
+    assert_eq!((plain.max_query_bytes, plain.max_total_memory.of(1000)), (Some(2 << 30), 250));
+    let set = flags(&["--query.max-memory=0", "--query.max-total-memory=3MB"]);
+    assert_eq!((set.max_query_bytes, set.max_total_memory), (None, MemoryShare::Bytes(3 << 20)));
+    assert_eq!(set.engine_options(1, pool()).max_bytes, u64::MAX);
+    for bad in ["0%", "101%", "x%", "0", "12parsecs", ""] {
+        assert!(run(&[&format!("--query.max-total-memory={bad}")]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn every_switch_of_the_query_language_reaches_the_engine() {
+    let list = "promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers,\
+                promql-delayed-name-removal,promql-per-step-stats,use-start-timestamps,type-and-unit-labels";
+    let (all, none) = (flags(&[&format!("--enable-feature={list}")]), flags(&[]));
+    assert!(all.warnings.is_empty() && all.per_step_stats, "{:?}", all.warnings);
+    let (all, none) = (all.engine_options(1, pool()), none.engine_options(1, pool()));
+    assert!(all.parse.experimental_functions && all.parse.extended_ranges && all.parse.fill_modifiers);
+    assert!(none.parse.duration_expressions && !none.parse.fill_modifiers && !none.parse.extended_ranges);
+    assert!(all.delayed_name_removal && all.use_start_timestamps && all.type_and_unit_labels);
+    assert!(!(none.delayed_name_removal || none.use_start_timestamps || none.type_and_unit_labels));
 }
 
 #[test]
@@ -76,8 +106,8 @@ fn repeated_flags_are_lists() {
         "--enable-feature=exemplar-storage",
     ]);
     assert_eq!(flags.listen_addresses, ["127.0.0.1:1", "[::1]:2"]);
-    assert!(flags.experimental_functions && !flags.delayed_name_removal);
-    assert!(flags.engine_options(1).parse.experimental_functions);
+    assert!(flags.parse.experimental_functions && !flags.delayed_name_removal);
+    assert!(flags.engine_options(1, pool()).parse.experimental_functions);
     assert_eq!(
         flags.warnings,
         [

@@ -60,6 +60,8 @@ pub struct Config {
     pub retention_ms: Option<i64>,
     /// `storage.tsdb.retention.size`, bytes, where the file sets it.
     pub retention_bytes: Option<u64>,
+    /// File that every query is noted in.
+    pub query_log_file: Option<PathBuf>,
     /// Sections that do nothing yet.
     pub unserved: Vec<Unserved>,
     /// Files that the configuration names and that have to exist: path, line, what for.
@@ -148,12 +150,13 @@ impl Config {
             global_fields.duration("evaluation_interval").filter(|ms| *ms > 0).unwrap_or(60_000);
         global_fields.duration("rule_query_offset");
         let external_labels = external_labels(&mut global_fields, environment);
-        for name in ["query_log_file", "scrape_failure_log_file"] {
-            if let Some(node) = global_fields.take(name)
-                && node.kind != Kind::Null
-            {
-                unserved.push(Unserved { section: name.to_owned(), line: node.line });
-            }
+        let query_log_file = Some(global_fields.string("query_log_file", ""))
+            .filter(|path| !path.is_empty())
+            .map(|path| dir.join(path));
+        if let Some(node) = global_fields.take("scrape_failure_log_file")
+            && node.kind != Kind::Null
+        {
+            unserved.push(Unserved { section: "scrape_failure_log_file".to_owned(), line: node.line });
         }
         global_fields.finish();
         let (retention_ms, retention_bytes) = storage(&mut fields, &mut unserved);
@@ -188,6 +191,7 @@ impl Config {
             scrape_configs,
             retention_ms,
             retention_bytes,
+            query_log_file,
             unserved,
             files,
         }
@@ -233,6 +237,9 @@ impl Config {
             let labels: Map<String, Value> =
                 self.external_labels.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
             global.insert("external_labels".to_owned(), labels.into());
+        }
+        if let Some(path) = &self.query_log_file {
+            global.insert("query_log_file".to_owned(), json!(path.display().to_string()));
         }
         self.global.limits.to_value(&mut global);
         let mut out = Map::new();

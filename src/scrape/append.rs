@@ -3,7 +3,7 @@
 //! All samples of a scrape and its report become one row of the target's group, so that a query sees all
 //! of them or none, and one record of the write-ahead log carries them.
 
-use super::cache::{LayoutCache, Sink, Target};
+use super::cache::{Described, LayoutCache, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
     Entry, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NAME: &str = "__name__";
+const TYPE: &str = "__type__";
+const UNIT: &str = "__unit__";
 /// Samples this far ahead of the scrape are out of bounds, ms.
 const AHEAD_MAX_MS: i64 = 600_000;
 /// Names and values in error texts are cut to this, characters.
@@ -56,6 +58,8 @@ pub struct ScrapeSettings {
     pub fallback_protocol: Option<String>,
     /// `scrape_timeout_seconds` and its kin are reported.
     pub extra_metrics: bool,
+    /// Series get `__type__` and `__unit__`, as their page describes them.
+    pub type_and_unit: bool,
     /// `metric_relabel_configs`; `None` when there are none.
     pub metric_relabel: Option<MetricRelabel>,
 }
@@ -175,7 +179,7 @@ impl ScrapeAppender {
             let mut labels = LabelsBuilder::from_labels(&settings.target);
             report.push(group.register(&labels.set(NAME, name).build())?);
         }
-        let cache = LayoutCache::new(settings.honor_timestamps);
+        let cache = LayoutCache::new(settings.honor_timestamps, settings.type_and_unit);
         Ok(Self {
             settings,
             group,
@@ -203,7 +207,7 @@ impl ScrapeAppender {
             && limits(a) == limits(b)
             && (a.honor_labels, a.honor_timestamps, a.track_timestamps_staleness, a.legacy_names)
                 == (b.honor_labels, b.honor_timestamps, b.track_timestamps_staleness, b.legacy_names)
-            && a.extra_metrics == b.extra_metrics
+            && (a.extra_metrics, a.type_and_unit) == (b.extra_metrics, b.type_and_unit)
     }
 
     /// Goes on with settings for which [`Self::continues`] holds.
@@ -372,8 +376,8 @@ struct RowSink<'a> {
 impl Sink for RowSink<'_> {
     type Error = ScrapeError;
 
-    fn resolve(&mut self, sample: &Sample<'_>) -> Result<Target, ScrapeError> {
-        let Some(labels) = self.labels_of(sample.series)? else { return Ok(Target::Dropped) };
+    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Target, ScrapeError> {
+        let Some(labels) = self.labels_of(sample.series, described)? else { return Ok(Target::Dropped) };
         self.counts.added += 1;
         if sample.timestamp.is_some() {
             return Ok(Target::Stamped(self.series.add_stamped(labels)));
@@ -431,9 +435,12 @@ impl RowSink<'_> {
     }
 
     /// The labels under which a series is stored; `None` when relabelling drops it.
-    fn labels_of(&mut self, series: &[u8]) -> Result<Option<Labels>, ScrapeError> {
+    fn labels_of(&mut self, series: &[u8], described: Described<'_>) -> Result<Option<Labels>, ScrapeError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         parse_labels(series, |name, value| pairs.push((name.to_owned(), value.to_owned())));
+        if self.settings.type_and_unit {
+            describe(&mut pairs, described);
+        }
         // Sorted once: a hostile line may have a million labels.
         pairs.sort_unstable();
         if let Some(name) =
@@ -469,6 +476,17 @@ impl RowSink<'_> {
             return Err(ScrapeError::Refused(format!("invalid metric name or label names: {labels:?}")));
         }
         Ok(Some(labels))
+    }
+}
+
+/// Adds what the page says of the series. It wins over labels of these names that the series has itself.
+fn describe(pairs: &mut Vec<(String, String)>, described: Described<'_>) {
+    let kind = if described.kind == MetricType::Unknown { "" } else { described.kind.name() };
+    for (label, value) in [(TYPE, kind), (UNIT, described.unit)] {
+        if !value.is_empty() {
+            pairs.retain(|(name, _)| name != label);
+            pairs.push((label.to_owned(), value.to_owned()));
+        }
     }
 }
 

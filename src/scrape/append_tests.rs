@@ -19,6 +19,7 @@ fn settings() -> ScrapeSettings {
         limits: Limits::default(),
         fallback_protocol: None,
         extra_metrics: false,
+        type_and_unit: false,
         metric_relabel: None,
     }
 }
@@ -258,4 +259,45 @@ fn metadata_follows_the_page() {
     assert_eq!(f.scrape.metadata(), want);
     f.scrape("b 1\n", 2000).unwrap();
     assert!(f.scrape.metadata().is_empty());
+}
+
+#[test]
+fn series_are_described_by_the_comments_before_them() {
+    let mut f = fixture(ScrapeSettings { type_and_unit: true, ..settings() });
+    let page = |kind: &str, extra: &str| {
+        format!("a 1\n# TYPE b {kind}\nb 2\n{extra}# TYPE c gauge\nc{{__type__=\"x\",__unit__=\"y\"}} 3\n")
+    };
+    f.scrape(&page("counter", ""), 1000).unwrap();
+    f.scrape(&page("counter", "b2 1\n"), 2000).unwrap();
+    f.scrape(&page("gauge", "b2 1\n"), 3000).unwrap();
+    let shown = |f: &Fixture, name: &str| f.series(name);
+    let own = "instance=\"i\", job=\"j\"";
+    assert_eq!(f.samples("a"), "1000:1 2000:1 3000:1");
+    assert!(shown(&f, "a")[0].0.starts_with("{__name__=\"a\", instance"), "{:?}", shown(&f, "a"));
+    assert_eq!(
+        shown(&f, "b"),
+        [
+            (format!("{{__name__=\"b\", __type__=\"counter\", {own}}}"), "1000:2 2000:2 3000:x".to_owned()),
+            (format!("{{__name__=\"b\", __type__=\"gauge\", {own}}}"), "3000:2".to_owned()),
+        ]
+    );
+    let exposed = format!("{{__name__=\"c\", __type__=\"gauge\", __unit__=\"y\", {own}}}");
+    assert_eq!(shown(&f, "c"), [(exposed, "1000:3 2000:3 3000:3".to_owned())]);
+    assert!(shown(&f, "up")[0].0.starts_with("{__name__=\"up\", instance"), "{:?}", shown(&f, "up"));
+}
+
+#[test]
+fn openmetrics_tells_units_as_well() {
+    let mut f = fixture(ScrapeSettings { type_and_unit: true, ..settings() });
+    let body = "# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total 1\n\
+                # TYPE b unknown\nb 1\n# EOF\n";
+    let kind = Some("application/openmetrics-text; version=1.0.0");
+    for timestamp in [1000, 2000] {
+        f.scrape.ingest(body.as_bytes(), kind, timestamp).unwrap();
+        f.scrape.finish(timestamp, &Report { up: true, ..Report::default() }).unwrap();
+    }
+    let (labels, samples) = f.series("a_seconds_total").remove(0);
+    assert_eq!(samples, "1000:1 2000:1");
+    assert!(labels.contains("__type__=\"counter\", __unit__=\"seconds\""), "{labels}");
+    assert!(!f.series("b")[0].0.contains("__type__"), "{:?}", f.series("b"));
 }

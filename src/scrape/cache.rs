@@ -7,7 +7,8 @@
 //! Invariant: `order` holds the lines of the last good page; every line of the slab that is not free is in
 //! `order` (perhaps twice) and in `index` exactly once.
 
-use super::exposition::{Entry, Exposition, ParseError, Sample, read_plain};
+use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
+use super::family::{Families, Family};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -54,6 +55,17 @@ struct Line {
     tail: [u8; TAIL_MAX],
     /// The page that last had the line.
     seen: u32,
+    /// What the comments before a series say, where that counts.
+    family: Family,
+}
+
+/// How a page describes the series that follow, where that counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Described<'a> {
+    /// Type, unknown where none is told.
+    pub(super) kind: MetricType,
+    /// Unit, empty where none is told.
+    pub(super) unit: &'a str,
 }
 
 /// The receiver of a page's samples.
@@ -66,7 +78,7 @@ pub(super) trait Sink {
     ///
     /// # Errors
     /// The page is refused.
-    fn resolve(&mut self, sample: &Sample<'_>) -> Result<Target, Self::Error>;
+    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Target, Self::Error>;
 
     /// A sample of a known series.
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
@@ -87,12 +99,16 @@ pub(super) struct LayoutCache {
     hasher: FixedState,
     page: u32,
     honor_timestamps: bool,
+    /// A series is another one under another type or unit.
+    described: bool,
+    families: Families,
 }
 
 impl LayoutCache {
-    /// An empty cache; timestamps of the page are ignored unless they are honoured.
-    pub(super) fn new(honor_timestamps: bool) -> Self {
-        Self { honor_timestamps, ..Self::default() }
+    /// An empty cache; timestamps of the page are ignored unless they are honoured, types and units unless
+    /// series are `described` by them.
+    pub(super) fn new(honor_timestamps: bool, described: bool) -> Self {
+        Self { honor_timestamps, described, ..Self::default() }
     }
 
     fn entry<'a>(&self, page: &Exposition<'a>, at: usize) -> Result<(Entry<'a>, usize), ParseError> {
@@ -110,6 +126,7 @@ impl LayoutCache {
     /// The page is malformed, or the sink refused it.
     pub(super) fn read<S: Sink>(&mut self, page: &Exposition<'_>, sink: &mut S) -> Result<(), S::Error> {
         self.page = self.page.wrapping_add(1);
+        self.families.begin();
         let (mut at, mut known) = (0, 0);
         let known_layout = loop {
             let Some(id) = self.order.get(known).copied() else {
@@ -139,8 +156,10 @@ impl LayoutCache {
 
     /// Whether the sample belongs to the line: same series, and a timestamp only where the line has one.
     fn is_line(&self, id: u32, sample: &Sample<'_>) -> bool {
-        let line = self.lines.get(id as usize);
-        line.is_some_and(|line| line.target.takes(sample) && self.text(line) == sample.series)
+        let (line, family) = (self.lines.get(id as usize), self.families.current());
+        line.is_some_and(|line| {
+            line.target.takes(sample) && line.family == family && self.text(line) == sample.series
+        })
     }
 
     /// Reads the line at `at` when it is the line `id` and simple; tells where the next one begins.
@@ -159,7 +178,13 @@ impl LayoutCache {
         let text_end = at + text.len();
         if line.target == Target::Comment {
             line.seen = self.page;
+            if self.described {
+                self.note_comment(page, at);
+            }
             return Some(text_end);
+        }
+        if line.family != self.families.current() {
+            return None;
         }
         // A timestamp is read anew: what was refused or rolled back last time may be taken now.
         if matches!(line.target, Target::Stamped(_)) {
@@ -180,6 +205,14 @@ impl LayoutCache {
         remember(line, rest.get(..len + 1)?);
         sink.sample(line.target, value, None);
         Some(text_end + len + 1)
+    }
+
+    /// Follows the comment at `at`. It was read before, so that it has no faults.
+    #[cold]
+    fn note_comment(&mut self, page: &Exposition<'_>, at: usize) {
+        if let Ok((entry, _)) = page.entry(at) {
+            self.families.note(&entry);
+        }
     }
 
     /// Takes a sample of a known line, however it is written.
@@ -239,7 +272,7 @@ impl LayoutCache {
                         self.take(id, page, &sample, at, next, sink);
                         Some(id)
                     }
-                    None => match sink.resolve(&sample) {
+                    None => match sink.resolve(&sample, self.description()) {
                         Err(error) => break Err(error),
                         Ok(target) => {
                             let id = self.insert(sample.series, target);
@@ -254,10 +287,13 @@ impl LayoutCache {
                         }
                     },
                 },
-                _ => {
+                comment => {
+                    if self.described {
+                        self.families.note(&comment);
+                    }
                     let text = page.body().get(at..next).unwrap_or_default();
                     let whole = text.last() == Some(&b'\n');
-                    let known = self.find_text(text, |target| target == Target::Comment);
+                    let known = self.find_text(text, |line| line.target == Target::Comment);
                     known.or_else(|| {
                         let id = whole.then(|| self.insert(text, Target::Comment)).flatten();
                         added.extend(id);
@@ -294,13 +330,18 @@ impl LayoutCache {
     }
 
     fn find(&self, sample: &Sample<'_>) -> Option<u32> {
-        self.find_text(sample.series, |target| target.takes(sample))
+        let family = self.families.current();
+        self.find_text(sample.series, |line| line.target.takes(sample) && line.family == family)
     }
 
-    fn find_text(&self, text: &[u8], fits: impl Fn(Target) -> bool) -> Option<u32> {
+    fn description(&self) -> Described<'_> {
+        Described { kind: self.families.current().kind, unit: self.families.unit() }
+    }
+
+    fn find_text(&self, text: &[u8], fits: impl Fn(&Line) -> bool) -> Option<u32> {
         let hash = self.hasher.hash_one(text);
         let found = self.index.find(hash, |id| {
-            self.lines.get(*id as usize).is_some_and(|line| fits(line.target) && self.text(line) == text)
+            self.lines.get(*id as usize).is_some_and(|line| fits(line) && self.text(line) == text)
         });
         found.copied()
     }
@@ -312,8 +353,9 @@ impl LayoutCache {
         text_at.checked_add(text_len)?;
         self.arena.extend_from_slice(text);
         self.live += text.len();
+        let (seen, family) = (self.page, self.families.current());
         let line =
-            Line { text_at, text_len, target, value: 0.0, tail_len: 0, tail: [0; TAIL_MAX], seen: self.page };
+            Line { text_at, text_len, target, value: 0.0, tail_len: 0, tail: [0; TAIL_MAX], seen, family };
         let id = match self.free.pop() {
             Some(id) => {
                 *self.lines.get_mut(id as usize)? = line;
@@ -415,7 +457,7 @@ mod tests {
     impl Sink for Recorder {
         type Error = ParseError;
 
-        fn resolve(&mut self, sample: &Sample<'_>) -> Result<Target, ParseError> {
+        fn resolve(&mut self, sample: &Sample<'_>, _: Described<'_>) -> Result<Target, ParseError> {
             self.resolved += 1;
             let mut labels = Vec::new();
             parse_labels(sample.series, |n, v| labels.push(format!("{n}={v}")));
@@ -473,7 +515,7 @@ mod tests {
             pages in proptest::collection::vec(
                 (proptest::collection::vec(line(), 0..12), any::<bool>()), 1..8)
         ) {
-            let (mut cache, mut sink) = (LayoutCache::new(true), Recorder::default());
+            let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
             for (lines, cut) in pages {
                 let mut body = lines.concat();
                 if cut {
@@ -503,7 +545,7 @@ mod tests {
 
     #[test]
     fn a_warm_page_resolves_nothing_and_keeps_the_arena() {
-        let (mut cache, mut sink) = (LayoutCache::new(true), Recorder::default());
+        let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
         let page = |value: f64, skip: usize| {
             (0..500)
                 .filter(|i| *i != skip)
@@ -525,7 +567,7 @@ mod tests {
 
     #[test]
     fn churn_does_not_grow_the_arena_for_ever() {
-        let (mut cache, mut sink) = (LayoutCache::new(true), Recorder::default());
+        let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
         for round in 0..200 {
             let body: String =
                 (0..100).map(|i| format!("metric_with_a_long_name{{i=\"{round}-{i}\"}} 1\n")).collect();

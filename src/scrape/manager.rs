@@ -63,6 +63,7 @@ pub struct ScrapeManager {
     db: Arc<Db>,
     telemetry: Arc<Telemetry>,
     host: String,
+    type_and_unit: bool,
     jobs: Mutex<BTreeMap<String, Job>>,
     /// Loops of jobs that are gone, until their series have ended.
     retiring: Mutex<Vec<Handle>>,
@@ -93,10 +94,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ScrapeManager {
-    /// A manager without jobs. `host` is this machine's name.
+    /// A manager without jobs. `host` is this machine's name; `type_and_unit` gives every series these labels.
     #[must_use]
-    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String) -> Arc<Self> {
-        Arc::new(Self { db, telemetry, host, jobs: Mutex::default(), retiring: Mutex::default() })
+    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String, type_and_unit: bool) -> Arc<Self> {
+        let (jobs, retiring) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { db, telemetry, host, type_and_unit, jobs, retiring })
     }
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
@@ -137,7 +139,7 @@ impl ScrapeManager {
                 job
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Job { pool: Pool::new(config, seed)?, files: Vec::new() })
+                entry.insert(Job { pool: Pool::new(config, seed, self.type_and_unit)?, files: Vec::new() })
             }
         };
         job.files.retain(|watch| scrape.file_sd_configs.contains(&watch.config));

@@ -3,6 +3,7 @@
 pub mod append;
 mod cache;
 pub mod exposition;
+mod family;
 pub mod fetch;
 pub mod manager;
 pub mod pool;

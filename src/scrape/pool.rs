@@ -21,6 +21,7 @@ pub struct Pool {
     client: Arc<HttpClient>,
     metric_relabel: Option<MetricRelabel>,
     seed: Option<u64>,
+    type_and_unit: bool,
     active: BTreeMap<u64, Active>,
     /// Loops of targets that are gone, until their series have ended.
     retiring: Vec<Handle>,
@@ -39,11 +40,11 @@ pub struct Active {
 }
 
 impl Pool {
-    /// A job without targets.
+    /// A job without targets. `type_and_unit` gives its series these labels.
     ///
     /// # Errors
     /// Its HTTP settings cannot be used.
-    pub fn new(config: Arc<ScrapeConfig>, seed: Option<u64>) -> Result<Self, String> {
+    pub fn new(config: Arc<ScrapeConfig>, seed: Option<u64>, type_and_unit: bool) -> Result<Self, String> {
         let client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
         let metric_relabel = metric_relabel(&config);
         Ok(Self {
@@ -51,6 +52,7 @@ impl Pool {
             client,
             metric_relabel,
             seed,
+            type_and_unit,
             active: BTreeMap::new(),
             retiring: Vec::new(),
             dropped: Vec::new(),
@@ -179,6 +181,7 @@ impl Pool {
             },
             fallback_protocol: config.fallback_protocol.clone(),
             extra_metrics: config.common.extra_metrics,
+            type_and_unit: self.type_and_unit,
             metric_relabel: self.metric_relabel.clone(),
         };
         let accept = accept_header(config.protocols());

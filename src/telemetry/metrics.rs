@@ -37,38 +37,71 @@ impl Gauge {
     }
 }
 
-/// Upper bounds of the buckets of a [`Histogram`], seconds.
-const BOUNDS: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0];
+/// Upper bounds of the buckets of a [`Histogram`] that names none, seconds.
+const BOUNDS: &[f64] = &[0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0];
 
 /// Durations by size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Histogram {
-    buckets: [AtomicU64; BOUNDS.len() + 1],
+    bounds: &'static [f64],
+    /// One more than bounds.
+    buckets: Vec<AtomicU64>,
     /// Nanoseconds, so that adding needs no loop.
     sum_ns: AtomicU64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new(BOUNDS)
+    }
+}
+
 impl Histogram {
+    /// A histogram with these upper bounds, seconds, ascending.
+    #[must_use]
+    pub fn new(bounds: &'static [f64]) -> Self {
+        let buckets = (0..=bounds.len()).map(|_| AtomicU64::default()).collect();
+        Self { bounds, buckets, sum_ns: AtomicU64::default() }
+    }
+
     /// Adds a duration in seconds.
     pub fn observe(&self, seconds: f64) {
-        let place = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        let place = self.bounds.iter().position(|bound| seconds <= *bound).unwrap_or(self.bounds.len());
         if let Some(bucket) = self.buckets.get(place) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.sum_ns.fetch_add((seconds * 1e9) as u64, Ordering::Relaxed);
     }
 
+    /// All durations together, seconds.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.sum_ns.load(Ordering::Relaxed) as f64 / 1e9
+    }
+
+    /// How many durations there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+    }
+
     /// Adds the histogram to a page.
     pub fn render(&self, page: &mut Page, name: &str, help: &str) {
         page.family(name, "histogram", help);
+        self.samples(page, name, &[]);
+    }
+
+    /// Adds the samples of one histogram of a family to a page.
+    pub fn samples(&self, page: &mut Page, name: &str, labels: &[(&str, &str)]) {
         let mut total = 0;
-        let bounds = BOUNDS.iter().map(f64::to_string).chain(std::iter::once("+Inf".to_owned()));
+        let bounds = self.bounds.iter().map(f64::to_string).chain(std::iter::once("+Inf".to_owned()));
         for (bucket, bound) in self.buckets.iter().zip(bounds) {
             total += bucket.load(Ordering::Relaxed);
-            page.sample(&format!("{name}_bucket"), &[("le", &bound)], total as f64);
+            let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
+            page.sample(&format!("{name}_bucket"), &labels, total as f64);
         }
-        page.sample(&format!("{name}_sum"), &[], self.sum_ns.load(Ordering::Relaxed) as f64 / 1e9);
-        page.sample(&format!("{name}_count"), &[], total as f64);
+        page.sample(&format!("{name}_sum"), labels, self.sum());
+        page.sample(&format!("{name}_count"), labels, total as f64);
     }
 }
 

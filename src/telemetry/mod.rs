@@ -1,10 +1,13 @@
 //! What the server tells about itself: metrics under Prometheus's names, and a log.
 
+pub mod engine;
 pub mod log;
 pub mod metrics;
 mod process;
+pub mod sketch;
 
-use metrics::{Counter, Gauge, Histogram, Page};
+use engine::EngineMetrics;
+use metrics::{Counter, Gauge, Page};
 use narthex_storage::Db;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Metrics that the parts of the server change.
 #[derive(Debug, Default)]
 pub struct Telemetry {
-    /// Durations of queries, seconds.
-    pub query_seconds: Histogram,
+    /// What the query engine does.
+    pub engine: EngineMetrics,
     /// Scrapes that ended, well or not.
     pub scrapes: Counter,
     out_of_order: Counter,
@@ -93,7 +96,7 @@ impl Telemetry {
         ] {
             page.single(name, "gauge", help, gauge.get());
         }
-        self.query_seconds.render(&mut page, "narthex_query_duration_seconds", "How long queries took.");
+        self.engine.render(&mut page);
         let name = "prometheus_http_requests_total";
         page.family(name, "counter", "Counter of HTTP requests.");
         for ((handler, code), count) in self.http.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -1,6 +1,7 @@
 //! What the handlers see of the server: read-only handles and settings.
 
 use crate::host;
+use crate::query::Queries;
 use crate::scrape::manager::ScrapeManager;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +59,10 @@ pub struct WebOptions {
     pub remote_write_receiver: bool,
     /// Origins that CORS allows; the text decides whether that is all of them.
     pub cors_origin: GoRegex,
-    /// Longest a query may take.
-    pub query_timeout: Duration,
     /// What the parser accepts.
     pub parse: ParseOptions,
+    /// What is switched on: category, name.
+    pub features: FeatureList,
     /// All flags with their values.
     pub flags: BTreeMap<String, String>,
     /// Retention as `runtimeinfo` shows it.
@@ -71,6 +72,9 @@ pub struct WebOptions {
     /// A connection that sends nothing for this long is closed.
     pub read_timeout: Duration,
 }
+
+/// Features by category and name, and whether they are switched on.
+pub type FeatureList = BTreeMap<&'static str, BTreeMap<String, bool>>;
 
 impl WebOptions {
     /// A target's URL as others reach it: a local host is replaced by that of the external URL.
@@ -121,8 +125,8 @@ pub struct App {
     pub options: WebOptions,
     /// Start of the process, ms.
     pub started_ms: i64,
-    /// Queries at once.
-    pub query_slots: Semaphore,
+    /// Queries that wait, run and ran.
+    pub queries: Arc<Queries>,
     /// To whoever runs the server.
     pub control: mpsc::Sender<Control>,
     phase: AtomicU8,
@@ -142,8 +146,8 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// See [`App`].
     pub options: WebOptions,
-    /// Queries at once.
-    pub max_concurrency: usize,
+    /// See [`App`].
+    pub queries: Arc<Queries>,
     /// See [`App`].
     pub control: mpsc::Sender<Control>,
 }
@@ -161,7 +165,7 @@ impl App {
             config: ArcSwap::default(),
             options: parts.options,
             started_ms: now_ms(),
-            query_slots: Semaphore::new(parts.max_concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            queries: parts.queries,
             control: parts.control,
             phase: AtomicU8::new(0),
         }

@@ -9,7 +9,46 @@ pub struct Json {
     out: Vec<u8>,
 }
 
+/// Where a long text is written to. Who writes asks it now and then whether to go on.
+pub trait Output {
+    /// What is written next goes here.
+    fn json(&mut self) -> &mut Json;
+
+    /// Sends on what is there, if it is enough; `false` when nobody wants the rest.
+    fn breathe(&mut self) -> bool;
+}
+
+/// A text that is held whole.
+impl Output for Json {
+    fn json(&mut self) -> &mut Json {
+        self
+    }
+
+    fn breathe(&mut self) -> bool {
+        true
+    }
+}
+
 impl Json {
+    /// Takes the text so far out, and begins anew.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        let len = self.out.len();
+        std::mem::replace(&mut self.out, Vec::with_capacity(len))
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// The text so far.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -109,6 +148,14 @@ impl Json {
         self.out.extend_from_slice(b",\"");
         write_sample(value, &mut self.out);
         self.out.extend_from_slice(b"\"]");
+    }
+
+    /// Appends a sample value as a string.
+    #[inline]
+    pub fn number(&mut self, value: f64) {
+        self.out.push(b'"');
+        write_sample(value, &mut self.out);
+        self.out.push(b'"');
     }
 
     /// Appends any serializable value.

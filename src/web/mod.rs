@@ -2,11 +2,15 @@
 
 pub mod api;
 pub mod app;
+pub mod body;
 pub mod encode;
 pub mod json;
+pub mod origin;
 pub mod page;
 pub mod params;
 pub mod respond;
 pub mod router;
+pub mod run;
 pub mod serve;
+pub mod stream;
 pub mod time;

@@ -3,14 +3,16 @@
 use super::api::{self, Answer, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase};
 use super::encode::Encoding;
+use super::origin;
 use super::params::Params;
-use super::respond::{self, EXPOSITION, HTML, JSON, Reply, TEXT};
-use super::{json::Json, page};
+use super::respond::{self, EXPOSITION, HTML, JSON, Reply, TEXT, worker_failed};
+use super::serve::Peer;
+use super::{json::Json, page, run};
+use crate::query::registry::{Client, Kind};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use narthex_promql::CancelToken;
 use narthex_storage::labels::quote;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -21,13 +23,15 @@ const FORM_MAX: usize = 10 << 20;
 const WRITE_MAX: usize = 64 << 20;
 
 type Simple = fn(&App, &Params) -> Handled;
-type Query = fn(&App, &Params, &CancelToken) -> Handled;
 
 /// Endpoints of `/api/v1` that only read: path, whether POST works too, handler.
 const SIMPLE: &[(&str, bool, Simple)] = &[
+    ("features", false, api::features::features),
     ("format_query", true, api::parse::format),
     ("labels", true, api::labels::names),
     ("metadata", false, api::metadata::by_metric),
+    ("narthex/queries/active", false, api::queries::active),
+    ("narthex/queries/top", false, api::queries::top),
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),
@@ -43,13 +47,16 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
 ];
 
 /// Endpoints that run the engine.
-const QUERIES: &[(&str, Query)] = &[("query", api::query::instant), ("query_range", api::query::range)];
+const QUERIES: &[(&str, Kind)] =
+    &[("query", Kind::Instant), ("query_range", Kind::Range), ("narthex/explain", Kind::Explain)];
+
+/// Below it, by its number, every query that runs.
+const ACTIVE: &str = "narthex/queries/active/";
 
 /// Endpoints of Prometheus that this server does not have yet.
 const NOT_YET_SERVED: &[&str] = &[
     "alertmanagers",
     "alerts",
-    "features",
     "notifications",
     "notifications/live",
     "openapi.yaml",
@@ -93,7 +100,7 @@ where
         None => plain_route(&app, &path, parts).await,
     };
     if head {
-        *reply.body_mut() = http_body_util::Full::default();
+        *reply.body_mut() = super::body::Body::default();
     }
     app.telemetry.http_request(handler_name(&path), reply.status().as_u16());
     reply
@@ -112,6 +119,7 @@ fn handler_name(path: &str) -> &'static str {
         "query" => "/api/v1/query",
         "query_range" => "/api/v1/query_range",
         "write" => "/api/v1/write",
+        "narthex/explain" => "/api/v1/narthex/explain",
         _ => "/api/v1/*",
     }
 }
@@ -193,12 +201,17 @@ where
     if endpoint.starts_with("admin/") {
         return admin(app);
     }
-    if let Some((_, handler)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
-        let params = match form(&parts, &query, body).await {
-            Ok(params) => params,
-            Err(reply) => return reply,
+    if let Some((_, kind)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
+        if !(reads || parts.method == Method::POST) {
+            return method_not_allowed("GET, POST, OPTIONS");
+        }
+        return match form(&parts, &query, body).await {
+            Ok(params) => run::query(app, *kind, &params, client(&parts), encoding).await,
+            Err(reply) => reply,
         };
-        return run_query(app, *handler, params, encoding).await;
+    }
+    if let Some(id) = endpoint.strip_prefix(ACTIVE) {
+        return end_query(app, &parts, id, encoding);
     }
     if let Some((_, post, handler)) = SIMPLE.iter().find(|(path, _, _)| *path == endpoint) {
         let posts = *post && parts.method == Method::POST;
@@ -256,12 +269,37 @@ where
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
     match handled.map(Answer::body) {
         Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
-        Err(error) => respond::packed(error.kind.status(), JSON, error.body(), encoding),
+        Err(error) => respond::failed(&error, encoding),
     }
 }
 
-fn worker_failed() -> Reply {
-    respond::api_error(&ApiError::new(ErrorKind::Internal, "the request's worker ended unexpectedly"))
+/// Who asks, for the list of queries and their log.
+fn client(parts: &Parts) -> Client {
+    let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical().to_string());
+    let agent = parts.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    let agent = String::from_utf8_lossy(agent);
+    Client::new(address.unwrap_or_default(), &agent, parts.method.as_str(), parts.uri.path())
+}
+
+/// Ends a query: for administrators, and never for a page of another origin.
+fn end_query(app: &App, parts: &Parts, id: &str, encoding: Option<Encoding>) -> Reply {
+    if parts.method != Method::DELETE {
+        return method_not_allowed("DELETE, OPTIONS");
+    }
+    let refused = if !origin::is_own(parts, &app.options.external_url) {
+        Some((ErrorKind::Forbidden, "queries can only be ended from this server's own pages"))
+    } else if !app.options.enable_admin_api {
+        Some((ErrorKind::Unavailable, "admin APIs disabled"))
+    } else {
+        None
+    };
+    finish(
+        match refused {
+            Some((kind, text)) => Err(ApiError::new(kind, text)),
+            None => api::queries::end(app, id),
+        },
+        encoding,
+    )
 }
 
 /// Runs a handler where it may take its time and touch the disk.
@@ -273,44 +311,6 @@ async fn blocking(
     let app = app.clone();
     let task = tokio::task::spawn_blocking(move || finish(handler(&app), encoding));
     task.await.unwrap_or_else(|_| worker_failed())
-}
-
-/// Ends the query when the client goes away and the request's future is dropped.
-struct CancelOnDrop(CancelToken);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-async fn run_query(app: &Arc<App>, handler: Query, params: Params, encoding: Option<Encoding>) -> Reply {
-    // The handler reports a bad timeout itself, after the parameters that come before it.
-    let timeout = api::query::timeout(app, &params).unwrap_or(app.options.query_timeout);
-    let deadline = tokio::time::Instant::now() + timeout;
-    let slot = match tokio::time::timeout_at(deadline, app.query_slots.acquire()).await {
-        Ok(Ok(slot)) => slot,
-        _ => {
-            let error = ApiError::new(ErrorKind::Timeout, "query timed out in query queue");
-            return respond::api_error(&error);
-        }
-    };
-    let cancel = CancelToken::default();
-    let guard = CancelOnDrop(cancel.clone());
-    let task = {
-        let (app, cancel) = (app.clone(), cancel.clone());
-        tokio::task::spawn_blocking(move || finish(handler(&app, &params, &cancel), encoding))
-    };
-    tokio::pin!(task);
-    let done = tokio::select! {
-        done = &mut task => done,
-        () = tokio::time::sleep_until(deadline) => {
-            cancel.time_out();
-            task.await
-        }
-    };
-    drop((guard, slot));
-    done.unwrap_or_else(|_| worker_failed())
 }
 
 async fn write<B>(app: &Arc<App>, headers: HeaderMap, body: B) -> Reply

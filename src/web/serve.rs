@@ -7,6 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,10 @@ use tracing::debug;
 const GRACE: Duration = Duration::from_secs(5);
 /// Longest request head, bytes: room for a long query in the URL.
 const HEAD_MAX: usize = 1 << 20;
+
+/// The other end of the connection that a request came on.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 /// Serves the listeners until `stop` turns true, then waits for what is under way.
 pub async fn serve(app: Arc<App>, listeners: Vec<TcpListener>, stop: watch::Receiver<bool>) {
@@ -52,8 +57,8 @@ async fn accept(
             accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, most likely: give others time to close theirs.
                 debug!(%error, "cannot accept a connection");
@@ -61,7 +66,7 @@ async fn accept(
                 continue;
             }
         };
-        connection(&app, &server, &graceful, stream, slot);
+        connection(&app, &server, &graceful, (stream, Peer(peer)), slot);
     }
     drop(listener);
     tokio::select! {
@@ -79,14 +84,15 @@ fn connection(
     app: &Arc<App>,
     server: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     slot: OwnedSemaphorePermit,
 ) {
-    // Answers are written whole; waiting for more bytes only adds latency.
+    // Answers are written in large pieces; waiting for more bytes only adds latency.
     let _ = stream.set_nodelay(true);
     let app = app.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         let app = app.clone();
+        request.extensions_mut().insert(peer);
         async move { Ok::<_, Infallible>(router::route(app, request).await) }
     });
     let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();

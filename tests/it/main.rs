@@ -10,5 +10,6 @@ mod crash;
 mod host;
 mod hostile;
 mod peer;
+mod queries;
 mod scrape;
 mod write;

@@ -1,8 +1,10 @@
 //! `/api/v1`: the envelope, and one file per family of endpoints.
 
+pub mod features;
 pub mod labels;
 pub mod metadata;
 pub mod parse;
+pub mod queries;
 pub mod query;
 pub mod status;
 pub mod targets;
@@ -29,6 +31,8 @@ pub enum ErrorKind {
     NotFound,
     /// Switched off or not served.
     Unavailable,
+    /// Not for this origin.
+    Forbidden,
 }
 
 /// `errorType` and status of each kind.
@@ -39,6 +43,7 @@ const KINDS: &[(ErrorKind, &str, StatusCode)] = &[
     (ErrorKind::Internal, "internal", StatusCode::INTERNAL_SERVER_ERROR),
     (ErrorKind::NotFound, "not_found", StatusCode::NOT_FOUND),
     (ErrorKind::Unavailable, "unavailable", StatusCode::INTERNAL_SERVER_ERROR),
+    (ErrorKind::Forbidden, "forbidden", StatusCode::FORBIDDEN),
 ];
 
 impl ErrorKind {
@@ -104,6 +109,19 @@ impl From<narthex_storage::StorageError> for ApiError {
     }
 }
 
+/// The warning about results that were cut.
+pub const TRUNCATED: &str = "results truncated due to limit";
+
+/// Writes the lists of warnings and infos, each only where it has an element.
+pub fn write_annotations(json: &mut Json, warnings: &[String], infos: &[String]) {
+    for (key, list) in [(",\"warnings\":", warnings), (",\"infos\":", infos)] {
+        if !list.is_empty() {
+            json.raw(key);
+            json.strings(list);
+        }
+    }
+}
+
 /// The data of an answer, with what the client should know about it.
 #[derive(Debug, Default)]
 pub struct Answer {
@@ -128,7 +146,7 @@ impl Answer {
     #[must_use]
     pub fn truncated(mut self, truncated: bool) -> Self {
         if truncated {
-            self.warnings.push("results truncated due to limit".to_owned());
+            self.warnings.push(TRUNCATED.to_owned());
         }
         self
     }
@@ -139,12 +157,7 @@ impl Answer {
         let mut json = Json::default();
         json.raw("{\"status\":\"success\",\"data\":");
         json.raw_bytes(&self.data);
-        for (key, list) in [(",\"warnings\":", &self.warnings), (",\"infos\":", &self.infos)] {
-            if !list.is_empty() {
-                json.raw(key);
-                json.strings(list);
-            }
-        }
+        write_annotations(&mut json, &self.warnings, &self.infos);
         json.raw("}");
         json.into_bytes()
     }
