@@ -4,7 +4,7 @@ use super::{Evaluator, Outcome, check_unique};
 use crate::engine::EngineError;
 use crate::functions::dates::{self, DATES};
 use crate::functions::histogram::{self, Bucket};
-use crate::functions::math::{MATH, round};
+use crate::functions::math::{self, MATH, round};
 use crate::functions::over_time::{OVER_TIME, regression, smoothed};
 use crate::numeric::quantile;
 use crate::syntax::ast::{Call, Expr, Span};
@@ -293,16 +293,8 @@ impl Evaluator<'_> {
         let mut columns = self.vector(arg(args, 0)?)?;
         let first = self.scalar(arg(args, 1)?)?;
         let second = if name == "clamp" { self.scalar(arg(args, 2)?)? } else { Vec::new() };
-        // As Go's math.Min and math.Max: NaN wins.
-        let bounded = |value: f64, bound: f64, upper: bool| {
-            if value.is_nan() || bound.is_nan() {
-                f64::NAN
-            } else if upper {
-                value.min(bound)
-            } else {
-                value.max(bound)
-            }
-        };
+        let bounded =
+            |value, bound, upper| if upper { math::min(value, bound) } else { math::max(value, bound) };
         for column in &mut columns {
             for (step, &bound) in first.iter().enumerate() {
                 let Some(value) = column.get(step) else { continue };
