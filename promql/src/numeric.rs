@@ -1,6 +1,5 @@
 //! Arithmetic whose digits have to agree with Prometheus's.
 
-pub use narthex_storage::histogram::format_short;
 
 /// A running sum with Neumaier's compensation, as Prometheus adds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,7 +94,46 @@ pub fn format_float(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     // Rust prints the shortest digits that read back, without exponent, as Go does.
-    format!("{value}")
+    let text = format!("{value}");
+    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if halfway(value, decimals as i32) { format!("{value:.decimals$}") } else { text }
+}
+
+/// Whether a value lies exactly between two neighbouring numbers of so many decimals. Both are its shortest
+/// text then: Go takes the even one, which is also the one that printing with a precision takes, and Rust's
+/// shortest may be the other.
+fn halfway(value: f64, decimals: i32) -> bool {
+    let bits = value.to_bits();
+    let exponent = (bits >> 52 & 0x7ff) as i32;
+    let mantissa = bits & ((1 << 52) - 1) | u64::from(exponent != 0) << 52;
+    // The value is odd times two to this power, and has as many binary places as decimal ones.
+    let power = exponent.max(1) - 1075 + mantissa.trailing_zeros() as i32;
+    power == -decimals - 1
+}
+
+/// The digits with which Go prints a number, and its power of ten.
+fn scientific(value: f64) -> (String, i32) {
+    let split = |text: String| {
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        (digits.to_owned(), power.parse().unwrap_or(0))
+    };
+    let (digits, power) = split(format!("{value:e}"));
+    let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
+    if halfway(value, places as i32 - power) {
+        return split(format!("{value:.places$e}"));
+    }
+    (digits, power)
+}
+
+/// Go's `%g` and `%v` of a float: shortest digits, an exponent below 1e-4 and from 1e6.
+#[must_use]
+pub fn format_short(value: f64) -> String {
+    let (digits, power) = scientific(value);
+    if !value.is_finite() || (-4..6).contains(&power) {
+        return format_float(value);
+    }
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", power.abs())
 }
 
 /// Go's `%.Ng`: at most `digits` significant digits, trailing zeros cut.
@@ -124,10 +162,9 @@ pub fn format_short_digits(value: f64, digits: usize) -> String {
 pub fn format_sample(value: f64) -> String {
     let magnitude = value.abs();
     if value.is_finite() && magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
-        return format!("{digits}e{sign}{exponent:0>2}");
+        let (digits, power) = scientific(value);
+        let sign = if power < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", power.abs());
     }
     format_float(value)
 }
@@ -135,6 +172,7 @@ pub fn format_sample(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn small_terms_survive_large_ones() {
@@ -168,6 +206,41 @@ mod tests {
         }
         assert_eq!(format_float(1e-7), "0.0000001");
         assert_eq!(format_float(f64::INFINITY), "+Inf");
+    }
+
+    #[test]
+    fn of_two_shortest_texts_the_even_one_is_printed() {
+        for (value, text) in [
+            (-85_053_160_747.328_125, "-85053160747.32812"),
+            (790_434.664_550_781_25, "790434.6645507812"),
+            (969_322_279_693.906_25, "969322279693.9062"),
+            (2f64.powi(-25), "2.9802322387695312e-08"),
+            (0.5, "0.5"),
+            (1.0, "1"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (f64::from_bits(1), "5e-324"),
+        ] {
+            assert_eq!(format_sample(value), text);
+        }
+        assert_eq!(format_float(2f64.powi(-25)), "0.000000029802322387695312");
+        assert_eq!(format_short(2f64.powi(-25)), "2.9802322387695312e-08");
+    }
+
+    proptest! {
+        #[test]
+        fn printed_numbers_read_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            prop_assume!(!value.is_nan());
+            for text in [format_float(value), format_sample(value), format_short(value)] {
+                prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), bits, "{}", text);
+            }
+        }
+
+        #[test]
+        fn halves_of_the_last_place_read_back(whole in 1u64 << 44..1 << 50, power in 1..12i32) {
+            let value = (2 * whole + 1) as f64 / 2f64.powi(power);
+            prop_assert_eq!(format_float(value).parse::<f64>().unwrap(), value);
+        }
     }
 
     #[test]

@@ -172,8 +172,6 @@ fn write_sample(value: f64, out: &mut Vec<u8>) {
     // Writing into a Vec cannot fail.
     let _ = if value == value.trunc() && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
         write!(out, "{}", value as i64)
-    } else if (1e-6..1e21).contains(&value.abs()) {
-        write!(out, "{value}")
     } else {
         write!(out, "{}", format_sample(value))
     };

@@ -7,6 +7,7 @@ mod harness;
 mod api;
 mod cli;
 mod crash;
+mod differential;
 mod host;
 mod hostile;
 mod peer;

@@ -43,3 +43,36 @@ pub(crate) fn round(value: f64, nearest: f64) -> f64 {
     let inverse = 1.0 / nearest;
     (value * inverse + 0.5).floor() / inverse
 }
+
+/// The greater of two as Go has it: an infinity wins over NaN, and NaN over all else.
+pub(crate) fn max(a: f64, b: f64) -> f64 {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a == 0.0 && b == 0.0 && a.is_sign_negative() {
+        b
+    } else {
+        a.max(b)
+    }
+}
+
+/// The lesser of two, likewise.
+pub(crate) fn min(a: f64, b: f64) -> f64 {
+    -max(-a, -b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinities_win_over_nan_and_nan_over_numbers() {
+        const INF: f64 = f64::INFINITY;
+        assert_eq!((max(INF, f64::NAN), max(f64::NAN, INF)), (INF, INF));
+        assert_eq!((min(-INF, f64::NAN), min(f64::NAN, -INF)), (-INF, -INF));
+        assert!(max(f64::NAN, 1.0).is_nan() && min(1.0, f64::NAN).is_nan() && max(-INF, f64::NAN).is_nan());
+        assert_eq!((max(1.0, 2.0), min(1.0, 2.0)), (2.0, 1.0));
+        assert!(max(-0.0, 0.0).is_sign_positive() && min(0.0, -0.0).is_sign_negative());
+    }
+}

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod page;
 pub mod process;
+pub mod random;
 pub mod samples;
 
 pub use client::{get, post_form, request};

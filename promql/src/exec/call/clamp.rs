@@ -5,6 +5,7 @@ use super::super::unique::drop_names;
 use super::super::{Context, Node, Scalars, Scope, scalar, vector};
 use super::arg;
 use crate::engine::EngineError;
+use crate::functions::math;
 use crate::syntax::ast::Expr;
 
 pub(super) fn build<'a>(
@@ -29,11 +30,8 @@ pub(super) fn build<'a>(
                 let (least, most) = (least.get(step), most.get(step));
                 if most < least {
                     column.unset(step);
-                } else if value.is_nan() || least.is_nan() || most.is_nan() {
-                    // As Go's math.Min and math.Max: NaN wins.
-                    column.set(step, f64::NAN);
                 } else {
-                    column.set(step, value.min(most).max(least));
+                    column.set(step, math::max(math::min(value, most), least));
                 }
             }
         }

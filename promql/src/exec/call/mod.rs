@@ -17,7 +17,7 @@ use super::{Context, Node, Operator, Scalars, Scope, aggregate, scalar, subquery
 use crate::batch::Batch;
 use crate::engine::EngineError;
 use crate::functions::dates::{self, DATES};
-use crate::functions::math::{MATH, round};
+use crate::functions::math::{self, MATH, round};
 use crate::functions::range;
 use crate::syntax::ast::{Bounds, Call, Expr};
 
@@ -141,19 +141,11 @@ pub(super) fn over_range<'a>(
     }
 }
 
-/// The lesser or greater of two numbers, as Go's `math.Min` and `math.Max`: NaN wins.
+/// The lesser or greater of two numbers.
 fn extreme<'a>(cx: &Context<'a>, args: &'a [Expr], max: bool, scope: Scope) -> Result<Node<'a>, EngineError> {
     let a = scalar(cx, arg(args, 0)?, scope.exact())?;
     let b = scalar(cx, arg(args, 1)?, scope.exact())?;
-    let choose = |a: f64, b: f64| {
-        if a.is_nan() || b.is_nan() {
-            f64::NAN
-        } else if max {
-            a.max(b)
-        } else {
-            a.min(b)
-        }
-    };
+    let choose = if max { math::max } else { math::min };
     Ok(Node::Scalar(a.zip(&b, scope.steps.count, choose)))
 }
 
