@@ -1,6 +1,5 @@
 //! Arithmetic whose digits have to agree with Prometheus's.
 
-
 /// A running sum with Neumaier's compensation, as Prometheus adds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KahanSum {

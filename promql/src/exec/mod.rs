@@ -105,18 +105,6 @@ pub(crate) fn build<'a>(cx: &Context<'a>, expr: &'a Expr, scope: Scope) -> Resul
     }
 }
 
-/// The operands of an expression.
-pub(crate) fn operands(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Paren { expr, .. } | Expr::Unary { expr, .. } => vec![expr],
-        Expr::Binary(e) => vec![&e.left, &e.right],
-        Expr::Aggregate(e) => e.param.iter().chain(std::iter::once(&e.expr)).collect(),
-        Expr::Call(e) => e.args.iter().collect(),
-        Expr::Subquery(e) => vec![&e.expr],
-        Expr::Number { .. } | Expr::String { .. } | Expr::Vector(_) | Expr::Matrix { .. } => Vec::new(),
-    }
-}
-
 fn is_range(expr: &Expr) -> bool {
     matches!(expr.unwrap_parens(), Expr::Matrix { .. } | Expr::Subquery(_))
 }

@@ -42,7 +42,7 @@ impl<'a> SharedReads<'a> {
         if is_read(expr) {
             *self.wanted.entry(expr.to_string()).or_default() += 1;
         }
-        super::operands(expr).into_iter().for_each(|operand| self.count(operand));
+        expr.children().for_each(|operand| self.count(operand));
     }
 }
 

@@ -26,8 +26,8 @@ pub use arithmetic::{Combination, IncompatibleSchemas};
 pub use bounds::{custom_bound, exponential_bound, same_bounds};
 pub use buckets::Bucket;
 pub use kahan::{HistogramMean, HistogramSum};
-pub use text::format_short;
 pub use stored::stored_hint;
+pub use text::format_short;
 pub use validate::InvalidHistogram;
 
 /// The schema of histograms whose bounds are listed (NHCB: native histograms with custom buckets).

@@ -1,5 +1,6 @@
 //! `count_values`: one series per group and distinct value.
 
+use super::super::call::is_label_name;
 use super::super::labels::{LabelChoice, RESERVED, builder};
 use super::super::operator::{Meta, Ready};
 use super::super::{Context, Node, Scope, vector};
@@ -17,7 +18,7 @@ pub(super) fn build<'a>(
     label: &str,
     scope: Scope,
 ) -> Result<Node<'a>, EngineError> {
-    if label.is_empty() {
+    if !is_label_name(label) {
         return Err(EngineError::Exec(format!("invalid label name {}", quote(label))));
     }
     // The value's label takes part in the grouping, also where the clause names it.

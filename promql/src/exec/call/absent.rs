@@ -24,6 +24,9 @@ pub(super) fn over_time<'a>(
     let Some(present) = range::find("present_over_time") else {
         return Err(EngineError::Exec("present_over_time is missing".to_owned()));
     };
+    if let Expr::Matrix { selector, .. } = expr.unwrap_parens() {
+        range::check_bounds("absent_over_time", selector.bounds)?;
+    }
     let mut operand = over_range(cx, present, args, Scope { unordered: true, ..scope })?;
     holes(cx, &mut *operand, expr, scope)
 }

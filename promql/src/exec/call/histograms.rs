@@ -50,11 +50,7 @@ pub(super) fn figure<'a>(
 }
 
 /// The vector that a function asks for quantiles or fractions.
-fn histograms<'a>(
-    cx: &Context<'a>,
-    operand: &'a Expr,
-    scope: Scope,
-) -> Result<Histograms, EngineError> {
+fn histograms<'a>(cx: &Context<'a>, operand: &'a Expr, scope: Scope) -> Result<Histograms, EngineError> {
     let mut operator = vector(cx, operand, Scope { needs_buckets: true, ..scope.exact() })?;
     let collected = Collected::of(cx, &mut *operator)?;
     Ok(Histograms::of(cx, operator.series(), collected, operand.span()))
@@ -92,7 +88,10 @@ impl Quantiles<'_> {
                 let named =
                     if name.is_empty() { String::new() } else { format!(" for metric name {}", quote(name)) };
                 if let Some(what) = remark.text() {
-                    notes.inform(format!("input to histogram_quantile has NaN observations, result is {what}{named}"), self.spans.0);
+                    notes.inform(
+                        format!("input to histogram_quantile has NaN observations, result is {what}{named}"),
+                        self.spans.0,
+                    );
                 }
                 value
             }
@@ -115,7 +114,11 @@ impl Quantiles<'_> {
 }
 
 /// `histogram_quantile(q, v)`
-pub(super) fn quantile<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
+pub(super) fn quantile<'a>(
+    cx: &Context<'a>,
+    args: &'a [Expr],
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
     let q_expr = arg(args, 0)?;
     let operand = arg(args, 1)?;
     let q = scalar(cx, q_expr, scope.exact())?;
@@ -136,7 +139,11 @@ pub(super) fn quantile<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> 
 }
 
 /// `histogram_quantiles(v, label, q…)`: one series per quantile.
-pub(super) fn quantiles<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
+pub(super) fn quantiles<'a>(
+    cx: &Context<'a>,
+    args: &'a [Expr],
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
     let (operand, label) = (arg(args, 0)?, arg(args, 1)?);
     let label_text = text(label)?;
     let steps = scope.steps.count;
@@ -182,7 +189,11 @@ pub(super) fn quantiles<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) ->
 }
 
 /// `histogram_fraction(lower, upper, v)`
-pub(super) fn fraction<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
+pub(super) fn fraction<'a>(
+    cx: &Context<'a>,
+    args: &'a [Expr],
+    scope: Scope,
+) -> Result<Node<'a>, EngineError> {
     let lower = scalar(cx, arg(args, 0)?, scope.exact())?;
     let upper = scalar(cx, arg(args, 1)?, scope.exact())?;
     let steps = scope.steps.count;

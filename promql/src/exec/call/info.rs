@@ -107,10 +107,10 @@ impl Infos {
         // The samples are looked for where the base expression's selector looks.
         let mut steps = scope.steps;
         if let Some(time) = first_time(base) {
-            selector.time = time.clone();
             if matches!(time.at, Some(At::Timestamp(_))) {
                 steps = Steps { count: 1, ..steps };
             }
+            selector.time = time;
         }
         let inner = Scope { steps, ..Scope::at(steps) };
         let mut found = Self::default();
@@ -173,11 +173,20 @@ fn key(name: &str, labels: &Labels) -> Labels {
     builder(&identity).set("__name__", name).build()
 }
 
-/// The time modifiers of the first selector of an expression.
-fn first_time(expr: &Expr) -> Option<&TimeModifier> {
+/// The time modifiers of the first selector of an expression, with those of the subqueries around it.
+fn first_time(expr: &Expr) -> Option<TimeModifier> {
     match expr {
-        Expr::Vector(selector) | Expr::Matrix { selector, .. } => Some(&selector.time),
-        other => super::super::operands(other).into_iter().find_map(first_time),
+        Expr::Vector(selector) | Expr::Matrix { selector, .. } => Some(selector.time.clone()),
+        Expr::Subquery(subquery) => {
+            let inner = first_time(&subquery.expr)?;
+            if inner.at.is_some() {
+                return Some(inner);
+            }
+            let outer = &subquery.time;
+            let offset_ms = outer.offset_ms.saturating_add(inner.offset_ms);
+            Some(TimeModifier { offset_ms, offset_expr: None, at: outer.at })
+        }
+        other => other.children().find_map(first_time),
     }
 }
 

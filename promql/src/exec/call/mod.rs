@@ -8,6 +8,8 @@ mod info;
 mod relabel;
 mod time;
 
+pub(crate) use relabel::is_label_name;
+
 use super::operator::Ready;
 use super::scan::{self, Pick, RangeCall};
 use super::sort::{Order, sorted};

@@ -15,7 +15,7 @@ pub(super) fn replace<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> R
     let regex = GoRegex::anchored(pattern).map_err(|_| {
         EngineError::Exec(format!("invalid regular expression in label_replace(): {pattern}"))
     })?;
-    if target.is_empty() {
+    if !is_label_name(target) {
         return Err(EngineError::Exec(format!(
             "invalid destination label name in label_replace(): {target}"
         )));
@@ -28,16 +28,22 @@ pub(super) fn replace<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> R
 pub(super) fn join<'a>(cx: &Context<'a>, args: &'a [Expr], scope: Scope) -> Result<Node<'a>, EngineError> {
     let (target, separator) = (text(arg(args, 1)?)?, text(arg(args, 2)?)?);
     let sources = args.iter().skip(3).map(text).collect::<Result<Vec<_>, _>>()?;
-    if let Some(bad) = sources.iter().find(|source| source.is_empty()) {
+    if let Some(bad) = sources.iter().find(|source| !is_label_name(source)) {
         return Err(EngineError::Exec(format!("invalid source label name in label_join(): {bad}")));
     }
-    if target.is_empty() {
+    if !is_label_name(target) {
         return Err(EngineError::Exec(format!("invalid destination label name in label_join(): {target}")));
     }
     rewrite(cx, arg(args, 0)?, target, scope, |labels| {
         let parts: Vec<&str> = sources.iter().map(|source| labels.get(source).unwrap_or("")).collect();
         Some(parts.join(separator))
     })
+}
+
+/// Whether a text may name a label. One that was written with bytes that are no UTF-8 has the replacement
+/// character by now.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Gives every series another value of one label; a name that is written stays.
