@@ -23,8 +23,14 @@ pub(crate) fn to_stats(samples: &mut Columns) {
             (CounterResetHint::Unknown, Some(_)) => CounterResetHint::NotReset,
             (hint, _) => hint,
         };
-        let stats =
-            FloatHistogram { count: histogram.count, sum: histogram.sum, hint, ..FloatHistogram::default() };
+        // The schema stays, so that exponential and listed bounds still do not mix.
+        let stats = FloatHistogram {
+            schema: histogram.schema,
+            count: histogram.count,
+            sum: histogram.sum,
+            hint,
+            ..FloatHistogram::default()
+        };
         previous = Some(std::mem::replace(histogram, Arc::new(stats)));
     }
 }
