@@ -1,5 +1,6 @@
 //! Histograms of which only count and sum are asked for.
 
+use narthex_storage::histogram::CUSTOM_BUCKETS_SCHEMA;
 use narthex_storage::{Columns, CounterResetHint, FloatHistogram, is_stale_nan};
 use std::sync::Arc;
 
@@ -23,8 +24,10 @@ pub(crate) fn to_stats(samples: &mut Columns) {
             (CounterResetHint::Unknown, Some(_)) => CounterResetHint::NotReset,
             (hint, _) => hint,
         };
-        let stats =
-            FloatHistogram { count: histogram.count, sum: histogram.sum, hint, ..FloatHistogram::default() };
+        // The kinds of buckets still must not be mixed.
+        let schema = if histogram.uses_custom_buckets() { CUSTOM_BUCKETS_SCHEMA } else { 0 };
+        let (count, sum) = (histogram.count, histogram.sum);
+        let stats = FloatHistogram { schema, count, sum, hint, ..FloatHistogram::default() };
         previous = Some(std::mem::replace(histogram, Arc::new(stats)));
     }
 }
