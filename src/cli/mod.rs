@@ -2,9 +2,13 @@
 
 mod advice;
 pub mod check_config;
+mod excerpt;
 pub mod flag_table;
 pub mod flags;
 mod parse;
+pub mod promql;
+pub mod query;
+mod terminal;
 pub mod test_promql;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::flag_table::{self, FlagKind, FlagSpec, GROUPS};
 use super::flags::{Flags, RawFlags};
+use super::{promql, query};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -19,6 +20,10 @@ pub enum Command {
     CheckConfig(Vec<PathBuf>),
     /// Run files of the acceptance-test language.
     TestPromql(Vec<PathBuf>),
+    /// Ask a server.
+    Query(Box<query::args::Request>),
+    /// Format, explain or lint expressions.
+    Promql(Box<promql::args::Action>),
     /// Show a text, and that is all: help or version.
     Print(String),
 }
@@ -55,7 +60,9 @@ Examples:
   narthex                                scrape narthex and this host, serve 127.0.0.1:9090
   narthex --config.file=prometheus.yml   as Prometheus does with that file
   narthex check config prometheus.yml    every fault of a configuration, with its line
-  curl 'http://127.0.0.1:9090/api/v1/query?query=node_load1'
+  narthex query instant localhost:9090 node_load1
+  narthex query range -o graph localhost:9090 node_load1
+  narthex promql lint rules.yml          probable mistakes in rules and expressions
 
 A flag is written --flag=value or --flag value; --no-flag switches off one that takes no value.";
 
@@ -76,11 +83,25 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
     if matches.get_flag("version") {
         return Ok(Command::Print(version()));
     }
+    match matches.subcommand() {
+        Some(("query", matches)) => {
+            return query::args::read(matches, now_ms()).map(|request| Command::Query(Box::new(request)));
+        }
+        Some(("promql", matches)) => {
+            return promql::args::read(matches, now_ms()).map(|action| Command::Promql(Box::new(action)));
+        }
+        _ => {}
+    }
     match nested(&matches) {
         Some(("check", files)) => Ok(Command::CheckConfig(files)),
         Some((_, files)) => Ok(Command::TestPromql(files)),
         None => Ok(Command::Serve(Box::new(Flags::resolve(raw_flags(&matches))?))),
     }
+}
+
+/// Milliseconds since the epoch: what relative times start at.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 /// The subcommand and its files.
@@ -111,6 +132,8 @@ fn command(everything: bool) -> clap::Command {
         .args_conflicts_with_subcommands(true)
         .subcommand(below("check", "Check configuration files", "config", "Configuration files"))
         .subcommand(below("test", "Run PromQL acceptance tests", "promql", "Files of test scripts"))
+        .subcommand(query::args::command())
+        .subcommand(promql::args::command())
         .arg(Arg::new("version").long("version").action(ArgAction::SetTrue).help("Show the version."))
         .arg(Arg::new("help-long").long("help-long").action(ArgAction::SetTrue).help("Show all flags."));
     for (heading, flags) in GROUPS {
@@ -218,7 +241,21 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> UsageError {
         }
     };
     let advice = advice.map(|advice| format!("\n  {advice}")).unwrap_or_default();
-    UsageError::arguments(format!("{text}{advice}\n  narthex --help shows all flags"))
+    UsageError::arguments(format!("{text}{advice}\n  {} --help shows all flags", called(arguments)))
+}
+
+/// The command that was called, with its subcommands.
+fn called(arguments: &[OsString]) -> String {
+    let words = arguments.iter().skip(1).filter_map(|word| word.to_str());
+    let mut known = command(false);
+    let mut out = String::from("narthex");
+    for word in words.filter(|word| !word.starts_with('-')) {
+        let Some(sub) = known.find_subcommand(word).cloned() else { break };
+        out.push(' ');
+        out.push_str(word);
+        known = sub;
+    }
+    out
 }
 
 /// Advice for a long flag that was written with one dash.

@@ -1,8 +1,9 @@
 //! How to speak to an HTTP server: credentials, TLS, headers.
 
-use super::decode::{Decoder, Fields};
+use super::ConfigError;
+use super::decode::{Decoder, Fault, Fields};
 use super::secret::Secret;
-use super::yaml::{Kind, Node};
+use super::yaml::{self, Kind, Node};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -132,6 +133,23 @@ fn source(fields: &mut Fields<'_, '_>, dir: &Path, name: &str, clash: &str) -> O
 }
 
 impl HttpClientConfig {
+    /// Reads a file that holds these fields and nothing else, as `--http.config.file` of the command line.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with lines.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let failed = |faults| ConfigError { path: file.display().to_string(), faults };
+        let whole = |message| failed(vec![Fault { line: 0, message, shape: false }]);
+        let text = super::read(file).map_err(whole)?;
+        let root = yaml::parse(&text)
+            .map_err(|e| failed(vec![Fault { line: e.line, message: e.message, shape: false }]))?;
+        let mut decoder = Decoder::default();
+        let mut fields = Fields::of(&mut decoder, &root, "config.HTTPClientConfig");
+        let http = Self::take(&mut fields, file.parent().unwrap_or(Path::new("")));
+        fields.finish();
+        if decoder.faults.is_empty() { Ok(http) } else { Err(failed(decoder.faults)) }
+    }
+
     /// Takes the fields out of a section; relative paths start at `dir`.
     pub(super) fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Self {
         let mut http = Self::default();

@@ -33,6 +33,51 @@ pub fn check_rule_file(text: &str, names: NameValidation) -> Result<usize, Vec<F
     if decoder.faults.is_empty() { Ok(rules) } else { Err(decoder.faults) }
 }
 
+/// The expression of a rule, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleExpression {
+    /// The group's name.
+    pub group: String,
+    /// The name of the alert or of the recorded series.
+    pub name: String,
+    /// The rule is an alert.
+    pub alert: bool,
+    /// Line of the expression, from 1.
+    pub line: usize,
+    /// PromQL.
+    pub expr: String,
+}
+
+/// The expressions of a rule file, in its order; rules without one are left out.
+///
+/// # Errors
+/// The text is no YAML of the shape of a rule file.
+pub fn rule_expressions(text: &str) -> Result<Vec<RuleExpression>, Vec<Fault>> {
+    let root = yaml::parse(text)
+        .map_err(|error| vec![Fault { line: error.line, message: error.message, shape: false }])?;
+    let mut decoder = Decoder::default();
+    let mut found = Vec::new();
+    let mut file = Fields::of(&mut decoder, &root, "rulefmt.RuleGroups");
+    let groups = file.take("groups");
+    file.finish();
+    for node in groups.map_or(&[][..], |list| decoder.list(list, "[]rulefmt.RuleGroup")) {
+        let mut fields = Fields::of(&mut decoder, node, "rulefmt.RuleGroup");
+        let group = fields.string("name", "");
+        let rules = fields.take("rules");
+        for node in rules.map_or(&[][..], |list| decoder.list(list, "[]rulefmt.Rule")) {
+            let mut fields = Fields::of(&mut decoder, node, "rulefmt.Rule");
+            let (record, alert) = (fields.string("record", ""), fields.string("alert", ""));
+            let expr = fields.string("expr", "");
+            let (alert, name) = if record.is_empty() { (true, alert) } else { (false, record) };
+            if !expr.is_empty() {
+                let line = line_of(node, "expr");
+                found.push(RuleExpression { group: group.clone(), name, alert, line, expr });
+            }
+        }
+    }
+    if decoder.faults.is_empty() { Ok(found) } else { Err(decoder.faults) }
+}
+
 /// Checks a group; gives its name and the number of its rules.
 fn group(decoder: &mut Decoder, node: &Node, names: NameValidation) -> (String, usize) {
     let mut fields = Fields::of(decoder, node, "rulefmt.RuleGroup");
@@ -171,6 +216,19 @@ mod tests {
                     - {alert: X, expr: 'up == 0', for: 5m, labels: {s: page}, annotations: {d: 'x {{ $value }}'}}\n";
         assert_eq!(check_rule_file(text, NameValidation::Legacy), Ok(2));
         assert_eq!(check_rule_file("", NameValidation::Utf8), Ok(0));
+    }
+
+    #[test]
+    fn expressions_come_with_their_rules() {
+        let text = "groups:\n- name: g\n  rules:\n  - record: a:b\n    expr: |\n      up +\n      1\n  - {alert: X, expr: up}\n  - {alert: Y}\n";
+        let found = rule_expressions(text).unwrap();
+        let shown: Vec<_> =
+            found.iter().map(|r| (r.name.as_str(), r.alert, r.line, r.expr.as_str())).collect();
+        assert_eq!(shown, [("a:b", false, 5, "up +\n1\n"), ("X", true, 8, "up")]);
+        assert!(found.iter().all(|rule| rule.group == "g"));
+        assert_eq!(rule_expressions(""), Ok(Vec::new()));
+        assert!(rule_expressions("groups: 5").is_err());
+        assert!(rule_expressions("alerts: []").is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! GET requests with the settings of a section of the configuration.
+//! Requests with the settings of a section of the configuration.
 
 use super::tls::client_config;
 use crate::config::HttpClientConfig;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::uri::{Authority, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -62,7 +62,7 @@ pub struct HttpClient {
 }
 
 struct Built {
-    client: Client<Connector, Empty<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     /// The TLS files and when they had changed last.
     stamps: Vec<(PathBuf, Option<SystemTime>)>,
 }
@@ -82,15 +82,42 @@ impl HttpClient {
     /// # Errors
     /// No answer. An answer with an error status is an answer.
     pub async fn get(&self, url: &Uri, headers: &HeaderMap) -> Result<Response<Incoming>, HttpError> {
+        self.send(&Method::GET, url, headers, &Bytes::new()).await
+    }
+
+    /// Posts a form (already encoded) to a URL. Only redirects that keep the form are followed.
+    ///
+    /// # Errors
+    /// No answer. An answer with an error status is an answer.
+    pub async fn post_form(
+        &self,
+        url: &Uri,
+        headers: &HeaderMap,
+        form: String,
+    ) -> Result<Response<Incoming>, HttpError> {
+        let mut headers = headers.clone();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.send(&Method::POST, url, &headers, &Bytes::from(form)).await
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Incoming>, HttpError> {
         let built = self.current().await?;
         let mut url = url.clone();
         let first = url.authority().cloned();
         for _ in 0..REDIRECTS_MAX {
             let trusted = same_host(first.as_ref(), url.authority());
-            let request = self.request(&url, headers, trusted).await?;
+            let mut request = self.request(&url, headers, trusted).await?;
+            *request.method_mut() = method.clone();
+            *request.body_mut() = Full::new(body.clone());
             let response = built.client.request(request).await.map_err(|e| transport(&url, &e))?;
             match redirect(&url, &response) {
-                Some(next) if self.config.follow_redirects => url = next?,
+                Some(next) if self.config.follow_redirects && keeps(method, response.status()) => url = next?,
                 _ => return Ok(response),
             }
         }
@@ -120,9 +147,8 @@ impl HttpClient {
         url: &Uri,
         headers: &HeaderMap,
         trusted: bool,
-    ) -> Result<Request<Empty<Bytes>>, HttpError> {
-        let mut request = Request::new(Empty::new());
-        *request.method_mut() = Method::GET;
+    ) -> Result<Request<Full<Bytes>>, HttpError> {
+        let mut request = Request::new(Full::default());
         *request.uri_mut() = url.clone();
         *request.headers_mut() = headers.clone();
         // Another host must not learn what was meant for the first one.
@@ -225,6 +251,12 @@ fn same_host(first: Option<&Authority>, now: Option<&Authority>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a redirect keeps the method and with it the body.
+fn keeps(method: &Method, status: StatusCode) -> bool {
+    const KEEPING: [StatusCode; 2] = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
+    *method == Method::GET || KEEPING.contains(&status)
 }
 
 /// Where a redirect leads.
