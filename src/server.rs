@@ -222,6 +222,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         remote_write_receiver: flags.remote_write_receiver,
         cors_origin: flags.cors_origin.clone(),
         parse: engine.parse,
+        per_step_stats: flags.per_step_stats,
         features: features::list(engine, &switches),
         flags: all_flags(flags),
         retention,

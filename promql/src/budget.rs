@@ -1,7 +1,7 @@
 //! What queries may hold: per query and for all running ones together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Memory that all running queries share.
 #[derive(Debug)]
@@ -51,9 +51,66 @@ pub struct Progress {
     samples_peak: AtomicU64,
     bytes_held: AtomicU64,
     bytes_peak: AtomicU64,
+    steps: OnceLock<StepCounts>,
+}
+
+/// Samples of each step of a query.
+#[derive(Debug)]
+pub(crate) struct StepCounts {
+    first: i64,
+    /// All samples that a step looks at.
+    looked_at: Box<[AtomicU64]>,
+    /// Those of them that the step before did not look at.
+    new: Box<[AtomicU64]>,
+}
+
+impl StepCounts {
+    /// Counts the windows of a series, positions of samples by step.
+    pub(crate) fn windows(&self, windows: &[(u32, u32)]) {
+        let mut before = 0;
+        for (step, (from, to)) in windows.iter().enumerate() {
+            self.add(
+                step,
+                u64::from(to.saturating_sub(*from)),
+                u64::from(to.saturating_sub(before.max(*from))),
+            );
+            before = before.max(*to);
+        }
+    }
+
+    /// Counts samples of a step.
+    pub(crate) fn add(&self, step: usize, looked_at: u64, new: u64) {
+        for (counts, samples) in [(&self.looked_at, looked_at), (&self.new, new)] {
+            if let Some(count) = counts.get(step) {
+                count.fetch_add(samples, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl Progress {
+    /// Counts samples by step from now on, for a query of `count` steps from `first` (ms) on.
+    pub fn count_steps(&self, first: i64, count: usize) {
+        let zeros = || (0..count).map(|_| AtomicU64::default()).collect();
+        // Who calls twice gets the counts of the first call.
+        let _ = self.steps.set(StepCounts { first, looked_at: zeros(), new: zeros() });
+    }
+
+    /// Samples that each step looked at, and those that the step before did not look at; empty when they are
+    /// not counted. Selections at fixed times and inside of subqueries are in no step's count.
+    #[must_use]
+    pub fn samples_by_step(&self) -> Vec<(u64, u64)> {
+        let Some(steps) = self.steps.get() else { return Vec::new() };
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        steps.looked_at.iter().map(load).zip(steps.new.iter().map(load)).collect()
+    }
+
+    /// The counts of these steps, if they are those of the query and wanted.
+    pub(crate) fn steps(&self, times: &[i64]) -> Option<&StepCounts> {
+        let steps = self.steps.get()?;
+        (times.len() == steps.looked_at.len() && times.first() == Some(&steps.first)).then_some(steps)
+    }
+
     /// Stored samples that went into the answer so far.
     #[must_use]
     pub fn samples_read(&self) -> u64 {
@@ -168,6 +225,17 @@ impl Drop for Charge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_counts_its_window_and_what_is_new_in_it() {
+        let progress = Progress::default();
+        progress.count_steps(100, 3);
+        assert!(progress.steps(&[100, 110]).is_none() && progress.steps(&[90, 100, 110]).is_none());
+        let steps = progress.steps(&[100, 110, 120]).unwrap();
+        steps.windows(&[(0, 3), (1, 4), (6, 8)]);
+        steps.add(1, 1, 1);
+        assert_eq!(progress.samples_by_step(), [(3, 3), (4, 2), (2, 2)]);
+    }
 
     #[test]
     fn what_is_dropped_is_given_back_to_query_and_pool() {

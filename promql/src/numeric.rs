@@ -95,13 +95,14 @@ pub fn format_float(value: f64) -> String {
     // Rust prints the shortest digits that read back, without exponent, as Go does.
     let text = format!("{value}");
     let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    if halfway(value, decimals as i32) { format!("{value:.decimals$}") } else { text }
+    if is_halfway(value, decimals as i32) { format!("{value:.decimals$}") } else { text }
 }
 
 /// Whether a value lies exactly between two neighbouring numbers of so many decimals. Both are its shortest
 /// text then: Go takes the even one, which is also the one that printing with a precision takes, and Rust's
 /// shortest may be the other.
-fn halfway(value: f64, decimals: i32) -> bool {
+#[must_use]
+pub fn is_halfway(value: f64, decimals: i32) -> bool {
     let bits = value.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i32;
     let mantissa = bits & ((1 << 52) - 1) | u64::from(exponent != 0) << 52;
@@ -118,7 +119,7 @@ fn scientific(value: f64) -> (String, i32) {
     };
     let (digits, power) = split(format!("{value:e}"));
     let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
-    if halfway(value, places as i32 - power) {
+    if is_halfway(value, places as i32 - power) {
         return split(format!("{value:.places$e}"));
     }
     (digits, power)

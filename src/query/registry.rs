@@ -1,5 +1,6 @@
 //! The list of queries that wait or run, and the way to end one.
 
+use super::shape::cut;
 use narthex_promql::{CancelToken, Progress};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -73,8 +74,12 @@ impl Client {
     /// A client; a long `agent` is cut.
     #[must_use]
     pub fn new(address: String, agent: &str, method: &str, path: &str) -> Self {
-        let agent = agent.get(..agent.floor_char_boundary(AGENT_MAX)).unwrap_or_default();
-        Self { address, agent: agent.to_owned(), method: method.to_owned(), path: path.to_owned() }
+        Self {
+            address,
+            agent: cut(agent, AGENT_MAX).to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+        }
     }
 
     /// The program, without its version and remarks.
@@ -104,6 +109,15 @@ pub struct Spec {
     pub client: Client,
     /// The wall clock when it came, ms since the epoch.
     pub received_ms: i64,
+}
+
+impl Spec {
+    /// How many times it is evaluated at.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        let after_first = self.end.saturating_sub(self.start).checked_div(self.step).unwrap_or(0);
+        usize::try_from(after_first).unwrap_or(0) + 1
+    }
 }
 
 /// A query that waits or runs.

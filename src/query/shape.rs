@@ -17,8 +17,14 @@ pub fn shape(text: &str) -> String {
     let printed = parse_expr(text, &ParseOptions::all()).map(|expr| expr.to_string());
     let printed = printed.as_deref().unwrap_or(text);
     let mut out = without_literals(printed);
-    out.truncate(out.floor_char_boundary(SHAPE_MAX));
+    out.truncate(cut(&out, SHAPE_MAX).len());
     out
+}
+
+/// The begin of a text, at most so many bytes.
+pub(super) fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
 fn without_literals(text: &str) -> String {

@@ -3,7 +3,7 @@
 //! Memory is bounded: so many shapes, hours of counts each, quantiles by sketch. A new shape takes the place
 //! of the one that took the least time.
 
-use super::shape::shape;
+use super::shape::{cut, shape};
 use crate::telemetry::sketch::Sketch;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -156,9 +156,7 @@ impl Top {
         let known = shapes.entry(key).or_default();
         known.forget(now);
         known.example.clear();
-        known
-            .example
-            .push_str(query.text.get(..query.text.floor_char_boundary(EXAMPLE_MAX)).unwrap_or_default());
+        known.example.push_str(cut(query.text, EXAMPLE_MAX));
         query.source.clone_into(&mut known.source);
         let Some(hour) = known.hour(now) else { return };
         hour.calls += 1;

@@ -3,6 +3,7 @@
 //! The file has one line of fixed length per slot and is written in place, without a sync: what the kernel has
 //! taken survives the death of the process, which is all that is asked.
 
+use super::shape::cut;
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -88,14 +89,13 @@ impl Drop for Line {
 
 /// The JSON of a line, without a comma at its end; the text is cut until it fits.
 fn entry(text: &str, since: u64) -> Vec<u8> {
-    let mut end = text.floor_char_boundary(LINE);
+    let mut query = cut(text, LINE);
     loop {
-        let cut = text.get(..end).unwrap_or_default();
-        let json = json!({"query": cut, "timestamp_sec": since}).to_string();
+        let json = json!({"query": query, "timestamp_sec": since}).to_string();
         // Escapes make it longer than its text: what is over is cut off, at least.
         match json.len().checked_sub(LINE) {
             None | Some(0) => return json.into_bytes(),
-            Some(over) => end = text.floor_char_boundary(end.saturating_sub(over.max(1))),
+            Some(over) => query = cut(query, query.len().saturating_sub(over)),
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct WebOptions {
     pub cors_origin: GoRegex,
     /// What the parser accepts.
     pub parse: ParseOptions,
+    /// `stats=all` counts the samples of each step.
+    pub per_step_stats: bool,
     /// What is switched on: category, name.
     pub features: FeatureList,
     /// All flags with their values.

@@ -1,6 +1,6 @@
 //! JSON as Prometheus's encoder writes it: sample values as strings, times as seconds.
 
-use narthex_promql::numeric::format_sample;
+use narthex_promql::numeric::{format_sample, is_halfway};
 use narthex_storage::Labels;
 
 /// Writes JSON into a buffer, byte by byte; commas and braces are the caller's.
@@ -131,13 +131,18 @@ impl Json {
 
     /// Appends a time in seconds with up to three decimals.
     pub fn time(&mut self, ms: i64) {
-        use std::io::Write;
-        let (sign, abs) = (if ms < 0 { "-" } else { "" }, ms.unsigned_abs());
-        // Writing into a Vec cannot fail.
-        let _ = match abs % 1000 {
-            0 => write!(self.out, "{sign}{}", abs / 1000),
-            millis => write!(self.out, "{sign}{}.{millis:03}", abs / 1000),
-        };
+        let (abs, mut buffer) = (ms.unsigned_abs(), itoa::Buffer::new());
+        if ms < 0 {
+            self.out.push(b'-');
+        }
+        self.out.extend_from_slice(buffer.format(abs / 1000).as_bytes());
+        let millis = abs % 1000;
+        if millis > 0 {
+            // Three digits, zeros in front.
+            let digits = buffer.format(1000 + millis).as_bytes();
+            self.out.push(b'.');
+            self.out.extend_from_slice(digits.get(1..).unwrap_or_default());
+        }
     }
 
     /// Appends `[time,"value"]`.
@@ -166,25 +171,50 @@ impl Json {
     }
 }
 
-/// A sample value: integers and plain decimals without a detour through a `String`.
+/// A sample value. Nearly all are integers, or decimals of moderate size; these take a way without a detour.
 fn write_sample(value: f64, out: &mut Vec<u8>) {
-    use std::io::Write;
-    // Writing into a Vec cannot fail.
-    let _ = if value == value.trunc() && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
-        write!(out, "{}", value as i64)
-    } else {
-        write!(out, "{}", format_sample(value))
-    };
+    if value == value.trunc() && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+        return;
+    }
+    if (1e-6..1e15).contains(&value.abs()) {
+        let mut buffer = zmij::Buffer::new();
+        let digits = buffer.format_finite(value).as_bytes();
+        let decimals = digits.iter().rposition(|b| *b == b'.').map_or(0, |dot| digits.len() - dot - 1);
+        if !digits.contains(&b'e') && !is_halfway(value, decimals as i32) {
+            out.extend_from_slice(digits);
+            return;
+        }
+    }
+    out.extend_from_slice(format_sample(value).as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn text(write: impl FnOnce(&mut Json)) -> String {
         let mut json = Json::default();
         write(&mut json);
         String::from_utf8(json.into_bytes()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_of_a_value_writes_what_the_long_one_does(bits in any::<u64>(), small in any::<i32>()) {
+            for value in [f64::from_bits(bits), f64::from(small) / 64.0, f64::from(small) * 1e-9] {
+                prop_assert_eq!(text(|j| j.number(value)), format!("\"{}\"", format_sample(value)));
+            }
+        }
+
+        #[test]
+        fn times_read_back(ms in -(1i64 << 50)..1i64 << 50) {
+            let seconds = text(|j| j.time(ms));
+            let (whole, millis) = seconds.split_once('.').unwrap_or((&seconds, "000"));
+            prop_assert_eq!(millis.len(), 3);
+            prop_assert_eq!(format!("{whole}{millis}").parse::<i64>().unwrap(), ms);
+        }
     }
 
     #[test]

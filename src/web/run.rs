@@ -113,7 +113,7 @@ fn work(
             let times = Times { queue: ticket.waited(), evaluation };
             let unwanted = || running.is_killed();
             let mut stream = Stream::new(reply, encoding, &unwanted);
-            request.write(&mut stream, evaluated, times);
+            request.write(&mut stream, evaluated, times, &running);
             stream.finish();
         }
         // The client may be gone.

@@ -404,6 +404,23 @@ fn a_plan_is_a_tree_with_the_cost_of_every_node() {
 }
 
 #[test]
+fn statistics_count_the_samples_of_each_step_where_that_is_switched_on() {
+    let dir = TempDir::new().unwrap();
+    let narthex = start(dir.path(), &["--enable-feature=promql-per-step-stats"]);
+    let (first, last) = (BASE + 100, BASE + 120);
+    let path =
+        format!("/api/v1/query_range?query=rate(slow{{i=\"1\"}}[30s])&start={first}&end={last}&step=10");
+    let samples = narthex.get(&format!("{path}&stats=all")).data()["stats"]["samples"].clone();
+    assert_eq!(samples["totalQueryableSamplesPerStep"], json!([[first, 30], [first + 10, 30], [last, 30]]));
+    assert_eq!(samples["samplesReadPerStep"], json!([[first, 30], [first + 10, 10], [last, 10]]));
+    assert_eq!(samples["totalQueryableSamples"], 90);
+    let plain = narthex.get(&format!("{path}&stats=true")).data();
+    assert!(plain["stats"]["samples"]["totalQueryableSamplesPerStep"].is_null(), "{plain}");
+    let instant = narthex.get(&format!("/api/v1/query?query=slow&time={last}&stats=all")).data();
+    assert_eq!(instant["stats"]["samples"]["totalQueryableSamplesPerStep"], json!([[last, 80]]));
+}
+
+#[test]
 fn a_query_over_a_memory_budget_says_what_it_wanted_while_others_go_on() {
     let dir = TempDir::new().unwrap();
     let narthex = start(dir.path(), &["--query.max-memory=4MB", "--query.max-total-memory=64MB"]);

@@ -7,7 +7,7 @@ use super::unique::drop_names;
 use super::{Context, Meta, Node, Operator, Part, Scope, pool};
 use crate::annotations::Annotations;
 use crate::batch::{Batch, ColumnMut};
-use crate::budget::{Budget, Charge};
+use crate::budget::{Budget, Charge, StepCounts};
 use crate::engine::{CancelToken, EngineError};
 use crate::functions::input::{RangeInput, RangeKernel};
 use crate::functions::smoothing;
@@ -274,6 +274,9 @@ impl Job {
                 (Pick::Start, _) if newest.start != 0 => out.set(0, newest.start as f64 / 1000.0),
                 (Pick::Start, _) => {}
             }
+            if let Some(steps) = budget.progress.steps(&self.times) {
+                steps.add(0, 1, 1);
+            }
             return Ok(1);
         }
         let samples = &mut scratch.samples;
@@ -288,7 +291,7 @@ impl Job {
             to_stats(samples);
         }
         match &self.work {
-            Work::Newest(pick) => self.newest(meta, samples, *pick, out),
+            Work::Newest(pick) => self.newest(meta, samples, *pick, out, budget.progress.steps(&self.times)),
             Work::Smoothed => {
                 drop_stale(samples);
                 let input = self.input(meta, samples, &[], 0, Bounds::Smoothed, &[]);
@@ -298,6 +301,9 @@ impl Job {
             Work::Windows { kernel, range_ms, bounds, params } => {
                 drop_stale(samples);
                 let read = windows_of(&samples.timestamps, &self.ends, *range_ms, &mut scratch.windows);
+                if let Some(steps) = budget.progress.steps(&self.times) {
+                    steps.windows(&scratch.windows);
+                }
                 let input = self.input(meta, samples, &scratch.windows, *range_ms, *bounds, params);
                 kernel(&input, out, notes)?;
                 Ok(read)
@@ -338,6 +344,7 @@ impl Job {
         samples: &Columns,
         pick: Pick,
         out: &mut ColumnMut<'_>,
+        counts: Option<&StepCounts>,
     ) -> Result<u64, EngineError> {
         let (timestamps, values) = (&*samples.timestamps, &*samples.values);
         let mut cursor = 0;
@@ -353,6 +360,9 @@ impl Job {
                 continue;
             }
             found += 1;
+            if let Some(counts) = counts {
+                counts.add(step, 1, 1);
+            }
             match pick {
                 Pick::Value => match samples.histogram(at) {
                     Some(histogram) => out.set_histogram(step, histogram.clone()),

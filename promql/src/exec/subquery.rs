@@ -100,6 +100,9 @@ impl Operator for SubqueryCall<'_> {
                 continue;
             }
             windows_of(&self.samples.timestamps, &self.ends, self.call.range_ms, &mut self.windows);
+            if let Some(steps) = cx.budget.progress.steps(&self.times) {
+                steps.windows(&self.windows);
+            }
             let Some(meta) = self.inner.series().get(part.first + i) else { continue };
             let input = RangeInput {
                 labels: &meta.labels,

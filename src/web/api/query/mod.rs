@@ -4,6 +4,7 @@ mod plan;
 mod stats;
 mod value;
 
+pub use stats::Times;
 pub use value::write_value;
 
 use super::{ApiError, ErrorKind};
@@ -59,9 +60,11 @@ impl Request {
             lookback_ms: self.lookback_ms,
             cancel: running.cancel.clone(),
             progress: running.progress.clone(),
-            ..QueryOptions::default()
         };
         let (spec, engine) = (&self.spec, &app.engine);
+        if self.stats == "all" && app.options.per_step_stats {
+            running.progress.count_steps(spec.start, spec.steps());
+        }
         let steps = (spec.start, spec.end, spec.step);
         match spec.kind {
             Kind::Instant => engine.instant(&*app.db, &spec.text, spec.start, &options).map(Evaluated::Value),
@@ -71,7 +74,7 @@ impl Request {
     }
 
     /// Writes the whole answer, envelope and all.
-    pub fn write(&self, out: &mut impl Output, evaluated: Evaluated, times: stats::Times) {
+    pub fn write(&self, out: &mut impl Output, evaluated: Evaluated, times: Times, running: &Running) {
         out.json().raw("{\"status\":\"success\",\"data\":");
         let mut result = match evaluated {
             Evaluated::Plan(plan) => {
@@ -91,7 +94,7 @@ impl Request {
         out.json().raw("\",\"result\":");
         write_value(out, &result.value);
         if !self.stats.is_empty() {
-            stats::write(out.json(), &self.spec, &result, times, self.stats == "all");
+            stats::write(out.json(), &self.spec, &result, times, &running.progress);
         }
         out.json().raw("}");
         let mut warnings = first_few(std::mem::take(&mut result.warnings), "warning");
@@ -106,8 +109,6 @@ impl Request {
         out.json().raw("}");
     }
 }
-
-pub use stats::Times;
 
 /// What came of a query.
 #[derive(Debug)]
