@@ -16,8 +16,7 @@ impl Parser<'_> {
     /// `bool`, `on`, `ignoring`, `group_left`, `group_right`, `fill`, `fill_left`, `fill_right`
     pub(super) fn matching(&mut self) -> Parsed<(bool, Matching)> {
         let return_bool = self.eat_word("bool");
-        let mut matching = Matching::default();
-        matching.on = self.eat_word("on");
+        let mut matching = Matching { on: self.eat_word("on"), ..Matching::default() };
         if matching.on || self.eat_word("ignoring") {
             matching.labels = self.labels()?;
             matching.card = match () {

@@ -159,16 +159,18 @@ impl<'a> Lexer<'a> {
             ("[", none) => *none = Some(Bracket::default()),
             ("]", None) => return Err((start, unexpected("right bracket"))),
             ("]", open) => *open = None,
-            (":", Some(bracket)) if bracket.numeral => {
-                if std::mem::replace(&mut bracket.colon, true) {
-                    return Err((start, unexpected("colon")));
-                }
-            }
             (":", Some(bracket)) => {
-                let what = if bracket.duration { "repeated colon" } else { "colon before duration" };
-                if !bracket.duration || std::mem::replace(&mut bracket.colon, true) {
-                    return Err((behind, format!("unexpected {what} in duration expression")));
-                }
+                let repeated = std::mem::replace(&mut bracket.colon, true);
+                return match (bracket.numeral, bracket.duration) {
+                    (true, _) if repeated => Err((start, unexpected("colon"))),
+                    (false, true) if repeated => {
+                        Err((behind, "unexpected repeated colon in duration expression".to_owned()))
+                    }
+                    (false, false) => {
+                        Err((behind, "unexpected colon before duration in duration expression".to_owned()))
+                    }
+                    _ => Ok(()),
+                };
             }
             _ => {}
         }
