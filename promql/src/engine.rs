@@ -6,6 +6,7 @@ use crate::exec::shared::SharedReads;
 use crate::exec::{
     Context, Meta, Node, Scope, Steps, build, range_vector, same_labelset, vector, without_name,
 };
+use crate::plan::optimize;
 use crate::syntax::ast::{Expr, ValueType};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
 use crate::syntax::{PrepareError, QueryWindow, prepare};
@@ -267,7 +268,7 @@ impl Engine {
     }
 
     fn prepared(&self, text: &str, window: QueryWindow) -> Result<Expr, EngineError> {
-        Ok(prepare(parse_expr(text, &self.options.parse)?, &window)?)
+        Ok(optimize(prepare(parse_expr(text, &self.options.parse)?, &window)?))
     }
 
     fn prepared_for_range(&self, text: &str, steps: (i64, i64, i64)) -> Result<Expr, EngineError> {
@@ -276,7 +277,7 @@ impl Engine {
         if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
             return Err(EngineError::NotForRange(expr.value_type().name()));
         }
-        Ok(prepare(expr, &QueryWindow { start_ms, end_ms, step_ms })?)
+        Ok(optimize(prepare(expr, &QueryWindow { start_ms, end_ms, step_ms })?))
     }
 
     fn context<'a>(&'a self, store: &'a dyn Queryable, expr: &Expr, query: &QueryOptions) -> Context<'a> {

@@ -14,6 +14,7 @@ mod exec;
 mod functions;
 pub mod lint;
 pub mod numeric;
+mod plan;
 pub mod syntax;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -23,6 +24,7 @@ pub use budget::{MemoryPool, Progress};
 pub use engine::{CancelToken, Engine, EngineError, EngineOptions, ExplainTime, QueryOptions, QueryResult};
 pub use exec::profile::PlanNode;
 pub use narthex_storage::Matcher;
+pub use plan::plan;
 pub use syntax::ast::Expr;
 pub use syntax::{ParseError, ParseOptions, parse_expr, parse_selector};
 pub use value::{InstantSample, RangeSeries, Value};

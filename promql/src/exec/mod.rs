@@ -21,6 +21,7 @@ mod subquery;
 mod transform;
 mod unique;
 
+pub(crate) use broadcast::is_invariant;
 pub(crate) use context::{Context, Scope, Steps};
 pub(crate) use labels::without_name;
 pub(crate) use operator::{Meta, Operator, Part};

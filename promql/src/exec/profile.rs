@@ -3,7 +3,8 @@
 use super::{Context, Meta, Node, Operator, Part};
 use crate::budget::Progress;
 use crate::engine::EngineError;
-use crate::syntax::ast::{Expr, Span};
+use crate::syntax::ast::{Cardinality, Expr, Span, ValueType};
+use crate::syntax::format_duration;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -111,25 +112,40 @@ impl Operator for Measured<'_> {
 }
 
 /// The operator that evaluates an expression, without its operands.
-fn describe(expr: &Expr) -> String {
+pub(crate) fn describe(expr: &Expr) -> String {
     match expr {
-        Expr::Vector(_) => format!("select {expr}"),
-        Expr::Call(call) => match call.args.iter().find(|arg| super::is_range(arg)) {
-            Some(range) if matches!(range.unwrap_parens(), Expr::Matrix { .. }) => {
-                format!("{} of {range}", call.function.name)
-            }
-            Some(_) => format!("{} of subquery", call.function.name),
-            None => call.function.name.to_owned(),
-        },
-        Expr::Aggregate(e) => {
-            let clause = if e.without { " without" } else { " by" };
-            let labels = e.grouping.join(", ");
-            match e.without || !e.grouping.is_empty() {
-                true => format!("{}{clause} ({labels})", e.op.name()),
-                false => e.op.name().to_owned(),
+        Expr::Paren { expr, .. } => describe(expr),
+        Expr::Number { .. } | Expr::String { .. } => format!("constant {expr}"),
+        Expr::Unary { negative: true, .. } => "negate".to_owned(),
+        Expr::Unary { .. } => "keep".to_owned(),
+        Expr::Vector(_) => format!("select newest {expr}"),
+        Expr::Matrix { .. } => format!("select window {expr}"),
+        Expr::Subquery(e) => format!("subquery {}", format_duration(e.range_ms)),
+        Expr::Call(call) => {
+            match call.args.iter().find(|arg| super::is_range(arg)).map(Expr::unwrap_parens) {
+                Some(range @ Expr::Matrix { .. }) => format!("{} of window {range}", call.function.name),
+                Some(range) => format!("{} of {}", call.function.name, describe(range)),
+                None => format!("call {}", call.function.name),
             }
         }
-        Expr::Binary(e) => format!("join {}", e.op.symbol()),
-        other => other.to_string(),
+        Expr::Aggregate(e) => {
+            let clause = if e.without { " without" } else { " by" };
+            let grouping = match e.without || !e.grouping.is_empty() {
+                true => format!("{clause} ({})", e.grouping.join(", ")),
+                false => String::new(),
+            };
+            format!("aggregate {}{grouping}", e.op.name())
+        }
+        Expr::Binary(e) => {
+            let vectors = [&e.left, &e.right].iter().all(|side| side.value_type() == ValueType::Vector);
+            let kind = match e.matching.card {
+                _ if !vectors => "apply",
+                Cardinality::ManyToMany => "combine",
+                Cardinality::OneToOne => "join one to one",
+                Cardinality::ManyToOne => "join many to one",
+                Cardinality::OneToMany => "join one to many",
+            };
+            format!("{kind} {}", e.op.symbol())
+        }
     }
 }

@@ -7,9 +7,7 @@ use crate::cli::query::server::{Access, QueryError, Server};
 use crate::cli::query::time::seconds;
 use crate::cli::query::{block_on, finish, remark};
 use crate::cli::terminal::Terminal;
-use narthex_promql::Expr;
-use narthex_promql::syntax::ast::{Cardinality, ValueType};
-use narthex_promql::syntax::format_duration;
+use narthex_promql::plan;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -30,7 +28,7 @@ pub(super) fn run(options: &ExplainOptions) -> ExitCode {
             Err(error) => return fail(&error.to_string()),
         },
         None => match parsed(&text) {
-            Ok(expr) => of_tree(&expr),
+            Ok(expr) => unmeasured(plan(expr)),
             Err(error) => return fail(&error),
         },
     };
@@ -63,45 +61,12 @@ fn measured(access: &Access, text: &str, time_ms: Option<i64>) -> Result<PlanNod
     })
 }
 
-/// The operators of an expression, one for each node of its tree.
-fn of_tree(expr: &Expr) -> PlanNode {
-    let (node, children): (String, Vec<&Expr>) = match expr {
-        Expr::Paren { expr, .. } => return of_tree(expr),
-        Expr::Number { .. } | Expr::String { .. } => (format!("constant {expr}"), Vec::new()),
-        Expr::Unary { negative, expr, .. } => {
-            let name = if *negative { "negate" } else { "keep" };
-            (name.to_owned(), vec![expr])
-        }
-        Expr::Vector(_) => (format!("select newest {expr}"), Vec::new()),
-        Expr::Matrix { .. } => (format!("select window {expr}"), Vec::new()),
-        Expr::Subquery(e) => (format!("subquery {}", format_duration(e.range_ms)), vec![&e.expr]),
-        Expr::Call(e) => (format!("call {}", e.function.name), e.args.iter().collect()),
-        Expr::Aggregate(e) => {
-            let clause = if e.without { " without" } else { " by" };
-            let grouping = if e.grouping.is_empty() && !e.without {
-                String::new()
-            } else {
-                format!("{clause} ({})", e.grouping.join(", "))
-            };
-            (format!("aggregate {}{grouping}", e.op.name()), e.param.iter().chain([&e.expr]).collect())
-        }
-        Expr::Binary(e) => {
-            let vectors = [&e.left, &e.right].iter().all(|side| side.value_type() == ValueType::Vector);
-            let kind = match e.matching.card {
-                _ if !vectors => "apply",
-                Cardinality::ManyToMany => "combine",
-                Cardinality::OneToOne => "join one to one",
-                Cardinality::ManyToOne => "join many to one",
-                Cardinality::OneToMany => "join one to many",
-            };
-            (format!("{kind} {}", e.op.symbol()), vec![&e.left, &e.right])
-        }
-    };
-    let span = expr.span();
+/// A plan that was not run.
+fn unmeasured(plan: narthex_promql::PlanNode) -> PlanNode {
     PlanNode {
-        node,
-        span: (span.start, span.end),
-        children: children.into_iter().map(of_tree).collect(),
+        node: plan.node,
+        span: plan.span,
+        children: plan.children.into_iter().map(unmeasured).collect(),
         ..PlanNode::default()
     }
 }
@@ -112,13 +77,12 @@ mod tests {
 
     #[test]
     fn a_plan_names_operators_and_selectors() {
-        let plan = of_tree(
-            &parsed("topk(5, rate(x{a=\"b\"}[5m])) / on (a) group_left () (sum by (a) (-y))").unwrap(),
-        );
+        let text = "topk(5, rate(x{a=\"b\"}[5m])) / on (a) group_left () (sum by (a) (-y))";
+        let plan = unmeasured(plan(parsed(text).unwrap()));
         assert_eq!(plan.node, "join many to one /");
         let names: Vec<&str> = plan.children.iter().map(|child| child.node.as_str()).collect();
         assert_eq!(names, ["aggregate topk", "aggregate sum by (a)"]);
-        assert_eq!(plan.children[0].children[1].children[0].node, "select window x{a=\"b\"}[5m]");
+        assert_eq!(plan.children[0].children[1].node, "rate of window x{a=\"b\"}[5m]");
         assert_eq!(plan.children[1].children[0].node, "negate");
     }
 }
