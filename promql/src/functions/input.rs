@@ -29,7 +29,7 @@ pub(crate) struct RangeInput<'a> {
     pub(crate) subquery: bool,
     /// The scalar arguments of the function by position among them, a value per step.
     pub(crate) params: &'a [Vec<f64>],
-    /// Place of the range vector argument: what annotations are about.
+    /// Place of the function's first argument: what annotations are about.
     pub(crate) span: Span,
     /// Start timestamps count (`use-start-timestamps`).
     pub(crate) use_starts: bool,

@@ -15,7 +15,7 @@ use super::scan::{self, Pick, RangeCall};
 use super::sort::{Order, sorted};
 use super::transform::{floats, transform};
 use super::unique::{drop_names, drop_names_strictly};
-use super::{Context, Node, Operator, Scalars, Scope, aggregate, scalar, subquery, text, vector};
+use super::{Context, Node, Operator, Scalars, Scope, scalar, subquery, text, vector};
 use crate::batch::Batch;
 use crate::engine::EngineError;
 use crate::functions::dates::{self, DATES};
@@ -116,10 +116,6 @@ pub(super) fn over_range<'a>(
             ranges.push(arg);
         } else {
             params.push(scalar(cx, arg, scope.exact())?.to_vec(scope.steps.count));
-            if function.name == "quantile_over_time" {
-                let q = params.last().map_or(&[][..], Vec::as_slice);
-                q.iter().for_each(|q| aggregate::warn_quantile(cx, *q, arg.span()));
-            }
         }
     }
     let range =
@@ -129,7 +125,8 @@ pub(super) fn over_range<'a>(
         kernel: function.kernel,
         range_ms,
         params,
-        span: range.span(),
+        // Also where that is a number.
+        span: args.first().unwrap_or(range).span(),
     };
     match range.unwrap_parens() {
         Expr::Matrix { selector, range_ms, .. } => {
