@@ -3,7 +3,7 @@
 use super::nhcb;
 use super::store::{MemorySample, MemoryStore};
 use crate::syntax::lexer::parse_duration;
-use crate::syntax::series_notation::{self, Item};
+use crate::syntax::series_notation::{self, Item, Starts};
 use narthex_storage::Labels;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Load {
         };
         let step_ms = parse_duration(step.trim())?;
         let mut series = BTreeMap::new();
-        let mut starts: Option<(Labels, Vec<Option<i64>>)> = None;
+        let mut starts: Option<(Labels, Starts)> = None;
         for line in body {
             let at_line = |e: String| format!("{line}: {e}");
             let read = series_notation::parse_starts(line).map_err(at_line)?;

@@ -4,7 +4,7 @@ use super::chunk::hint_read_back;
 use narthex_storage::histogram::InvalidHistogram;
 use narthex_storage::{
     Columns, FloatHistogram, LabelQuery, Labels, Matcher, Querier, Queryable, SelectHints, Series,
-    StorageError, is_stale_nan,
+    StorageError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
