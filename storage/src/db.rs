@@ -6,6 +6,7 @@ use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::group::Group;
 use crate::head::replay::Replay;
+use crate::head::select::HeadSeries;
 use crate::io::mmap::Mapped;
 use crate::io::{failed, rename_durably, sync_dir};
 use crate::query::select::DbQuerier;
@@ -205,6 +206,8 @@ impl Db {
             self.inner.cut_block(min.div_euclid(range) * range, &mut report)?;
         }
         self.inner.apply_retention(now_ms, &mut report)?;
+        // New series get their place in the order here rather than in a query.
+        drop(self.inner.head.ranked_index());
         Ok(report)
     }
 
@@ -250,7 +253,7 @@ impl Inner {
         {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
             head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
-            head.epoch.fetch_add(1, Ordering::AcqRel);
+            head.epoch.fetch_add(2, Ordering::AcqRel);
         }
         for group in self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             group.seal_before(max_time);
@@ -260,11 +263,9 @@ impl Inner {
         let mut block = BlockWriter::new(&self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
         let mut columns = Columns::default();
         for one in &series {
-            let snapshot = one.snapshot(min_time, max_time - 1);
             columns.clear();
-            snapshot.read(&mut columns).map_err(|e| StorageError::Corrupt {
-                what: format!("head series {:?}", one.labels),
-                detail: e.to_string(),
+            HeadSeries::live(one).read(min_time, max_time - 1, &mut columns).map_err(|e| {
+                StorageError::Corrupt { what: format!("head series {:?}", one.labels), detail: e.to_string() }
             })?;
             tidy(&mut columns, 0, min_time, max_time - 1);
             if !columns.is_empty() {
@@ -280,16 +281,11 @@ impl Inner {
         }
         // A new segment first: what it says of every live series outlives the segments before it.
         let segment = head.wal.rotate()?;
+        // From here on a query that selected before has to look for new blocks too.
+        head.cuts.fetch_add(1, Ordering::AcqRel);
         let mut oldest_ms = i64::MAX;
         for one in &series {
-            let mut state = one.state();
-            state.chunks.retain(|chunk| chunk.max() >= max_time);
-            if state.open.range().is_some_and(|(_, last)| last < max_time) {
-                state.open.clear();
-            }
-            let open = state.open.range().map(|(first, _)| first);
-            let first = state.chunks.iter().map(|c| c.min()).chain(open).min();
-            oldest_ms = oldest_ms.min(first.unwrap_or(i64::MAX));
+            oldest_ms = oldest_ms.min(one.state().drop_before(max_time).unwrap_or(i64::MAX));
         }
         head.min_ms
             .store(max_time.max(oldest_ms.min(head.max_ms.load(Ordering::Acquire))), Ordering::Release);
@@ -301,18 +297,18 @@ impl Inner {
     /// Removes the series without samples and without a writer.
     fn drop_idle_series(&self, report: &mut MaintainReport) {
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
-        for series in index.all() {
-            let idle = {
-                let mut state = series.state();
-                state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
-                state.chunks.is_empty() && state.open.is_empty() && state.owners.is_empty()
-            };
-            // The index has two references and the list one; another is an appender's that has yet to commit.
-            if idle && Arc::strong_count(&series) <= 3 {
-                index.remove(&series);
-                report.series_removed += 1;
-            }
-        }
+        index.order.complete();
+        let mut doomed = index.all();
+        doomed.retain(|series| {
+            let mut state = series.state();
+            state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
+            // The index has three references and the list one; another is an appender's that has yet to
+            // commit, or a query's.
+            let idle = state.chunks.is_empty() && state.open.is_empty() && state.owners.is_empty();
+            idle && Arc::strong_count(series) <= 4
+        });
+        index.remove_all(&doomed);
+        report.series_removed += doomed.len();
         self.head.series_removed.fetch_add(report.series_removed as u64, Ordering::Relaxed);
     }
 

@@ -4,12 +4,15 @@
 //! columns, `index` symbols, series and postings. FORMAT.md draws every byte.
 
 mod meta;
+mod pages;
+mod postings;
 mod reader;
+mod series;
+mod table;
 mod writer;
 
 pub use meta::BlockMeta;
 pub use reader::Block;
-pub(crate) use reader::BlockSeries;
 pub(crate) use writer::BlockWriter;
 
 /// Samples of one frame in a block.

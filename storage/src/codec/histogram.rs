@@ -256,7 +256,10 @@ fn buckets(bytes: &mut &[u8], count: usize, rows: usize) -> Result<Vec<Column>, 
         let index = index.ok_or(CodecError("bucket index out of order"))?;
         let mut listed = Vec::new();
         if head & 1 == 1 {
-            bits::unpack(bytes, rows, 1, |bit| listed.push(bit == 1))?;
+            let mut flags = [0; FRAME_MAX];
+            let flags = flags.get_mut(..rows).unwrap_or_default();
+            bits::unpack(bytes, 1, flags)?;
+            listed.extend(flags.iter().map(|flag| *flag == 1));
         }
         columns.push(Column { index, listed, counts: column(bytes, rows)? });
         previous = Some(index);

@@ -27,6 +27,10 @@ const RAW: u8 = 3;
 
 /// Integers above this are not exact in a double.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
+/// Added to a double below [`ROUNDING_MAX`] it leaves no bits for fractions. As bits, added to an integer of
+/// that size, it makes the double of that integer plus itself.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+const ROUNDING_MAX: f64 = 2_251_799_813_685_248.0;
 const EXPONENT_MAX: usize = 16;
 const POWERS: [f64; EXPONENT_MAX + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16];
@@ -93,35 +97,34 @@ fn header(tag: u8, values: &[f64], out: &mut Vec<u8>) {
 /// The integer that divided by 10^exponent gives exactly these bits.
 #[inline]
 fn scaled(value: f64, exponent: usize) -> Option<i64> {
-    let scaled = (value * POWERS[exponent]).round();
-    if scaled.abs() >= INTEGER_MAX || scaled.is_nan() {
-        return None;
+    let power = POWERS[exponent];
+    let integer = rounded(value * power)?;
+    ((integer as f64) / power).to_bits().eq(&value.to_bits()).then_some(integer)
+}
+
+/// The nearest integer, if it is exact in a double. How halves are rounded does not matter: what they stand
+/// for does not come back from either side.
+#[inline]
+fn rounded(value: f64) -> Option<i64> {
+    if value.abs() < ROUNDING_MAX {
+        return Some((value + ROUNDER - ROUNDER) as i64);
     }
-    let integer = scaled as i64;
-    ((integer as f64) / POWERS[exponent]).to_bits().eq(&value.to_bits()).then_some(integer)
+    let rounded = value.round();
+    (rounded.abs() < INTEGER_MAX).then_some(rounded as i64)
 }
 
 fn encode_decimal(values: &[f64], out: &mut Vec<u8>) -> bool {
     let misfits_max = values.len() / 16 + 2;
-    let mut exponent = 0;
-    // The least exponent that suits a value is at most that of the frame: raise it as values demand.
-    for &value in values {
-        if let Some(higher) = (exponent..=EXPONENT_MAX).find(|&e| scaled(value, e).is_some()) {
-            exponent = higher;
-        }
-    }
     let mut integers = [0i64; FRAME_MAX];
+    let Some(exponent) = frame_exponent(values, misfits_max, &mut integers) else { return false };
     let mut patches = Vec::new();
     let mut previous = 0;
     for (i, (&value, slot)) in values.iter().zip(integers.iter_mut()).enumerate() {
-        match scaled(value, exponent) {
-            Some(integer) => previous = integer,
-            None => patches.push((i, value)),
+        match *slot {
+            MISFIT => patches.push((i, value)),
+            integer => previous = integer,
         }
         *slot = previous;
-    }
-    if patches.len() > misfits_max {
-        return false;
     }
     let integers = &mut integers[..values.len()];
     // A frame that begins with a misfit carries the first real value backwards.
@@ -150,6 +153,40 @@ fn encode_decimal(values: &[f64], out: &mut Vec<u8>) -> bool {
         last = i;
     }
     true
+}
+
+/// Not an integer that is exact in a double.
+const MISFIT: i64 = i64::MIN;
+
+/// The least exponent that suits the values, all but a few misfits, and the integers that it gives; `None`
+/// when there are more misfits than may be.
+fn frame_exponent(values: &[f64], misfits_max: usize, integers: &mut [i64]) -> Option<usize> {
+    let (mut exponent, mut misfits) = (0, 0);
+    let mut raised_at = 0;
+    // The least exponent that suits a value is at most that of the frame: raise it as values demand.
+    for (i, (&value, slot)) in values.iter().zip(integers.iter_mut()).enumerate() {
+        *slot = MISFIT;
+        if let Some(integer) = scaled(value, exponent) {
+            *slot = integer;
+        } else if let Some((higher, integer)) =
+            (exponent + 1..=EXPONENT_MAX).find_map(|e| Some((e, scaled(value, e)?)))
+        {
+            (*slot, exponent, raised_at) = (integer, higher, i);
+        } else {
+            misfits += 1;
+            if misfits > misfits_max {
+                return None;
+            }
+        }
+    }
+    misfits = 0;
+    for (i, (&value, slot)) in values.iter().zip(integers.iter_mut()).enumerate() {
+        if i < raised_at {
+            *slot = scaled(value, exponent).unwrap_or(MISFIT);
+        }
+        misfits += usize::from(*slot == MISFIT);
+    }
+    (misfits <= misfits_max).then_some(exponent)
 }
 
 /// Integers as `base + divisor * small`.
@@ -198,17 +235,25 @@ fn decode_decimal(bytes: &mut &[u8], count: usize, out: &mut Vec<f64>) -> Result
     let base = varint::take_signed(bytes)?;
     let width = u32::from(varint::take_u8(bytes)?);
     let start = out.len();
-    let integer = |packed: u64| base.wrapping_add(packed.wrapping_mul(divisor) as i64);
-    if delta {
-        let mut running = first;
-        out.push(running as f64 / power);
-        bits::unpack(bytes, count.saturating_sub(1), width, |packed| {
-            running = running.wrapping_add(integer(packed));
-            out.push(running as f64 / power);
-        })?;
-    } else {
-        bits::unpack(bytes, count, width, |packed| out.push(integer(packed) as f64 / power))?;
+    let mut packed = [0u64; FRAME_MAX];
+    let packed = packed.get_mut(..count - usize::from(delta && count > 0)).unwrap_or_default();
+    bits::unpack(bytes, width, packed)?;
+    // In place, since the same bits are a signed integer too.
+    if divisor != 1 {
+        packed.iter_mut().for_each(|word| *word = word.wrapping_mul(divisor));
     }
+    let base = base.cast_unsigned();
+    if delta {
+        let mut running = first.cast_unsigned();
+        packed.iter_mut().for_each(|word| {
+            running = running.wrapping_add(base).wrapping_add(*word);
+            *word = running;
+        });
+        out.push(first as f64 / power);
+    } else if base != 0 {
+        packed.iter_mut().for_each(|word| *word = word.wrapping_add(base));
+    }
+    divide(packed, exponent, out);
     let patches = varint::take_count(bytes, 72)?;
     let mut at = start;
     for _ in 0..patches {
@@ -218,6 +263,21 @@ fn decode_decimal(bytes: &mut &[u8], count: usize, out: &mut Vec<f64>) -> Result
         *out.get_mut(at).ok_or(CodecError("patch out of place"))? = value;
     }
     Ok(())
+}
+
+/// Appends signed integers divided by 10^exponent.
+fn divide(integers: &[u64], exponent: usize, out: &mut Vec<f64>) {
+    let power = POWERS.get(exponent).copied().unwrap_or(1.0);
+    let magnitude = |word: u64| (word.cast_signed() >> 63).cast_unsigned() ^ word;
+    let widest = integers.iter().fold(0, |all, word| all | magnitude(*word));
+    // Integers that leave the rounding constant's exponent alone become doubles by an addition, which unlike
+    // the conversion is done for several at once.
+    let small = |word: u64| f64::from_bits(word.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
+    match (widest < ROUNDING_MAX as u64, exponent) {
+        (true, 0) => out.extend(integers.iter().map(|word| small(*word))),
+        (true, _) => out.extend(integers.iter().map(|word| small(*word) / power)),
+        (false, _) => out.extend(integers.iter().map(|word| word.cast_signed() as f64 / power)),
+    }
 }
 
 fn encode_xor(values: &[f64], out: &mut Vec<u8>) {
@@ -236,16 +296,26 @@ fn encode_xor(values: &[f64], out: &mut Vec<u8>) {
 
 fn decode_xor(bytes: &mut &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
     let mut previous = 0u64;
+    out.reserve(count);
     for _ in 0..count {
         let control = varint::take_u8(bytes)?;
         let (low, len) = (u32::from(control >> 4), usize::from(control & 15));
         if low > 7 || len > 8 {
             return Err(CodecError("bad difference"));
         }
-        let mut word = [0u8; 8];
-        let part = varint::take_bytes(bytes, len)?;
-        word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
-        previous ^= u64::from_le_bytes(word) << (low * 8);
+        let word = match bytes.first_chunk::<8>() {
+            // Eight bytes are read at once and those of later values masked out.
+            Some(ahead) => {
+                u64::from_le_bytes(*ahead) & u64::MAX.checked_shr(64 - 8 * len as u32).unwrap_or(0)
+            }
+            None => {
+                let mut word = [0u8; 8];
+                word.iter_mut().zip(bytes.iter().take(len)).for_each(|(to, from)| *to = *from);
+                u64::from_le_bytes(word)
+            }
+        };
+        varint::take_bytes(bytes, len)?;
+        previous ^= word << (low * 8);
         out.push(f64::from_bits(previous));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
 use super::entry::{Entry, SampleValue};
-use super::series::{MemSeries, Tail};
+use super::series::MemSeries;
 use super::{AppendError, Head};
 use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
 use crate::labels::{Labels, LabelsBuf};
@@ -31,7 +31,7 @@ pub struct Appender {
 struct Run {
     series: Arc<MemSeries>,
     /// The newest sample of the series, staged ones included.
-    newest: Tail,
+    newest: Option<Entry>,
     /// Where its samples end.
     end: usize,
 }
@@ -174,7 +174,7 @@ impl Appender {
                 Arc::make_mut(histogram).hint = hint;
             }
         }
-        run.newest = Some((entry.timestamp, entry.value.clone()));
+        run.newest = Some(entry.clone());
         self.samples.push(entry);
         run.end = self.samples.len();
         Ok(())
@@ -205,16 +205,19 @@ impl Appender {
             self.runs.iter().for_each(|run| run.series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
-        head.epoch.fetch_add(1, Ordering::AcqRel);
         let count = self.samples.len();
+        let times = self.samples.iter().map(|entry| entry.timestamp);
+        let (oldest, newest) = times.fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
+        head.epoch.fetch_add(1, Ordering::AcqRel);
         let mut samples = self.samples.drain(..);
         let mut start = 0;
         for run in &self.runs {
-            for entry in samples.by_ref().take(run.end - start) {
-                head.push_private(&run.series, entry);
-            }
+            head.push_private(&run.series, samples.by_ref().take(run.end - start));
             start = run.end;
         }
+        head.note_time(oldest);
+        head.note_time(newest);
+        head.epoch.fetch_add(1, Ordering::AcqRel);
         head.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
@@ -267,40 +270,43 @@ fn runs_of<'a>(runs: &'a [Run], samples: &'a [Entry]) -> impl Iterator<Item = (&
 }
 
 /// Whether a sample comes after the newest of its series; `false` when it is that sample itself.
-fn follows(newest: Option<&(i64, SampleValue)>, entry: &Entry) -> Result<bool, AppendError> {
+fn follows(newest: Option<&Entry>, entry: &Entry) -> Result<bool, AppendError> {
     match newest {
-        Some((t, value)) if *t == entry.timestamp && value.same(&entry.value) => Ok(false),
-        Some((t, _)) if *t == entry.timestamp => Err(AppendError::Duplicate),
-        Some((t, _)) if *t > entry.timestamp => Err(AppendError::OutOfOrder),
-        _ => Ok(true),
+        Some(newest) if newest.timestamp < entry.timestamp => Ok(true),
+        Some(newest) if newest.timestamp > entry.timestamp => Err(AppendError::OutOfOrder),
+        Some(newest) if newest.value.same(&entry.value) => Ok(false),
+        Some(_) => Err(AppendError::Duplicate),
+        None => Ok(true),
     }
 }
 
 /// The hint under which a histogram will read. Chunks end with their block.
 fn hint(
-    newest: Option<&(i64, SampleValue)>,
+    newest: Option<&Entry>,
     timestamp: i64,
     histogram: &FloatHistogram,
     block_range_ms: i64,
 ) -> CounterResetHint {
     let same_block = |t: i64| t.div_euclid(block_range_ms) == timestamp.div_euclid(block_range_ms);
-    let previous = newest.filter(|(t, _)| same_block(*t)).and_then(|(_, value)| value.histogram());
-    stored_hint(previous, histogram)
+    let previous = newest.filter(|newest| same_block(newest.timestamp));
+    stored_hint(previous.and_then(|newest| newest.value.histogram()), histogram)
 }
 
 impl Head {
-    /// Adds a sample outside any group and tells the series' groups that they are no longer alone.
-    pub(crate) fn push_private(&self, series: &MemSeries, entry: Entry) {
-        if !series.shared.swap(true, Ordering::AcqRel) {
-            for (group, _) in &series.state().owners {
-                if let Some(group) = group.upgrade() {
-                    group.has_shared.store(true, Ordering::Release);
-                }
+    /// Adds samples outside any group and tells the series' groups that they are no longer alone.
+    pub(crate) fn push_private(&self, series: &MemSeries, entries: impl Iterator<Item = Entry>) {
+        let mut state = series.state();
+        if !series.shared.load(Ordering::Acquire) {
+            series.shared.store(true, Ordering::Release);
+            for group in state.owners.iter().filter_map(|(group, _)| group.upgrade()) {
+                group.has_shared.store(true, Ordering::Release);
             }
         }
-        let timestamp = entry.timestamp;
-        series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
-        series.push(entry, self.block_range_ms);
-        self.note_time(timestamp);
+        for entry in entries {
+            state.push(entry, self.block_range_ms, &self.timelines);
+        }
+        if let Some(tail) = &state.tail {
+            series.last_ms.fetch_max(tail.timestamp, Ordering::AcqRel);
+        }
     }
 }

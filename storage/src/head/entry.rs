@@ -24,6 +24,12 @@ pub struct Entry {
     pub value: SampleValue,
 }
 
+impl Entry {
+    pub(crate) fn float(timestamp: i64, value: f64) -> Self {
+        Self { timestamp, start: 0, value: SampleValue::Float(value) }
+    }
+}
+
 impl SampleValue {
     /// Whether both say the same, bit for bit; hints aside, which are the store's own.
     #[must_use]

@@ -1,9 +1,10 @@
 //! A scrape group: the rows of one target.
 
-use super::entry::SampleValue;
+use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
 use super::series::{Chunk, MemSeries};
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
+use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, cell, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
@@ -11,6 +12,7 @@ use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +50,18 @@ struct Writer {
 struct Rows {
     timestamps: Arc<Vec<i64>>,
     cells: Vec<Cell>,
+}
+
+impl Rows {
+    fn newest(&self, slot: u32) -> Option<(i64, f64)> {
+        let cell = self.cells.get(slot as usize)?;
+        if is_stale_nan(cell.last) {
+            // Absent: since the row of its staleness marker, if that is among the open ones.
+            let row = self.timestamps.get(cell.last_row as usize)?;
+            return (!cell.bytes.is_empty()).then_some((*row, STALE_NAN));
+        }
+        self.timestamps.last().map(|row| (*row, cell.last))
+    }
 }
 
 /// Changes of one slot since the rows were opened.
@@ -111,7 +125,7 @@ impl Group {
         }
         writer.by_series.insert(series.id, slot);
         writer.fresh.push(slot);
-        if let Some((newest_ms, _)) = newest {
+        if let Some(Entry { timestamp: newest_ms, .. }) = newest {
             writer.floor_ms = writer.floor_ms.max(newest_ms);
             series.last_ms.fetch_max(newest_ms, Ordering::AcqRel);
         }
@@ -268,7 +282,7 @@ impl Group {
 
     fn seal_locked(&self, writer: &mut Writer) {
         let mut rows = self.rows();
-        let shared: Arc<[i64]> = Arc::from(rows.timestamps.as_slice());
+        let shared = Timeline::of(&rows.timestamps);
         let mut columns = Columns::default();
         let timestamps = Arc::clone(&rows.timestamps);
         for (index, cell) in rows.cells.iter_mut().enumerate() {
@@ -278,17 +292,16 @@ impl Group {
                 base: cell.base,
                 bytes: std::mem::take(&mut cell.bytes),
             };
-            let decoded = snapshot.read(&mut columns);
+            let decoded = snapshot.read(i64::MIN, i64::MAX, &mut columns);
             debug_assert!(decoded.is_ok(), "a cell of our own making decodes");
             if let (false, Some(Some(series))) = (columns.is_empty(), writer.slots.get(index)) {
                 let whole = columns.len() == shared.len();
-                let column =
-                    if whole { Arc::clone(&shared) } else { Arc::from(columns.timestamps.as_slice()) };
-                let chunk = Arc::new(Chunk::seal(column, &columns, 0..columns.len()));
+                let timeline = if whole { shared.clone() } else { Timeline::of(&columns.timestamps) };
+                let chunk = Chunk::seal(timeline, &columns, 0..columns.len());
                 let last = columns.values.last().copied().unwrap_or(STALE_NAN);
                 let mut state = series.state();
-                state.note(chunk.max(), SampleValue::Float(last));
-                state.chunks.push(chunk);
+                state.note(Entry::float(chunk.max(), last));
+                state.add(chunk);
             }
             *cell = writer.cell_from(index);
         }
@@ -301,14 +314,18 @@ impl Group {
 
     /// The newest sample of one slot's open cell.
     pub(crate) fn newest(&self, slot: u32) -> Option<(i64, f64)> {
+        self.rows().newest(slot)
+    }
+
+    /// Hands the newest samples of some slots' open cells to `each`, all as of one row; a slot is told
+    /// with any number of the caller's.
+    pub(crate) fn newest_of(&self, slots: &[(u32, u32)], mut each: impl FnMut(u32, i64, f64)) {
         let rows = self.rows();
-        let cell = rows.cells.get(slot as usize)?;
-        if is_stale_nan(cell.last) {
-            // Absent: since the row of its staleness marker, if that is among the open ones.
-            let row = rows.timestamps.get(cell.last_row as usize)?;
-            return (!cell.bytes.is_empty()).then_some((*row, STALE_NAN));
+        for (at, slot) in slots {
+            if let Some((timestamp, value)) = rows.newest(*slot) {
+                each(*at, timestamp, value);
+            }
         }
-        rows.timestamps.last().map(|row| (*row, cell.last))
     }
 
     /// A copy of one slot's open cell.
@@ -599,39 +616,41 @@ impl CellSnapshot {
         ends.is_some_and(|(first, last)| *first <= maxt && *last >= mint)
     }
 
-    /// Appends the cell's samples: a value holds for every row until the next change, a staleness marker
-    /// for one.
-    pub(crate) fn read(&self, out: &mut Columns) -> Result<(), CodecError> {
+    /// Appends the cell's samples within `[mint, maxt]`: a value holds for every row until the next change,
+    /// a staleness marker for one.
+    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+        let begin = self.timestamps.partition_point(|row| *row < mint);
+        let end = self.timestamps.partition_point(|row| *row <= maxt);
         let mut bytes = self.bytes.as_slice();
         let mut value = self.base;
         let mut previous = self.base.unwrap_or(STALE_NAN);
         let mut row = 0usize;
         let mut change_row = 0usize;
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && row < end {
             let (gap, kind) = cell::take_head(&mut bytes)?;
             change_row = change_row.saturating_add(usize::try_from(gap).unwrap_or(usize::MAX));
-            self.fill(row, change_row, value, out);
+            self.fill(row.max(begin)..change_row.min(end), value, out);
             let changed = cell::take_value(&mut bytes, kind, previous)?;
             previous = changed;
             row = change_row;
             value = Some(changed);
             if is_stale_nan(changed) {
-                self.fill(row, row + 1, value, out);
+                self.fill(row.max(begin)..(row + 1).min(end), value, out);
                 row += 1;
                 value = None;
             }
         }
-        self.fill(row, self.timestamps.len(), value, out);
+        self.fill(row.max(begin)..end, value, out);
+        if !out.starts.is_empty() {
+            out.starts.resize(out.timestamps.len(), 0);
+        }
         Ok(())
     }
 
-    fn fill(&self, from: usize, to: usize, value: Option<f64>, out: &mut Columns) {
-        if let (Some(value), Some(timestamps)) = (value, self.timestamps.get(from..to)) {
+    fn fill(&self, rows: Range<usize>, value: Option<f64>, out: &mut Columns) {
+        if let (Some(value), Some(timestamps)) = (value, self.timestamps.get(rows)) {
             out.timestamps.extend_from_slice(timestamps);
             out.values.resize(out.timestamps.len(), value);
-            if !out.starts.is_empty() {
-                out.starts.resize(out.timestamps.len(), 0);
-            }
         }
     }
 }

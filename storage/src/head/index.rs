@@ -1,8 +1,10 @@
-//! The head's index: labels → series, label pair → ids.
+//! The head's index: labels → series, label pair → ids, ids in label order.
 
+use super::order::Order;
 use super::series::MemSeries;
 use crate::labels::Labels;
-use crate::labels::matcher::{MatchOp, Matcher};
+use crate::query::StorageError;
+use crate::query::postings::Postings;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
@@ -10,35 +12,50 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+/// Ids whose series lie together, as a power of two.
+const PAGE_BITS: u32 = 8;
+
 #[derive(Default)]
 pub(crate) struct Index {
     by_labels: HashTable<Arc<MemSeries>>,
-    by_id: HashMap<u32, Arc<MemSeries>, RandomState>,
-    postings: BTreeMap<Box<str>, HashMap<Box<str>, RoaringBitmap, RandomState>>,
+    /// Pages of neighbouring ids; a page without series is not there.
+    pages: HashMap<u32, Page, RandomState>,
+    all: RoaringBitmap,
+    postings: BTreeMap<Box<str>, Label>,
+    pub(crate) order: Order,
     next_id: u32,
     hasher: RandomState,
 }
 
+type Page = Box<[Option<Arc<MemSeries>>]>;
+
+/// The series of one label name.
+#[derive(Default)]
+struct Label {
+    all: RoaringBitmap,
+    values: HashMap<Box<str>, RoaringBitmap, RandomState>,
+}
+
 impl Index {
     pub(crate) fn find(&self, labels: &Labels) -> Option<Arc<MemSeries>> {
-        self.find_encoded(labels.as_encoded())
+        self.find_encoded(labels.as_encoded()).cloned()
     }
 
     /// The series whose labels have this encoded form.
-    pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
-        self.by_labels.find(self.hasher.hash_one(labels), |s| s.labels.as_encoded() == labels).cloned()
+    pub(crate) fn find_encoded(&self, labels: &str) -> Option<&Arc<MemSeries>> {
+        self.by_labels.find(self.hasher.hash_one(labels), |s| s.labels.as_encoded() == labels)
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Arc<MemSeries>> {
-        self.by_id.get(&id)
+        self.pages.get(&(id >> PAGE_BITS))?.get(place(id))?.as_ref()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.by_labels.len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<MemSeries>> {
-        self.by_id.values().cloned().collect()
+        self.by_labels.iter().cloned().collect()
     }
 
     /// Adds a series that [`Index::find`] does not know.
@@ -58,81 +75,80 @@ impl Index {
         let series = Arc::new(MemSeries::new(id, labels.clone()));
         for (name, value) in labels {
             if !self.postings.contains_key(name) {
-                self.postings.insert(name.into(), HashMap::default());
+                self.postings.insert(name.into(), Label::default());
             }
-            if let Some(values) = self.postings.get_mut(name) {
-                match values.get_mut(value) {
+            if let Some(label) = self.postings.get_mut(name) {
+                label.all.insert(id);
+                match label.values.get_mut(value) {
                     Some(ids) => ids.insert(id),
-                    None => values.entry(value.into()).or_default().insert(id),
+                    None => label.values.entry(value.into()).or_default().insert(id),
                 };
             }
         }
-        self.by_id.insert(id, Arc::clone(&series));
+        let page = self.pages.entry(id >> PAGE_BITS).or_insert_with(|| vec![None; 1 << PAGE_BITS].into());
+        if let Some(place) = page.get_mut(place(id)) {
+            *place = Some(Arc::clone(&series));
+        }
+        self.all.insert(id);
+        self.order.add(Arc::clone(&series));
         let hasher = &self.hasher;
         let hash = hasher.hash_one(labels.as_encoded());
         self.by_labels.insert_unique(hash, Arc::clone(&series), |s| hasher.hash_one(s.labels.as_encoded()));
         series
     }
 
-    pub(crate) fn remove(&mut self, series: &MemSeries) {
-        self.by_id.remove(&series.id);
+    /// Removes some of the series.
+    pub(crate) fn remove_all(&mut self, doomed: &[Arc<MemSeries>]) {
+        if doomed.is_empty() {
+            return;
+        }
+        doomed.iter().for_each(|series| self.remove(series));
+        let all = &self.all;
+        self.order.retain(|series| all.contains(series.id));
+    }
+
+    fn remove(&mut self, series: &MemSeries) {
+        if let Some(page) = self.pages.get_mut(&(series.id >> PAGE_BITS)) {
+            if let Some(place) = page.get_mut(place(series.id)) {
+                *place = None;
+            }
+            if page.iter().all(Option::is_none) {
+                self.pages.remove(&(series.id >> PAGE_BITS));
+            }
+        }
+        self.all.remove(series.id);
         let hash = self.hasher.hash_one(series.labels.as_encoded());
         if let Ok(entry) = self.by_labels.find_entry(hash, |s| s.id == series.id) {
             entry.remove();
         }
         for (name, value) in &series.labels {
-            let Some(values) = self.postings.get_mut(name) else { continue };
-            if let Some(ids) = values.get_mut(value) {
+            let Some(label) = self.postings.get_mut(name) else { continue };
+            label.all.remove(series.id);
+            if let Some(ids) = label.values.get_mut(value) {
                 ids.remove(series.id);
                 if ids.is_empty() {
-                    values.remove(value);
+                    label.values.remove(value);
                 }
             }
-            if values.is_empty() {
+            if label.values.is_empty() {
                 self.postings.remove(name);
             }
         }
     }
 
-    /// The series that satisfy all matchers, in no particular order.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<Arc<MemSeries>> {
-        let mut ids: Option<RoaringBitmap> = None;
-        let mut excluded = RoaringBitmap::new();
-        for matcher in matchers {
-            if matcher.matches_empty() {
-                // Series without the label satisfy it: take away those with a value that does not.
-                let no = |value: &str| !matcher.matches(value);
-                excluded |= self.union(&matcher.name, &no);
-            } else {
-                let found = self.matching(matcher);
-                ids = Some(match ids {
-                    Some(ids) => ids & found,
-                    None => found,
-                });
+    /// The series with these ids.
+    pub(crate) fn pick<'a>(
+        &'a self,
+        ids: &'a RoaringBitmap,
+    ) -> impl Iterator<Item = &'a Arc<MemSeries>> + 'a {
+        let mut near: (u32, Option<&Page>) = (u32::MAX, None);
+        ids.iter().filter_map(move |id| {
+            let number = id >> PAGE_BITS;
+            if near.0 != number {
+                near = (number, self.pages.get(&number));
             }
-        }
-        let pick = |id: u32| self.by_id.get(&id).cloned();
-        match ids {
-            Some(ids) => (ids - excluded).iter().filter_map(pick).collect(),
-            None => self.by_id.values().filter(|s| !excluded.contains(s.id)).cloned().collect(),
-        }
-    }
-
-    fn matching(&self, matcher: &Matcher) -> RoaringBitmap {
-        let list: &[String] = match (matcher.op, matcher.regex().and_then(|r| r.set_matches())) {
-            (MatchOp::Equal, _) => std::slice::from_ref(&matcher.value),
-            (MatchOp::Regex, Some(set)) => set,
-            _ => return self.union(&matcher.name, &|value| matcher.matches(value)),
-        };
-        let Some(values) = self.postings.get(matcher.name.as_str()) else { return RoaringBitmap::new() };
-        list.iter()
-            .filter_map(|value| values.get(value.as_str()))
-            .fold(RoaringBitmap::new(), |all, ids| all | ids)
-    }
-
-    fn union(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> RoaringBitmap {
-        let Some(values) = self.postings.get(name) else { return RoaringBitmap::new() };
-        values.iter().filter(|(value, _)| wanted(value)).fold(RoaringBitmap::new(), |all, (_, ids)| all | ids)
+            near.1?.get(place(id))?.as_ref()
+        })
     }
 
     pub(crate) fn label_names(&self) -> impl Iterator<Item = &str> {
@@ -141,12 +157,52 @@ impl Index {
 
     /// Each label with its values and how many series have them.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, Vec<(&str, u64)>)> {
-        self.postings.iter().map(|(name, values)| {
-            (&**name, values.iter().map(|(value, ids)| (&**value, ids.len())).collect())
+        self.postings.iter().map(|(name, label)| {
+            (&**name, label.values.iter().map(|(value, ids)| (&**value, ids.len())).collect())
         })
     }
 
     pub(crate) fn label_values(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.postings.get(name).into_iter().flat_map(|values| values.keys().map(|value| &**value))
+        self.postings.get(name).into_iter().flat_map(|label| label.values.keys().map(|value| &**value))
     }
+}
+
+impl Postings for Index {
+    fn everything(&self) -> RoaringBitmap {
+        self.all.clone()
+    }
+
+    fn with_name(&self, name: &str) -> Result<RoaringBitmap, StorageError> {
+        Ok(self.postings.get(name).map(|label| label.all.clone()).unwrap_or_default())
+    }
+
+    fn with_value(&self, name: &str, value: &str) -> Result<RoaringBitmap, StorageError> {
+        let label = self.postings.get(name);
+        Ok(label.and_then(|label| label.values.get(value)).cloned().unwrap_or_default())
+    }
+
+    fn with_wanted(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, StorageError> {
+        let mut all = RoaringBitmap::new();
+        let values = self.postings.get(name).into_iter().flat_map(|label| &label.values);
+        values.filter(|(value, _)| wanted(value)).for_each(|(_, ids)| all |= ids);
+        Ok(all)
+    }
+
+    fn value_count(&self, name: &str) -> usize {
+        self.postings.get(name).map_or(0, |label| label.values.len())
+    }
+
+    fn filter(
+        &self,
+        series: &RoaringBitmap,
+        name: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<RoaringBitmap, StorageError> {
+        let kept = self.pick(series).filter(|series| wanted(series.labels.get(name).unwrap_or_default()));
+        Ok(kept.map(|series| series.id).collect())
+    }
+}
+
+fn place(id: u32) -> usize {
+    (id & ((1 << PAGE_BITS) - 1)) as usize
 }

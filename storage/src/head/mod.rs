@@ -11,9 +11,12 @@ pub mod entry;
 pub mod group;
 pub(crate) mod index;
 mod open;
+pub(crate) mod order;
 pub(crate) mod replay;
 pub mod row;
+pub(crate) mod select;
 pub(crate) mod series;
+mod timelines;
 
 use crate::histogram::InvalidHistogram;
 use crate::labels::Labels;
@@ -23,7 +26,8 @@ use crate::wal::record::{self, Kind};
 use index::Index;
 use series::MemSeries;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use timelines::Timelines;
 
 /// Rows of an open cell, and samples of a chunk before it is sealed.
 pub(crate) const ROWS_MAX: usize = 120;
@@ -61,8 +65,12 @@ pub(crate) struct Head {
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
     pub(crate) commits: Mutex<()>,
-    /// Counts what may have changed under samples that are staged: commits, and a raised `min_valid_ms`.
+    /// Counts what may have changed under samples that are staged: by two for a commit, and odd while one
+    /// is becoming visible; by two for a raised `min_valid_ms`. Changed under `commits`.
     pub(crate) epoch: AtomicU64,
+    /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
+    pub(crate) cuts: AtomicU64,
+    pub(crate) timelines: Timelines,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -81,6 +89,8 @@ impl Head {
             wal,
             commits: Mutex::default(),
             epoch: AtomicU64::new(0),
+            cuts: AtomicU64::new(0),
+            timelines: Timelines::default(),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -94,7 +104,7 @@ impl Head {
 
     /// The series whose labels have this encoded form, if it is known.
     pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).find_encoded(labels)
+        self.index().find_encoded(labels).cloned()
     }
 
     /// The series with these labels, made when it is new.
@@ -121,8 +131,24 @@ impl Head {
         self.max_ms.fetch_max(timestamp, Ordering::AcqRel);
     }
 
+    pub(crate) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index after every series has got its rank.
+    pub(crate) fn ranked_index(&self) -> RwLockReadGuard<'_, Index> {
+        loop {
+            let index = self.index();
+            if index.order.is_complete() {
+                return index;
+            }
+            drop(index);
+            self.index.write().unwrap_or_else(PoisonError::into_inner).order.complete();
+        }
+    }
+
     /// Every live series.
     pub(crate) fn all_series(&self) -> Vec<Arc<MemSeries>> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).all()
+        self.index().all()
     }
 }

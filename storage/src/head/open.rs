@@ -85,11 +85,12 @@ impl Open {
         self.columns = None;
     }
 
-    /// Appends the samples up to `limit`, inclusive.
-    pub(crate) fn read(&self, limit: i64, out: &mut Columns) -> Result<(), CodecError> {
+    /// Appends the samples within `[mint, maxt]`.
+    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
         if let Some(columns) = &self.columns {
-            let end = columns.timestamps.partition_point(|timestamp| *timestamp <= limit);
-            for at in 0..end {
+            let begin = columns.timestamps.partition_point(|timestamp| *timestamp < mint);
+            let end = columns.timestamps.partition_point(|timestamp| *timestamp <= maxt);
+            for at in begin..end {
                 let (Some(&timestamp), Some(&value)) = (columns.timestamps.get(at), columns.values.get(at))
                 else {
                     break;
@@ -109,12 +110,14 @@ impl Open {
             let (gap, kind) = cell::take_head(&mut bytes)?;
             interval = interval.wrapping_add(varint::unzigzag(gap));
             timestamp = timestamp.wrapping_add(interval);
-            if timestamp > limit {
+            if timestamp > maxt {
                 break;
             }
             value = cell::take_value(&mut bytes, kind, value)?;
-            out.timestamps.push(timestamp);
-            out.values.push(value);
+            if timestamp >= mint {
+                out.timestamps.push(timestamp);
+                out.values.push(value);
+            }
         }
         if !out.starts.is_empty() {
             out.starts.resize(out.timestamps.len(), 0);
@@ -130,9 +133,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_samples_come_back_up_to_any_moment(
+        fn plain_samples_come_back_from_and_up_to_any_moment(
             gaps in proptest::collection::vec((1i64..100_000, prop_oneof![any::<f64>(), (0i32..9).prop_map(f64::from)]), 1..ROWS_MAX),
-            first in -1_000_000_000_000i64..1_000_000_000_000, keep in 0usize..ROWS_MAX,
+            first in -1_000_000_000_000i64..1_000_000_000_000, keep in 0usize..ROWS_MAX, skip in 0usize..9,
         ) {
             let (mut open, mut want) = (Open::default(), Columns::default());
             let mut timestamp = first;
@@ -143,13 +146,15 @@ mod tests {
                 open.push(entry);
                 want.push(timestamp, value);
             }
-            let limit = want.timestamps.get(keep).copied().unwrap_or(i64::MAX);
+            let at = |place: usize| want.timestamps.get(place).copied();
+            let (mint, maxt) = (at(skip).unwrap_or(i64::MAX), at(keep).unwrap_or(i64::MAX));
             let mut back = Columns::default();
-            open.read(limit, &mut back).unwrap();
+            open.read(mint, maxt, &mut back).unwrap();
             let kept = (keep + 1).min(want.len());
-            prop_assert_eq!(&back.timestamps, &want.timestamps[..kept]);
+            let kept = skip.min(kept)..kept;
+            prop_assert_eq!(&back.timestamps, &want.timestamps[kept.clone()]);
             let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            prop_assert_eq!(bits(&back.values), bits(&want.values[..kept]));
+            prop_assert_eq!(bits(&back.values), bits(&want.values[kept]));
         }
     }
 }

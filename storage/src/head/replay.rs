@@ -185,7 +185,9 @@ impl Replay {
         self.newest_ms = self.newest_ms.max(entry.timestamp);
         if entry.timestamp >= self.min_valid_ms {
             let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
-            self.head.push_private(series, entry);
+            let timestamp = entry.timestamp;
+            self.head.push_private(series, std::iter::once(entry));
+            self.head.note_time(timestamp);
             self.samples += 1;
         }
         Ok(())

@@ -2,54 +2,62 @@
 
 use super::ROWS_MAX;
 use super::entry::{Entry, SampleValue};
-use super::group::{CellSnapshot, Group};
+use super::group::Group;
 use super::open::Open;
+use super::timelines::Timelines;
+use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, frame, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Sealed samples: a timestamp column, shared where the group's rows allow, and a frame of the samples.
+/// Sealed samples: a timestamp column, shared where others have the same, and a frame of the samples.
 pub(crate) struct Chunk {
-    pub(crate) timestamps: Arc<[i64]>,
-    pub(crate) frame: Box<[u8]>,
+    timeline: Timeline,
+    frame: Box<[u8]>,
 }
 
 impl Chunk {
-    /// Seals the samples of `piece`, one of `frame::pieces`; the timestamps are theirs.
-    pub(crate) fn seal(timestamps: Arc<[i64]>, columns: &Columns, piece: Range<usize>) -> Self {
+    /// Seals the samples of `piece`, one of `frame::pieces`; the timeline is theirs.
+    pub(crate) fn seal(timeline: Timeline, columns: &Columns, piece: Range<usize>) -> Self {
         let mut bytes = Vec::new();
         frame::encode(columns, piece, &mut bytes);
-        Self { timestamps, frame: bytes.into_boxed_slice() }
+        Self { timeline, frame: bytes.into_boxed_slice() }
     }
 
     pub(crate) fn min(&self) -> i64 {
-        self.timestamps.first().copied().unwrap_or(i64::MAX)
+        self.timeline.range().map_or(i64::MAX, |(min, _)| min)
     }
 
     pub(crate) fn max(&self) -> i64 {
-        self.timestamps.last().copied().unwrap_or(i64::MIN)
+        self.timeline.range().map_or(i64::MIN, |(_, max)| max)
     }
 
-    pub(crate) fn read(&self, out: &mut Columns) -> Result<(), CodecError> {
-        let count = self.timestamps.len();
-        frame::decode(&mut &*self.frame, count, 0..count, out)?;
-        out.timestamps.extend_from_slice(&self.timestamps);
+    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
+        self.timeline.range().is_some_and(|(min, max)| min <= maxt && max >= mint)
+    }
+
+    /// Appends the samples within `[mint, maxt]`.
+    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+        let rows = self.timeline.within(mint, maxt);
+        frame::decode(&mut &*self.frame, self.timeline.len(), rows.clone(), out)?;
+        self.timeline.extend(rows, &mut out.timestamps);
         Ok(())
     }
 }
 
-/// The newest sample that a series has outside of open cells of groups.
-pub(crate) type Tail = Option<(i64, SampleValue)>;
-
 #[derive(Default)]
 pub(crate) struct SeriesState {
-    pub(crate) chunks: Vec<Arc<Chunk>>,
+    /// Oldest first as far as one writer made them. Readers take the list as it is.
+    pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
+    /// Counts the changes of `chunks`.
+    pub(crate) version: u64,
     /// Samples with timestamps of their own that no chunk holds yet.
     pub(crate) open: Open,
-    pub(crate) tail: Tail,
+    /// The newest sample outside of open cells of groups.
+    pub(crate) tail: Option<Entry>,
     /// Groups in which the series has a slot.
     pub(crate) owners: Vec<(Weak<Group>, u32)>,
 }
@@ -57,6 +65,8 @@ pub(crate) struct SeriesState {
 pub(crate) struct MemSeries {
     pub(crate) id: u32,
     pub(crate) labels: Labels,
+    /// Grows along the label order; see `head::order`.
+    pub(crate) rank: AtomicU64,
     pub(crate) state: Mutex<SeriesState>,
     /// More than one writer: each append then keeps `last_ms` and checks against it.
     pub(crate) shared: AtomicBool,
@@ -71,6 +81,7 @@ impl MemSeries {
         Self {
             id,
             labels,
+            rank: AtomicU64::new(0),
             state: Mutex::default(),
             shared: AtomicBool::new(false),
             last_ms: AtomicI64::new(i64::MIN),
@@ -89,35 +100,8 @@ impl MemSeries {
         out.extend_from_slice(labels.as_bytes());
     }
 
-    /// Appends a sample with its own timestamp; order was checked by the caller.
-    pub(crate) fn push(&self, entry: Entry, block_range_ms: i64) {
-        let mut state = self.state();
-        if !state.open.takes(&entry, block_range_ms) {
-            state.seal_open();
-        }
-        state.note(entry.timestamp, entry.value.clone());
-        state.open.push(entry);
-    }
-
-    /// Everything that the head knows of the series, fit to be read without any lock.
-    pub(crate) fn snapshot(&self, mint: i64, maxt: i64) -> SeriesSnapshot {
-        let owners = self.state().owners.clone();
-        // Cells before chunks: a cell that is sealed in between is then seen twice rather than never.
-        let cells = owners
-            .iter()
-            .filter_map(|(group, slot)| group.upgrade()?.cell(*slot))
-            .filter(|cell| cell.overlaps(mint, maxt))
-            .collect();
-        let state = self.state();
-        let chunks = state.chunks.iter().filter(|c| c.min() <= maxt && c.max() >= mint).cloned().collect();
-        let mut open = Columns::default();
-        // Open samples are of our own making and decode; should memory be damaged, they merely end early.
-        let _ = state.open.read(maxt, &mut open);
-        SeriesSnapshot { labels: self.labels.clone(), chunks, cells, open }
-    }
-
     /// The newest sample, however it was written, and whether a group may write another.
-    pub(crate) fn newest(&self) -> (Tail, bool) {
+    pub(crate) fn newest(&self) -> (Option<Entry>, bool) {
         let (tail, owners) = {
             let state = self.state();
             if state.owners.is_empty() {
@@ -126,56 +110,63 @@ impl MemSeries {
             (state.tail.clone(), state.owners.clone())
         };
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
-        let cells = cells.map(|(timestamp, value)| (timestamp, SampleValue::Float(value)));
-        (tail.into_iter().chain(cells).max_by_key(|(timestamp, _)| *timestamp), true)
+        let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
+        (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), true)
     }
 }
 
 impl SeriesState {
-    pub(crate) fn seal_open(&mut self) {
+    /// Appends a sample with its own timestamp; order was checked by the caller.
+    pub(crate) fn push(&mut self, entry: Entry, block_range_ms: i64, timelines: &Timelines) {
+        if !self.open.takes(&entry, block_range_ms) {
+            self.seal_open(timelines);
+        }
+        match (&mut self.tail, &entry.value) {
+            // Every sample but the first of a series of floats.
+            (Some(tail), SampleValue::Float(value)) if tail.timestamp <= entry.timestamp => {
+                (tail.timestamp, tail.start) = (entry.timestamp, entry.start);
+                tail.value = SampleValue::Float(*value);
+            }
+            _ => self.note(entry.clone()),
+        }
+        self.open.push(entry);
+    }
+
+    fn seal_open(&mut self, timelines: &Timelines) {
         let mut columns = Columns::default();
         // Open samples are of our own making and decode; should memory be damaged, they merely end early.
-        let _ = self.open.read(i64::MAX, &mut columns);
+        let _ = self.open.read(i64::MIN, i64::MAX, &mut columns);
         for piece in frame::pieces(&columns, ROWS_MAX) {
             let timestamps = columns.timestamps.get(piece.clone()).unwrap_or_default();
-            self.chunks.push(Arc::new(Chunk::seal(Arc::from(timestamps), &columns, piece)));
+            self.add(Chunk::seal(timelines.share(timestamps), &columns, piece));
         }
         self.open.clear();
     }
 
+    /// Appends a chunk.
+    pub(crate) fn add(&mut self, chunk: Chunk) {
+        Arc::make_mut(&mut self.chunks).push(Arc::new(chunk));
+        self.version += 1;
+    }
+
     /// Remembers the newest sample.
-    pub(crate) fn note(&mut self, timestamp: i64, value: SampleValue) {
-        if self.tail.as_ref().is_none_or(|(newest, _)| *newest <= timestamp) {
-            self.tail = Some((timestamp, value));
+    pub(crate) fn note(&mut self, entry: Entry) {
+        if self.tail.as_ref().is_none_or(|tail| tail.timestamp <= entry.timestamp) {
+            self.tail = Some(entry);
         }
     }
-}
 
-/// A series as it was at one moment.
-pub(crate) struct SeriesSnapshot {
-    pub(crate) labels: Labels,
-    chunks: Vec<Arc<Chunk>>,
-    cells: Vec<CellSnapshot>,
-    open: Columns,
-}
-
-impl SeriesSnapshot {
-    pub(crate) fn is_empty(&self, mint: i64, maxt: i64) -> bool {
-        let open = self.open.timestamps.first().zip(self.open.timestamps.last());
-        self.chunks.is_empty()
-            && self.cells.is_empty()
-            && !open.is_some_and(|(a, b)| *a <= maxt && *b >= mint)
-    }
-
-    /// Appends every sample, in no particular order between parts.
-    pub(crate) fn read(&self, out: &mut Columns) -> Result<(), CodecError> {
-        for chunk in &self.chunks {
-            chunk.read(out)?;
+    /// Lets go of what ended before a time, ms; the first timestamp of what is left outside of cells.
+    pub(crate) fn drop_before(&mut self, before_ms: i64) -> Option<i64> {
+        if self.chunks.iter().any(|chunk| chunk.max() < before_ms) {
+            Arc::make_mut(&mut self.chunks).retain(|chunk| chunk.max() >= before_ms);
+            self.version += 1;
         }
-        for cell in &self.cells {
-            cell.read(out)?;
+        if self.open.range().is_some_and(|(_, last)| last < before_ms) {
+            self.open.clear();
+            self.version += 1;
         }
-        out.append(&self.open);
-        Ok(())
+        let open = self.open.range().map(|(first, _)| first);
+        self.chunks.iter().map(|chunk| chunk.min()).chain(open).min()
     }
 }

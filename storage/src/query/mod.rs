@@ -1,5 +1,7 @@
 //! The read side's only door: what the query engine asks of any store of series.
 
+mod merge;
+pub(crate) mod postings;
 pub(crate) mod select;
 pub mod stats;
 pub(crate) mod tidy;
@@ -158,6 +160,14 @@ impl Columns {
         self.starts.get(position).copied().unwrap_or(0)
     }
 
+    /// The last sample.
+    #[must_use]
+    pub fn newest(&self) -> Option<Newest> {
+        let last = self.len().checked_sub(1)?;
+        let (timestamp, value) = (*self.timestamps.get(last)?, *self.values.get(last)?);
+        Some(Newest { timestamp, value, histogram: self.histogram(last).cloned(), start: self.start(last) })
+    }
+
     /// The histogram at a position, `None` where the sample is a float.
     #[inline]
     #[must_use]
@@ -204,13 +214,7 @@ pub trait Series: Send + Sync {
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         scratch.clear();
         self.read(mint, maxt, scratch)?;
-        let Some(last) = scratch.len().checked_sub(1) else { return Ok(None) };
-        let (Some(&timestamp), Some(&value)) = (scratch.timestamps.get(last), scratch.values.get(last))
-        else {
-            return Ok(None);
-        };
-        let (histogram, start) = (scratch.histogram(last).cloned(), scratch.start(last));
-        Ok(Some(Newest { timestamp, value, histogram, start }))
+        Ok(scratch.newest())
     }
 }
 

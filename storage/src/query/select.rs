@@ -1,22 +1,19 @@
 //! One view over the head and the blocks.
 
-use super::tidy::tidy;
-use super::{Columns, LabelQuery, Querier, SelectHints, Series, StorageError};
-use crate::block::{Block, BlockSeries};
+use super::merge::{Found, Selection, merge};
+use super::postings::resolve;
+use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
+use crate::block::Block;
 use crate::db::Inner;
-use crate::head::series::SeriesSnapshot;
+use crate::head::order::rank;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 
 pub(crate) struct DbQuerier {
     pub(crate) db: Arc<Inner>,
-}
-
-struct Parts {
-    head: Option<SeriesSnapshot>,
-    blocks: Vec<BlockSeries>,
 }
 
 impl DbQuerier {
@@ -27,9 +24,40 @@ impl DbQuerier {
     }
 
     fn head_overlaps(&self, mint: i64, maxt: i64) -> bool {
-        use std::sync::atomic::Ordering::Acquire;
         let head = &self.db.head;
         head.min_ms.load(Acquire) <= maxt && head.max_ms.load(Acquire) >= mint
+    }
+
+    /// The series of the head, in label order unless that has no meaning.
+    fn head(&self, matchers: &[Matcher], hints: &SelectHints) -> Result<Vec<Found>, StorageError> {
+        let head = &self.db.head;
+        if !self.head_overlaps(hints.mint, hints.maxt) {
+            return Ok(Vec::new());
+        }
+        let mut ranks: Vec<(u64, u32)> = Vec::new();
+        let mut selected = Vec::new();
+        {
+            let index = if hints.unsorted { head.index() } else { head.ranked_index() };
+            let ids = resolve(&*index, matchers)?;
+            selected.reserve(usize::try_from(ids.len()).unwrap_or(0));
+            if hints.unsorted {
+                selected.extend(index.pick(&ids).cloned());
+            } else {
+                // Ranks may change as soon as the index is let go.
+                ranks.extend(index.pick(&ids).map(|series| (rank(series), series.id)));
+                ranks.sort_unstable();
+                selected.extend(ranks.iter().filter_map(|(_, id)| index.get(*id).cloned()));
+            }
+        }
+        let snapshots = head
+            .snapshot(selected)
+            .into_iter()
+            .zip(ranks.iter().map(|(rank, _)| *rank).chain(std::iter::repeat(0)));
+        let found = snapshots.filter_map(|(snapshot, rank)| {
+            let series = snapshot.filter(|series| series.overlaps(hints.mint, hints.maxt))?;
+            Some(Found::head(series, rank))
+        });
+        Ok(found.collect())
     }
 }
 
@@ -39,43 +67,22 @@ impl Querier for DbQuerier {
         matchers: &[Matcher],
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
-        let (mint, maxt) = (hints.mint, hints.maxt);
-        let mut found: Vec<(Labels, Parts)> = Vec::new();
-        if self.head_overlaps(mint, maxt) {
-            let series = self.db.head.index.read().unwrap_or_else(PoisonError::into_inner).select(matchers);
-            for snapshot in series.iter().map(|series| series.snapshot(mint, maxt)) {
-                if !snapshot.is_empty(mint, maxt) {
-                    found.push((snapshot.labels.clone(), Parts { head: Some(snapshot), blocks: Vec::new() }));
-                }
-            }
+        let cuts = self.db.head.cuts.load(Acquire);
+        let mut found = self.head(matchers, hints)?;
+        let blocks = self.blocks(hints.mint, hints.maxt);
+        let mut links = Vec::new();
+        if !blocks.is_empty() {
+            merge(&self.db.head, &blocks, matchers, hints, &mut found, &mut links)?;
         }
-        for block in self.blocks(mint, maxt) {
-            for series in block.select(matchers, mint, maxt)? {
-                found.push((series.labels().clone(), Parts { head: None, blocks: vec![series] }));
-            }
-        }
-        // Stable: blocks stay in the order of their time.
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        found.dedup_by(|next, first| {
-            let same = next.0 == first.0;
-            if same {
-                first.1.blocks.append(&mut next.1.blocks);
-                first.1.head = first.1.head.take().or(next.1.head.take());
-            }
-            same
-        });
-        let merged = found
-            .into_iter()
-            .map(|(labels, parts)| Box::new(MergedSeries { labels, parts }) as Box<dyn Series>);
-        Ok(merged.collect())
+        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, blocks, links });
+        Ok(found.into_iter().map(|found| found.series(&selection)).collect())
     }
 
     fn label_names(&self, query: &LabelQuery) -> Result<Vec<String>, StorageError> {
         let mut names = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                let index = self.db.head.index.read().unwrap_or_else(PoisonError::into_inner);
-                names.extend(index.label_names().map(str::to_owned));
+                names.extend(self.db.head.index().label_names().map(str::to_owned));
             }
             for block in self.blocks(query.mint, query.maxt) {
                 names.extend(block.label_names().into_iter().map(str::to_owned));
@@ -90,8 +97,7 @@ impl Querier for DbQuerier {
         let mut values = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                let index = self.db.head.index.read().unwrap_or_else(PoisonError::into_inner);
-                values.extend(index.label_values(name).map(str::to_owned));
+                values.extend(self.db.head.index().label_values(name).map(str::to_owned));
             }
             for block in self.blocks(query.mint, query.maxt) {
                 values.extend(block.label_values(name).into_iter().map(str::to_owned));
@@ -105,36 +111,11 @@ impl Querier for DbQuerier {
 
 impl DbQuerier {
     fn each_labels(&self, query: &LabelQuery, mut each: impl FnMut(&Labels)) -> Result<(), StorageError> {
-        let hints = SelectHints { mint: query.mint, maxt: query.maxt, ..SelectHints::default() };
+        let hints =
+            SelectHints { mint: query.mint, maxt: query.maxt, unsorted: true, ..SelectHints::default() };
         for matchers in &query.matcher_sets {
             self.select(matchers, &hints)?.iter().for_each(|series| each(series.labels()));
         }
-        Ok(())
-    }
-}
-
-struct MergedSeries {
-    labels: Labels,
-    parts: Parts,
-}
-
-impl Series for MergedSeries {
-    fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        let start = out.len();
-        for part in &self.parts.blocks {
-            part.read(mint, maxt, out)?;
-        }
-        if let Some(head) = &self.parts.head {
-            head.read(out).map_err(|e| StorageError::Corrupt {
-                what: format!("head series {:?}", self.labels),
-                detail: e.to_string(),
-            })?;
-        }
-        tidy(out, start, mint, maxt);
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::db::Inner;
 use crate::labels::METRIC_NAME;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// Facts about a database.
@@ -62,7 +61,7 @@ impl DbStats {
             ..Self::default()
         };
         stats.chunks = head.all_series().iter().map(|s| s.state().chunks.len() as u64).sum();
-        let index = head.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = head.index();
         stats.series = index.len() as u64;
         for (name, values) in index.pairs() {
             stats.label_pairs += values.len() as u64;

@@ -98,6 +98,18 @@ impl GoRegex {
         }
     }
 
+    /// Whether every text matches: `.*`.
+    #[must_use]
+    pub fn matches_anything(&self) -> bool {
+        self.inner.shape == Shape::Anything
+    }
+
+    /// Whether every text but the empty one matches: `.+`.
+    #[must_use]
+    pub fn matches_all_but_empty(&self) -> bool {
+        self.inner.shape == Shape::NotEmpty
+    }
+
     /// A text with which every match begins, when there is one.
     #[must_use]
     pub fn prefix(&self) -> Option<&str> {

@@ -1,0 +1,162 @@
+//! What a query sees of the head: for each series the newest sample at the moment of the selection.
+//!
+//! A series only ever grows behind its newest sample. So that one timestamp is a snapshot: whatever is read
+//! later up to it is what was there, and nothing has to be copied when the series is selected.
+
+use super::Head;
+use super::entry::{Entry, SampleValue};
+use super::group::Group;
+use super::series::MemSeries;
+use crate::codec::CodecError;
+use crate::query::{Columns, Newest};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// How often samples outside of groups are looked at without stopping their commits.
+const ATTEMPTS: usize = 2;
+
+/// A series of the head as it was at one moment.
+pub(crate) struct HeadSeries {
+    pub(crate) series: Arc<MemSeries>,
+    newest: Entry,
+}
+
+/// The cells of a group that belong to selected series: position in the selection, and slot.
+struct Cells {
+    group: Arc<Group>,
+    slots: Vec<(u32, u32)>,
+}
+
+impl Head {
+    /// The snapshots of series, `None` for one without a sample. Of a row, and of what was committed
+    /// together, all is in them or nothing.
+    pub(crate) fn snapshot(&self, selected: Vec<Arc<MemSeries>>) -> Vec<Option<HeadSeries>> {
+        let (mut newest, mut cells) = (Vec::with_capacity(selected.len()), Vec::new());
+        for attempt in 0..=ATTEMPTS {
+            let stopped =
+                (attempt == ATTEMPTS).then(|| self.commits.lock().unwrap_or_else(PoisonError::into_inner));
+            let before = self.epoch.load(Ordering::Acquire);
+            newest.clear();
+            cells.clear();
+            let private = tails(&selected, &mut newest, &mut cells);
+            // An odd epoch is a commit that is becoming visible.
+            let after = self.epoch.load(Ordering::Acquire);
+            if !private || (before == after && before.is_multiple_of(2)) || stopped.is_some() {
+                break;
+            }
+        }
+        for Cells { group, slots } in &cells {
+            group.newest_of(slots, |at, timestamp, value| {
+                if let Some(newest) = newest.get_mut(at as usize)
+                    && newest.as_ref().is_none_or(|newest| newest.timestamp <= timestamp)
+                {
+                    *newest = Some(Entry::float(timestamp, value));
+                }
+            });
+        }
+        let pairs = selected.into_iter().zip(newest);
+        pairs.map(|(series, newest)| newest.map(|newest| HeadSeries { series, newest })).collect()
+    }
+}
+
+/// Collects the newest sample outside of open cells of each series, and the cells; whether any of the
+/// series has samples outside of groups.
+fn tails(selected: &[Arc<MemSeries>], newest: &mut Vec<Option<Entry>>, cells: &mut Vec<Cells>) -> bool {
+    let mut places: HashMap<u64, usize, RandomState> = HashMap::default();
+    let mut last = (u64::MAX, 0);
+    let mut private = false;
+    for (at, series) in (0u32..).zip(selected) {
+        let state = series.state();
+        private |= series.shared.load(Ordering::Relaxed);
+        newest.push(state.tail.clone());
+        for (group, slot) in &state.owners {
+            // A group that is gone sealed its cells before, under the lock that is held here.
+            let Some(group) = group.upgrade() else { continue };
+            if last.0 != group.id {
+                let place = *places.entry(group.id).or_insert(cells.len());
+                last = (group.id, place);
+            }
+            match cells.get_mut(last.1) {
+                Some(cells) => cells.slots.push((at, *slot)),
+                None => cells.push(Cells { group, slots: vec![(at, *slot)] }),
+            }
+        }
+    }
+    private
+}
+
+impl HeadSeries {
+    /// A series with whatever it has when it is read.
+    pub(crate) fn live(series: &Arc<MemSeries>) -> Self {
+        Self { series: Arc::clone(series), newest: Entry::float(i64::MAX, f64::NAN) }
+    }
+
+    /// Whether a sample lies within `[mint, maxt]`, as far as chunks tell without being read.
+    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
+        let newest = self.newest.timestamp;
+        if newest <= maxt {
+            return newest >= mint;
+        }
+        let (chunks, open, owners) = {
+            let state = self.series.state();
+            (Arc::clone(&state.chunks), state.open.range(), state.owners.clone())
+        };
+        chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
+            || open.is_some_and(|(first, last)| first <= maxt && last >= mint)
+            || owners.iter().any(|(group, slot)| {
+                let cell = group.upgrade().and_then(|group| group.cell(*slot));
+                cell.is_some_and(|cell| cell.overlaps(mint, maxt))
+            })
+    }
+
+    /// Appends the samples within `[mint, maxt]`, in no particular order between parts.
+    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+        let maxt = maxt.min(self.newest.timestamp);
+        if mint > maxt {
+            return Ok(());
+        }
+        let start = out.len();
+        loop {
+            let (chunks, version, owners, open) = {
+                let state = self.series.state();
+                let open = state.open.range().is_some_and(|(first, last)| first <= maxt && last >= mint);
+                (Arc::clone(&state.chunks), state.version, state.owners.clone(), open)
+            };
+            for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
+                chunk.read(mint, maxt, out)?;
+            }
+            for (group, slot) in &owners {
+                if let Some(cell) = group.upgrade().and_then(|group| group.cell(*slot)) {
+                    cell.read(mint, maxt, out)?;
+                }
+            }
+            if owners.is_empty() && !open {
+                return Ok(());
+            }
+            // What was sealed while the chunks were read is in none of the parts: read again.
+            let state = self.series.state();
+            if state.version == version {
+                return state.open.read(mint, maxt, out);
+            }
+            drop(state);
+            out.keep(start, 0..0);
+        }
+    }
+
+    /// The timestamp of the newest sample, ms.
+    pub(crate) fn limit(&self) -> i64 {
+        self.newest.timestamp
+    }
+
+    /// The newest sample, when it is not after `maxt`.
+    pub(crate) fn newest(&self, maxt: i64) -> Option<Newest> {
+        let Entry { timestamp, start, value } = &self.newest;
+        let (value, histogram) = match value {
+            SampleValue::Float(value) => (*value, None),
+            SampleValue::Histogram(histogram) => (f64::NAN, Some(Arc::clone(histogram))),
+        };
+        (*timestamp <= maxt).then_some(Newest { timestamp: *timestamp, value, histogram, start: *start })
+    }
+}

@@ -1,0 +1,272 @@
+//! Joins the parts that head and blocks have of one series.
+//!
+//! The same series has an id in the head and a number in each block. A block remembers which id goes with
+//! which number, so that parts are joined and sorted by numbers; labels are compared only for series that
+//! the head does not have.
+
+use super::postings::resolve;
+use super::tidy::tidy;
+use super::{Columns, Newest, SelectHints, Series, StorageError};
+use crate::block::Block;
+use crate::db::Inner;
+use crate::head::Head;
+use crate::head::index::Index;
+use crate::head::order::rank;
+use crate::head::select::HeadSeries;
+use crate::head::series::MemSeries;
+use crate::labels::matcher::Matcher;
+use crate::labels::{Labels, LabelsBuf};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// No link.
+const NONE: u32 = u32::MAX;
+
+/// A part of a series in a block, and the next one.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    block: u32,
+    number: u32,
+    next: u32,
+}
+
+/// What the series of one selection share.
+pub(super) struct Selection {
+    pub(super) db: Arc<Inner>,
+    /// Blocks that were cut from the head before it was looked at.
+    pub(super) cuts: u64,
+    pub(super) blocks: Vec<Arc<Block>>,
+    pub(super) links: Vec<Link>,
+}
+
+enum Origin {
+    Head(HeadSeries),
+    /// In blocks only, at least in the time that was asked for; the head knows the labels.
+    Known(Arc<MemSeries>),
+    Unknown(Labels),
+}
+
+/// A selected series.
+pub(super) struct Found {
+    origin: Origin,
+    /// Its place in the order; 0 when the head gives it none.
+    rank: u64,
+    /// First and last of its links.
+    links: (u32, u32),
+}
+
+impl Found {
+    pub(super) fn head(series: HeadSeries, rank: u64) -> Self {
+        Self { origin: Origin::Head(series), rank, links: (NONE, NONE) }
+    }
+
+    fn labels(&self) -> &Labels {
+        self.origin.labels()
+    }
+
+    fn link(&mut self, block: u32, number: u32, links: &mut Vec<Link>) {
+        let at = u32::try_from(links.len()).unwrap_or(NONE);
+        links.push(Link { block, number, next: NONE });
+        match links.get_mut(self.links.1 as usize) {
+            Some(last) => last.next = at,
+            None => self.links.0 = at,
+        }
+        self.links.1 = at;
+    }
+
+    pub(super) fn series(self, selection: &Arc<Selection>) -> Box<dyn Series> {
+        Box::new(SelectedSeries { selection: Arc::clone(selection), origin: self.origin, link: self.links.0 })
+    }
+}
+
+impl Origin {
+    fn labels(&self) -> &Labels {
+        match self {
+            Self::Head(head) => &head.series.labels,
+            Self::Known(series) => &series.labels,
+            Self::Unknown(labels) => labels,
+        }
+    }
+}
+
+/// Adds what blocks, oldest first, have of the selection, and brings all of it into label order unless that
+/// has no meaning. `found` holds the head's part, in order.
+pub(super) fn merge(
+    head: &Head,
+    blocks: &[Arc<Block>],
+    matchers: &[Matcher],
+    hints: &SelectHints,
+    found: &mut Vec<Found>,
+    links: &mut Vec<Link>,
+) -> Result<(), StorageError> {
+    let mut by_id: HashMap<u32, u32, RandomState> = HashMap::default();
+    by_id.reserve(found.len());
+    for (at, one) in (0u32..).zip(found.iter()) {
+        if let Origin::Head(series) = &one.origin {
+            by_id.insert(series.series.id, at);
+        }
+    }
+    let mut by_labels: HashMap<Labels, u32, RandomState> = HashMap::default();
+    let sorted_head = found.len();
+    let mut buffer = LabelsBuf::default();
+    for (block_number, block) in (0u32..).zip(blocks) {
+        let numbers = resolve(&**block, matchers)?;
+        let index = head.index();
+        for number in &numbers {
+            if !block.has_chunk(number, hints.mint, hints.maxt)? {
+                continue;
+            }
+            let next = u32::try_from(found.len()).unwrap_or(NONE);
+            let at = match twin(&index, block, number, &mut buffer)? {
+                Some(series) => *by_id.entry(series.id).or_insert_with(|| {
+                    let rank = rank(series);
+                    found.push(Found {
+                        origin: Origin::Known(Arc::clone(series)),
+                        rank,
+                        links: (NONE, NONE),
+                    });
+                    next
+                }),
+                None => {
+                    let labels = buffer.to_labels();
+                    *by_labels.entry(labels.clone()).or_insert_with(|| {
+                        found.push(Found { origin: Origin::Unknown(labels), rank: 0, links: (NONE, NONE) });
+                        next
+                    })
+                }
+            };
+            if let Some(one) = found.get_mut(at as usize) {
+                one.link(block_number, number, links);
+            }
+        }
+    }
+    if !hints.unsorted && !(blocks.len() == 1 && sorted_head == 0) {
+        sort(found);
+    }
+    Ok(())
+}
+
+/// The head's series with the labels of a block's series; if there is none, `buffer` holds the labels.
+fn twin<'a>(
+    index: &'a Index,
+    block: &Block,
+    number: u32,
+    buffer: &mut LabelsBuf,
+) -> Result<Option<&'a Arc<MemSeries>>, StorageError> {
+    let known = block.twin(number);
+    let id = known.and_then(|known| known.load(Ordering::Relaxed).checked_sub(1));
+    if let Some(series) = id.and_then(|id| index.get(id)) {
+        return Ok(Some(series));
+    }
+    block.labels(number, buffer)?;
+    let series = index.find_encoded(buffer.as_encoded());
+    if let (Some(known), Some(series)) = (known, series) {
+        known.store(series.id.saturating_add(1), Ordering::Relaxed);
+    }
+    Ok(series)
+}
+
+/// Series with a rank are sorted by it, the others by their labels; then both are merged.
+fn sort(found: &mut Vec<Found>) {
+    let (mut ranked, mut others): (Vec<Found>, Vec<Found>) =
+        std::mem::take(found).into_iter().partition(|one| one.rank != 0);
+    if !ranked.is_sorted_by_key(|one| one.rank) {
+        ranked.sort_unstable_by_key(|one| one.rank);
+    }
+    if !others.is_sorted_by(|a, b| a.labels() <= b.labels()) {
+        others.sort_unstable_by(|a, b| a.labels().cmp(b.labels()));
+    }
+    found.reserve(ranked.len() + others.len());
+    let mut ranked = ranked.into_iter();
+    for other in others {
+        let before = lower_bound(ranked.as_slice(), &other);
+        found.extend(ranked.by_ref().take(before));
+        found.push(other);
+    }
+    found.extend(ranked);
+}
+
+/// How many of the series are before another one, looked for in steps that double: most often it is few.
+fn lower_bound(series: &[Found], other: &Found) -> usize {
+    let mut end = 1;
+    while series.get(end - 1).is_some_and(|one| one.labels() < other.labels()) {
+        end *= 2;
+    }
+    let (begin, end) = (end / 2, end.min(series.len()));
+    let part = series.get(begin..end).unwrap_or_default();
+    begin + part.partition_point(|one| one.labels() < other.labels())
+}
+
+struct SelectedSeries {
+    selection: Arc<Selection>,
+    origin: Origin,
+    link: u32,
+}
+
+impl SelectedSeries {
+    /// Appends what the blocks have; the samples of each are in order.
+    fn read_blocks(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+        let mut at = self.link;
+        while let Some(link) = self.selection.links.get(at as usize) {
+            if let Some(block) = self.selection.blocks.get(link.block as usize) {
+                block.read(link.number, mint, maxt, out)?;
+            }
+            at = link.next;
+        }
+        Ok(())
+    }
+
+    /// Appends what was the head's at the selection, wherever it is now.
+    fn read_head(
+        &self,
+        head: &HeadSeries,
+        mint: i64,
+        maxt: i64,
+        out: &mut Columns,
+    ) -> Result<(), StorageError> {
+        head.read(mint, maxt, out).map_err(|e| StorageError::Corrupt {
+            what: format!("head series {:?}", self.labels()),
+            detail: e.to_string(),
+        })?;
+        let db = &self.selection.db;
+        if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
+            let new = db.blocks.load();
+            let known = |block: &Arc<Block>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
+            for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
+                if let Some(number) = block.find(self.labels())? {
+                    block.read(number, mint, maxt.min(head.limit()), out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Series for SelectedSeries {
+    fn labels(&self) -> &Labels {
+        self.origin.labels()
+    }
+
+    fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+        let start = out.len();
+        self.read_blocks(mint, maxt, out)?;
+        if let Origin::Head(head) = &self.origin {
+            self.read_head(head, mint, maxt, out)?;
+        }
+        tidy(out, start, mint, maxt);
+        Ok(())
+    }
+
+    fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
+        if let Origin::Head(head) = &self.origin {
+            if let Some(newest) = head.newest(maxt) {
+                return Ok((newest.timestamp >= mint).then_some(newest));
+            }
+        }
+        scratch.clear();
+        self.read(mint, maxt, scratch)?;
+        Ok(scratch.newest())
+    }
+}
