@@ -1,6 +1,6 @@
 //! Runs queries: an instant query is a range query of one step.
 
-use crate::budget::{Budget, Exceeded, MemoryPool, Progress};
+use crate::budget::{Budget, Charge, Exceeded, MemoryPool, Progress};
 use crate::exec::profile::{PlanNode, Profile};
 use crate::exec::shared::SharedReads;
 use crate::exec::{
@@ -165,6 +165,14 @@ pub struct QueryResult {
     pub samples_read: u64,
     /// Most samples held at once.
     pub peak_samples: usize,
+    /// Keeps the answer's memory booked.
+    pub held: Held,
+}
+
+/// The memory of an answer, which counts towards its query's budget and that of all queries until it is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    _charge: Option<Arc<Charge>>,
 }
 
 /// When a query is evaluated, for [`Engine::explain`]; all ms.
@@ -297,9 +305,10 @@ impl Engine {
 /// The answer to the query whose text is `text`.
 fn finish(cx: Context<'_>, value: Value, text: &str) -> QueryResult {
     let progress = cx.budget.progress.clone();
+    let held = Held { _charge: cx.take_held().map(Arc::new) };
     let (warnings, infos) = cx.into_notes().render(text);
     let (samples_read, peak_samples) = (progress.samples_read(), progress.samples_peak());
-    QueryResult { value, warnings, infos, samples_read, peak_samples: peak_samples as usize }
+    QueryResult { value, warnings, infos, samples_read, peak_samples: peak_samples as usize, held }
 }
 
 fn instant_value<'a>(cx: &Context<'a>, expr: &'a Expr, steps: Steps) -> Result<Value, EngineError> {

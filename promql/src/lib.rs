@@ -21,7 +21,9 @@ pub mod testing;
 mod value;
 
 pub use budget::{MemoryPool, Progress};
-pub use engine::{CancelToken, Engine, EngineError, EngineOptions, ExplainTime, QueryOptions, QueryResult};
+pub use engine::{
+    CancelToken, Engine, EngineError, EngineOptions, ExplainTime, Held, QueryOptions, QueryResult,
+};
 pub use exec::profile::PlanNode;
 pub use narthex_storage::Matcher;
 pub use plan::plan;

@@ -150,6 +150,7 @@ impl Ticket {
         }
         let engine = &self.queries.telemetry.engine;
         engine.observe(Slice::InnerEval, end.evaluation);
+        // The engine parses, plans and sorts within the evaluation; the slices are there for those who add them up.
         engine.observe(Slice::PrepareTime, Duration::ZERO);
         engine.observe(Slice::ResultSort, Duration::ZERO);
         engine.samples.add(end.samples);

@@ -70,13 +70,13 @@ fn without_literals(text: &str) -> String {
     out
 }
 
-/// Whether a quoted string is a name: one that a matcher's operator follows, or a metric's at the begin of
-/// braces.
+/// Whether a quoted string is a name: one that a matcher's operator follows, or a metric's, at the begin of
+/// braces or as the value of `__name__`.
 fn is_name(before: &str, after: &str) -> bool {
     let next = after.trim_start();
     let label = next.starts_with(['=', '!']) && !next.starts_with("==");
     let metric = before.trim_end().ends_with('{') && next.starts_with([',', '}']);
-    label || metric
+    label || metric || before.ends_with("__name__=")
 }
 
 /// Bytes of the string at the begin, with its quotes.
@@ -122,7 +122,7 @@ mod tests {
             ("topk(5, sum by (job, le2) (up))", "topk(?, sum by (job, le2) (up))"),
             ("max_over_time(up[1h:30s])", "max_over_time(up[?:?])"),
             ("label_replace(up, \"a\", \"$1\", \"b\", \"(.*)\")", "label_replace(up, ?, ?, ?, ?)"),
-            ("{\"my.metric\", \"l.b\"=\"x\"}", "{\"my.metric\",\"l.b\"=?}"),
+            ("{\"my.metric\", \"l.b\"=\"x\"}", "{\"l.b\"=?,__name__=\"my.metric\"}"),
             ("a @ 1700000000.000", "a @ ?"),
             ("broken{job=\"1\"", "broken{job=?"),
         ];

@@ -120,15 +120,14 @@ fn a_query_of_a_billion_samples_fails_with_the_limit() {
     let dir = TempDir::new().unwrap();
     let narthex = Narthex::with_config(dir.path(), &config(&[("many", &server, "")]), &[]);
     becomes(&narthex, "count(many)", "2000");
-    // 2000 series, most of 600000 inner steps each: 1e9 samples.
-    let query = "sum(max_over_time(many[10m:1ms] offset -4m))";
-    let answer = narthex.post("/api/v1/query", &[("query", query)]);
-    assert_eq!(answer.status, 422, "{}", answer.text());
+    // 2000 series, most of 600000 steps each: 1e9 samples. Summed they pass through series by series.
+    let summed = narthex.post("/api/v1/query", &[("query", "sum(max_over_time(many[10m:1ms] offset -4m))")]);
+    assert_eq!(summed.data()["result"][0]["value"][1], "1999000", "{}", summed.text());
+    // As an answer they would be held.
+    let answer = narthex.post("/api/v1/query", &[("query", "many[10m:1ms] offset -4m")]);
+    assert_eq!(answer.status, 422, "{} bytes", answer.body.len());
     let expected = "query processing would load too many samples into memory in query execution";
     assert_eq!(answer.error(), ("execution".to_owned(), expected.to_owned()));
-    // Series that are nearly all holes take memory as well.
-    let holes = narthex.post("/api/v1/query", &[("query", "sum(max_over_time(many[100m:1ms]))")]);
-    assert_eq!(holes.error().1, expected);
     let scalars = narthex.post("/api/v1/query", &[("query", "count_over_time(vector(1)[30d:1ms])")]);
     assert_eq!(scalars.error().1, expected);
     becomes(&narthex, "count(many)", "2000");

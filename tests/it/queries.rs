@@ -193,6 +193,18 @@ fn a_reset_stream_ends_its_query_and_leaves_the_connection() {
 }
 
 #[test]
+fn a_server_that_stops_does_not_wait_for_slow_queries() {
+    let dir = TempDir::new().unwrap();
+    let narthex = start(dir.path(), &[]);
+    let url = format!("{}{}", narthex.url, slow_path());
+    let asked = std::thread::spawn(move || get(&url).is_ok_and(|answer| answer.status == 200));
+    wait_for(&narthex, &["running"]);
+    narthex.signal("TERM");
+    assert!(narthex.wait());
+    assert!(!asked.join().unwrap());
+}
+
+#[test]
 fn the_costliest_shapes_of_the_day_are_kept() {
     let dir = TempDir::new().unwrap();
     let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &[]);
@@ -337,6 +349,8 @@ fn a_client_that_stops_reading_can_be_seen_and_ended() {
     let path = format!("/api/v1/query_range?query=slow&start={BASE}&end={}&step=0.33", BASE + 3599);
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let stuck = wait_for(&narthex, &["sending"]);
+    let held = |narthex: &Narthex| narthex.get(ACTIVE).data()["memory"]["used"].as_u64().unwrap();
+    assert!(held(&narthex) > 5 << 20, "what is not sent yet counts");
     // Its slot is free all the while.
     assert_eq!(narthex.query("1")[1], "1");
     delete(&narthex, stuck[0]["id"].as_str().unwrap(), &[]);
@@ -344,6 +358,7 @@ fn a_client_that_stops_reading_can_be_seen_and_ended() {
     let _ = stream.read_to_end(&mut rest);
     assert!(!rest.ends_with(b"0\r\n\r\n"), "the answer does not look whole");
     wait_for(&narthex, &[]);
+    assert_eq!(held(&narthex), 0);
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(crate) struct Context<'a> {
     pub(crate) profile: Option<Profile>,
     pub(crate) shared: SharedReads<'a>,
     /// What stays until the answer is written.
-    held: RefCell<Vec<Charge>>,
+    held: RefCell<Option<Charge>>,
     notes: Mutex<Annotations>,
 }
 
@@ -120,9 +120,17 @@ impl<'a> Context<'a> {
 
     /// Books what stays until the answer is written.
     pub(crate) fn hold(&self, samples: usize, bytes: usize) -> Result<(), EngineError> {
-        let charge = self.budget.charge(samples as u64, bytes as u64)?;
-        self.held.borrow_mut().push(charge);
+        let (samples, bytes) = (samples as u64, bytes as u64);
+        match &mut *self.held.borrow_mut() {
+            Some(charge) => charge.grow(samples, bytes)?,
+            none => *none = Some(self.budget.charge(samples, bytes)?),
+        }
         Ok(())
+    }
+
+    /// What was booked until the answer is written.
+    pub(crate) fn take_held(&self) -> Option<Charge> {
+        self.held.borrow_mut().take()
     }
 
     /// Remarks on what is probably a mistake in the expression at `span`.
