@@ -83,6 +83,9 @@ impl<'a> Split<'a> {
     #[inline]
     pub(super) fn kinds(&self, step: usize) -> Kinds {
         let (from, to) = self.floats.window(step);
+        if self.histograms.points.is_empty() {
+            return if to > from { Kinds::Floats } else { Kinds::Nothing };
+        }
         match (to > from, !self.histograms.window(step).is_empty()) {
             (false, false) => Kinds::Nothing,
             (true, false) => Kinds::Floats,
