@@ -43,7 +43,7 @@ pub(crate) enum Pick {
     Timestamp,
     /// Its timestamp, seconds, of a number; a histogram is an error.
     InfoTime,
-    /// Its start timestamp, seconds; none for a sample without.
+    /// Its start timestamp, seconds, 0 for a sample without.
     Start,
 }
 
@@ -271,7 +271,7 @@ impl Job {
                 (Pick::Value, None) => out.set(0, newest.value),
                 (Pick::InfoTime, Some(_)) => return Err(no_info(meta)),
                 (Pick::Timestamp | Pick::InfoTime, _) => out.set(0, newest.timestamp as f64 / 1000.0),
-                (Pick::Start, _) if newest.start != 0 => out.set(0, newest.start as f64 / 1000.0),
+                (Pick::Start, _) if self.use_starts => out.set(0, newest.start as f64 / 1000.0),
                 (Pick::Start, _) => {}
             }
             if let Some(steps) = budget.progress.steps(&self.times) {
@@ -370,7 +370,7 @@ impl Job {
                 },
                 Pick::InfoTime if samples.histogram(at).is_some() => return Err(no_info(meta)),
                 Pick::Timestamp | Pick::InfoTime => out.set(step, t as f64 / 1000.0),
-                Pick::Start if samples.start(at) != 0 => out.set(step, samples.start(at) as f64 / 1000.0),
+                Pick::Start if self.use_starts => out.set(step, samples.start(at) as f64 / 1000.0),
                 Pick::Start => {}
             }
         }
