@@ -20,7 +20,7 @@ mod report;
 mod series;
 mod server;
 
-use questions::{FORMS, Form, Question};
+use questions::{FORMS, Question};
 use report::{Figures, Measured};
 use server::{Kind, Server};
 use std::path::Path;

@@ -71,6 +71,19 @@ pub const CAUSES: &[Cause] = &[
         },
     },
     Cause {
+        text: "an error names two duplicate series in sorted order",
+        explains: |case| {
+            let sorted = |text: &str| {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes.sort_unstable();
+                bytes
+            };
+            case.errors().is_some_and(|(ours, theirs)| {
+                ours.starts_with("found duplicate series") && sorted(ours) == sorted(theirs)
+            })
+        },
+    },
+    Cause {
         text: "a rank that is no number has an error of its own",
         explains: |case| {
             case.errors() == Some(("Parameter value is NaN", "Scalar value NaN overflows int64"))

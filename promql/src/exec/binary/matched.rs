@@ -15,6 +15,7 @@ use crate::engine::EngineError;
 use crate::syntax::ast::{Binary, Cardinality, Matching};
 use hashbrown::HashMap;
 use narthex_storage::Labels;
+use std::sync::Arc;
 
 const MANY_TO_ONE: &str =
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
@@ -72,7 +73,7 @@ struct Matched<'a> {
     /// For each signature the steps at which a pair was found; only kept when the "many" side can be filled.
     paired: Vec<Vec<u64>>,
     /// Steps at which the "one" side has two series of one signature, and what to say of each.
-    doubles: Vec<(usize, String)>,
+    doubles: Vec<(usize, Arc<str>)>,
     finished: bool,
 }
 
@@ -310,26 +311,36 @@ impl Matched<'_> {
     /// Finds the steps at which the "one" side has several series of one signature. That is an error as soon as
     /// the other side has anything at such a step, or is filled.
     fn find_doubles(&mut self, held: &Collected, series: &[Meta]) {
-        let mut members: HashMap<u32, Vec<usize>> = HashMap::new();
-        for (i, (signature, _)) in self.alone.iter().enumerate() {
-            members.entry(*signature).or_default().push(i);
-        }
-        let side = if self.swapped { "left" } else { "right" };
-        for group in members.into_values().filter(|group| group.len() > 1) {
-            for step in 0..self.steps {
-                let mut present = group.iter().filter(|i| held.column(**i).has(step));
+        // Of several at a step the one whose second series comes first is named.
+        let mut pairs: Vec<Option<(u32, u32)>> = vec![None; self.steps];
+        for group in self.members.iter().filter(|group| group.len() > 1) {
+            for (step, named) in pairs.iter_mut().enumerate() {
+                let mut present = group.iter().filter(|i| held.column(**i as usize).has(step));
                 let (Some(first), Some(second)) = (present.next(), present.next()) else { continue };
-                let (Some(a), Some(b)) = (series.get(*first), series.get(*second)) else { continue };
-                let matched = self.choice.of(&b.labels);
-                // Sorted, so that the text does not depend on the order of reading.
-                let (x, y) =
-                    if a.labels <= b.labels { (&a.labels, &b.labels) } else { (&b.labels, &a.labels) };
-                self.doubles.push((step, format!(
-                    "found duplicate series for the match group {matched:?} on the {side} hand-side of the operation: [{x:?}, {y:?}];many-to-many matching not allowed: matching labels must be unique on one side",
-                )));
+                if named.is_none_or(|(_, earliest)| *second < earliest) {
+                    *named = Some((*first, *second));
+                }
             }
         }
-        self.doubles.sort_by_key(|(step, _)| *step);
+        let side = if self.swapped { "left" } else { "right" };
+        let mut last: Option<((u32, u32), Arc<str>)> = None;
+        for (step, pair) in pairs.iter().enumerate().filter_map(|(step, pair)| Some((step, (*pair)?))) {
+            if let Some((_, text)) = last.as_ref().filter(|(known, _)| *known == pair) {
+                self.doubles.push((step, Arc::clone(text)));
+                continue;
+            }
+            let (Some(a), Some(b)) = (series.get(pair.0 as usize), series.get(pair.1 as usize)) else {
+                continue;
+            };
+            let matched = self.choice.of(&b.labels);
+            // Sorted, so that the text does not depend on the order of reading.
+            let (x, y) = if a.labels <= b.labels { (&a.labels, &b.labels) } else { (&b.labels, &a.labels) };
+            let text: Arc<str> = format!(
+                "found duplicate series for the match group {matched:?} on the {side} hand-side of the operation: [{x:?}, {y:?}];many-to-many matching not allowed: matching labels must be unique on one side",
+            ).into();
+            self.doubles.push((step, Arc::clone(&text)));
+            last = Some((pair, text));
+        }
     }
 
     fn join(&mut self, cx: &Context<'_>, held: &Collected, part: &Part) -> Result<Part, EngineError> {
@@ -359,7 +370,7 @@ impl Matched<'_> {
 
     fn refuse_doubles(&self, column: &Column<'_>) -> Result<(), EngineError> {
         match self.doubles.iter().find(|(step, _)| column.has(*step) || self.fill_many.is_some()) {
-            Some((_, text)) => Err(EngineError::Exec(text.clone())),
+            Some((_, text)) => Err(EngineError::Exec(text.to_string())),
             None => Ok(()),
         }
     }
@@ -433,7 +444,7 @@ impl Matched<'_> {
         let first = targets().map(|target| target.output).min().unwrap_or(self.series.len());
         let end = targets().map(|target| target.output + 1).max().unwrap_or(first);
         if let Some((_, text)) = self.doubles.first() {
-            return Err(EngineError::Exec(text.clone()));
+            return Err(EngineError::Exec(text.to_string()));
         }
         let mut batch = Batch::new(end - first, self.steps);
         for (i, (signature, target)) in self.alone.iter().enumerate() {
