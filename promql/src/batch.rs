@@ -54,6 +54,11 @@ impl Batch {
         }
     }
 
+    /// Bytes of a batch of floats.
+    pub(crate) fn bytes(series: usize, steps: usize) -> usize {
+        series.saturating_mul(steps + words(steps)).saturating_mul(8)
+    }
+
     /// The number of series.
     pub(crate) fn len(&self) -> usize {
         self.series

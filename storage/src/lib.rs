@@ -29,6 +29,7 @@ pub mod head;
 pub mod histogram;
 pub mod io;
 pub mod labels;
+pub mod number;
 pub mod query;
 pub mod sample;
 pub mod wal;

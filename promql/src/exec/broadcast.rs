@@ -80,6 +80,6 @@ impl Operator for Broadcast<'_> {
             }
         }
         charge.grow(samples as u64, 0)?;
-        Ok(Some(Part { first: once.first, batch, charge }))
+        Ok(Some(Part::new(once.first, batch, charge)))
     }
 }

@@ -36,10 +36,6 @@ impl Steps {
         self.start.saturating_add(self.step.saturating_mul(i as i64))
     }
 
-    pub(crate) fn last(&self) -> i64 {
-        self.time(self.count.saturating_sub(1))
-    }
-
     /// All times, ms.
     pub(crate) fn times(&self) -> Vec<i64> {
         (0..self.count).map(|i| self.time(i)).collect()

@@ -29,8 +29,15 @@ pub(crate) struct Part {
     pub(crate) first: usize,
     /// Their values.
     pub(crate) batch: Batch,
-    /// Given back when the part is dropped.
-    pub(crate) charge: Charge,
+    /// What they weigh; given back when the part is dropped.
+    _charge: Charge,
+}
+
+impl Part {
+    /// A batch whose first series has this position, and what it weighs.
+    pub(crate) fn new(first: usize, batch: Batch, charge: Charge) -> Self {
+        Self { first, batch, _charge: charge }
+    }
 }
 
 /// Something that gives series, batch after batch.
@@ -67,11 +74,6 @@ impl Collected {
         self.parts.push(part);
     }
 
-    /// The number of series.
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
-    }
-
     /// A series; empty when there is no such one.
     #[inline]
     pub(crate) fn column(&self, series: usize) -> crate::batch::Column<'_> {
@@ -103,7 +105,7 @@ impl Ready {
     /// One batch of all series.
     pub(crate) fn of(cx: &Context<'_>, series: Vec<Meta>, batch: Batch) -> Result<Self, EngineError> {
         let charge = cx.charge(&batch)?;
-        Ok(Self::new(series, vec![Part { first: 0, batch, charge }]))
+        Ok(Self::new(series, vec![Part::new(0, batch, charge)]))
     }
 }
 

@@ -21,6 +21,10 @@ use std::collections::VecDeque;
 const BATCH_VALUES: usize = 16 * 1024;
 /// Series that a batch holds at most.
 const BATCH_SERIES: usize = 512;
+/// A scan of no more than so many values stays on the thread that asks for it.
+const TINY_VALUES: usize = 2048;
+/// A series counts as at least so many values: it has to be found and decoded however few steps there are.
+const TINY_STEPS: usize = 16;
 /// Batches that each thread prepares ahead.
 const AHEAD: usize = 2;
 
@@ -171,8 +175,12 @@ impl Operator for Scan {
         }
         cx.cancel.check()?;
         let size = (BATCH_VALUES / self.job.ends.len().max(1)).clamp(1, BATCH_SERIES);
-        // Short scans are cut finer, so that every thread gets its share.
-        let size = size.min(left.div_ceil(pool::width())).max(1);
+        let steps = self.job.ends.len();
+        // Short scans are cut finer, so that every thread gets its share; tiny ones are not worth waking any.
+        let size = match left * steps.max(TINY_STEPS) <= TINY_VALUES {
+            true => left,
+            false => size.min(left.div_ceil(pool::width())).max(1),
+        };
         let count = left.div_ceil(size).min(pool::width() * AHEAD);
         let (at, job, budget, cancel) = (self.at, &self.job, &cx.budget, &cx.cancel);
         let (selection, metas) = (&self.selection, &self.series);
@@ -234,8 +242,9 @@ impl Job {
         cancel: &CancelToken,
     ) -> Result<(Part, Annotations), EngineError> {
         SCRATCH.with_borrow_mut(|scratch| {
+            // Booked before it is made.
+            let mut charge = budget.charge(0, Batch::bytes(series.len(), self.ends.len()) as u64)?;
             let mut batch = Batch::new(series.len(), self.ends.len());
-            let mut charge = budget.charge(0, batch.size_bytes() as u64)?;
             let mut notes = Annotations::default();
             let mut read = 0;
             for (i, (series, meta)) in series.iter().zip(metas).enumerate() {
@@ -246,7 +255,7 @@ impl Job {
             budget.progress.read(read);
             let samples: usize = (0..batch.len()).map(|i| batch.column(i).count()).sum();
             charge.grow(samples as u64, batch.histogram_bytes() as u64)?;
-            Ok((Part { first, batch, charge }, notes))
+            Ok((Part::new(first, batch, charge), notes))
         })
     }
 

@@ -102,6 +102,6 @@ impl Operator for Reader<'_> {
         self.at += 1;
         let batch = part.batch.clone();
         let charge = cx.charge(&batch)?;
-        Ok(Some(Part { first: part.first, batch, charge }))
+        Ok(Some(Part::new(part.first, batch, charge)))
     }
 }

@@ -124,6 +124,6 @@ impl Operator for SubqueryCall<'_> {
         }
         cx.merge_notes(notes);
         let charge = cx.charge(&batch)?;
-        Ok(Some(Part { first: part.first, batch, charge }))
+        Ok(Some(Part::new(part.first, batch, charge)))
     }
 }

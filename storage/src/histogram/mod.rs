@@ -27,7 +27,6 @@ pub use bounds::{custom_bound, exponential_bound, same_bounds};
 pub use buckets::Bucket;
 pub use kahan::{HistogramMean, HistogramSum};
 pub use stored::stored_hint;
-pub use text::format_short;
 pub use validate::InvalidHistogram;
 
 /// The schema of histograms whose bounds are listed (NHCB: native histograms with custom buckets).

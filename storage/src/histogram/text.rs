@@ -1,29 +1,11 @@
 //! Histograms as text: for people and label values, and as the test language writes them.
 
 use super::{Bucket, Buckets, CounterResetHint, FloatHistogram};
+use crate::number::format_short;
 use std::fmt::{self, Display, Formatter, Write};
 
 /// Buckets that a literal spells out at most, empty ones between populated ones included.
 const LITERAL_BUCKETS_MAX: usize = 100_000;
-
-/// Go's `%g` and `%v`: the shortest digits that read back, with an exponent below 1e-4 and from 1e6 on.
-#[must_use]
-pub fn format_short(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let power: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&power) {
-        return format!("{value}");
-    }
-    let sign = if power < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", power.abs())
-}
 
 /// Interval and population: `(0.5,1]:2`.
 impl Display for Bucket {

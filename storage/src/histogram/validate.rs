@@ -1,7 +1,7 @@
 //! Which histograms a store takes.
 
-use super::text::format_short;
 use super::{Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, FloatHistogram};
+use crate::number::format_short;
 
 /// Why a histogram cannot be one. Texts are Prometheus's.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

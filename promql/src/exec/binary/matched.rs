@@ -365,7 +365,7 @@ impl Matched<'_> {
             self.steps_of_row(cx, series, &column, held, first, &mut batch)?;
         }
         let charge = cx.charge(&batch)?;
-        Ok(Part { first, batch, charge })
+        Ok(Part::new(first, batch, charge))
     }
 
     fn refuse_doubles(&self, column: &Column<'_>) -> Result<(), EngineError> {
@@ -466,7 +466,7 @@ impl Matched<'_> {
             }
         }
         let charge = cx.charge(&batch)?;
-        Ok(Part { first, batch, charge })
+        Ok(Part::new(first, batch, charge))
     }
 }
 
