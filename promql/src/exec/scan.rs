@@ -2,6 +2,7 @@
 //!
 //! Batches of series are decoded and evaluated side by side on the pool, and leave in the order of the series.
 
+use super::grid::Grid;
 use super::selection::Selection;
 use super::unique::drop_names;
 use super::{Context, Meta, Node, Operator, Part, Scope, pool};
@@ -16,6 +17,7 @@ use crate::syntax::ast::{Bounds, Span, VectorSelector};
 use narthex_storage::{Columns, is_stale_nan};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Values that a batch holds: enough to pay for handing it over, small enough for a core's cache.
 const BATCH_VALUES: usize = 16 * 1024;
@@ -53,6 +55,8 @@ pub(crate) enum Pick {
 
 /// Everything that is the same for all series of a scan.
 struct Job {
+    /// Tells the jobs of a process apart.
+    id: u64,
     work: Work,
     ends: Vec<i64>,
     times: Vec<i64>,
@@ -138,7 +142,9 @@ pub(crate) fn windows<'a>(
 
 impl Scan {
     fn new(cx: &Context<'_>, selection: Selection, work: Work, span: Span, scope: Scope) -> Self {
+        static JOBS: AtomicU64 = AtomicU64::new(1);
         let job = Job {
+            id: JOBS.fetch_add(1, Ordering::Relaxed),
             work,
             ends: selection.ends,
             times: scope.steps.times(),
@@ -224,7 +230,7 @@ impl narthex_storage::Series for Done {
 #[derive(Default)]
 struct Scratch {
     samples: Columns,
-    windows: Vec<(u32, u32)>,
+    grid: Grid,
 }
 
 thread_local! {
@@ -247,11 +253,20 @@ impl Job {
             let mut batch = Batch::new(series.len(), self.ends.len());
             let mut notes = Annotations::default();
             let mut read = 0;
+            // What is decoded is held while it is evaluated, one series at a time.
+            let mut decoded = budget.charge(0, 0)?;
+            let mut most = 0;
             for (i, (series, meta)) in series.iter().zip(metas).enumerate() {
                 cancel.check()?;
                 let mut out = batch.column_mut(i);
                 read += self.series(&**series, meta, scratch, &mut out, &mut notes, budget)?;
+                let more = scratch.samples.len().saturating_sub(most);
+                if more > 0 {
+                    decoded.grow(more as u64, more as u64 * 16)?;
+                    most += more;
+                }
             }
+            drop(decoded);
             budget.progress.read(read);
             let samples: usize = (0..batch.len()).map(|i| batch.column(i).count()).sum();
             charge.grow(samples as u64, batch.histogram_bytes() as u64)?;
@@ -294,13 +309,19 @@ impl Job {
         if samples.is_empty() {
             return Ok(0);
         }
-        // What is decoded is held while it is evaluated.
-        let _held = budget.charge(samples.len() as u64, samples.len() as u64 * 16)?;
         if self.stats_only && !samples.histograms.is_empty() {
             to_stats(samples);
         }
         match &self.work {
-            Work::Newest(pick) => self.newest(meta, samples, *pick, out, budget.progress.steps(&self.times)),
+            Work::Newest(pick) => {
+                let counts = budget.progress.steps(&self.times);
+                let plain = *pick == Pick::Value && counts.is_none() && samples.histograms.is_empty();
+                if plain && !has_nan(&samples.values) {
+                    scratch.grid.newest(self.id, &samples.timestamps, &self.ends, self.lookback_ms);
+                    return Ok(scratch.grid.gather(&samples.values, out));
+                }
+                self.newest(meta, samples, *pick, out, counts)
+            }
             Work::Smoothed => {
                 drop_stale(samples);
                 let input = self.input(meta, samples, &[], 0, Bounds::Smoothed, &[]);
@@ -309,13 +330,14 @@ impl Job {
             }
             Work::Windows { kernel, range_ms, bounds, params } => {
                 drop_stale(samples);
-                let read = windows_of(&samples.timestamps, &self.ends, *range_ms, &mut scratch.windows);
+                let grid = &mut scratch.grid;
+                grid.windows(self.id, &samples.timestamps, &self.ends, *range_ms);
                 if let Some(steps) = budget.progress.steps(&self.times) {
-                    steps.windows(&scratch.windows);
+                    steps.windows(&grid.windows);
                 }
-                let input = self.input(meta, samples, &scratch.windows, *range_ms, *bounds, params);
+                let input = self.input(meta, samples, &grid.windows, *range_ms, *bounds, params);
                 kernel(&input, out, notes)?;
-                Ok(read)
+                Ok(grid.read)
             }
         }
     }
@@ -391,30 +413,14 @@ fn no_info(meta: &Meta) -> EngineError {
     EngineError::Exec(format!("this should be an info metric, with float samples: {:?}", meta.labels))
 }
 
-/// For each end the positions of the samples in `(end - range, end]`; how many samples all windows have.
-pub(crate) fn windows_of(timestamps: &[i64], ends: &[i64], range_ms: i64, out: &mut Vec<(u32, u32)>) -> u64 {
-    out.clear();
-    let (mut from, mut to) = (0usize, 0usize);
-    let mut all = 0;
-    for end in ends {
-        let start = end.saturating_sub(range_ms);
-        while timestamps.get(to).is_some_and(|t| t <= end) {
-            to += 1;
-        }
-        while timestamps.get(from).is_some_and(|t| *t <= start) {
-            from += 1;
-        }
-        let first = from.min(to);
-        all += (to - first) as u64;
-        // A column of 4 billion samples is beyond any budget.
-        out.push((u32::try_from(first).unwrap_or(u32::MAX), u32::try_from(to).unwrap_or(u32::MAX)));
-    }
-    all
+/// Whether any value is NaN, as every staleness marker is. Without a branch per value.
+fn has_nan(values: &[f64]) -> bool {
+    values.chunks(64).any(|chunk| chunk.iter().fold(false, |any, v| any | v.is_nan()))
 }
 
 /// Takes staleness markers out.
 pub(crate) fn drop_stale(samples: &mut Columns) {
-    if !samples.values.iter().any(|v| is_stale_nan(*v)) {
+    if !has_nan(&samples.values) || !samples.values.iter().any(|v| is_stale_nan(*v)) {
         return;
     }
     let mut kept = Columns::default();

@@ -1,7 +1,8 @@
 //! Functions over the steps of an inner expression.
 
+use super::grid::windows_of;
 use super::operator::{Meta, Operator, Part};
-use super::scan::{RangeCall, windows_of};
+use super::scan::RangeCall;
 use super::selection::ends;
 use super::{Context, Scope, Steps, vector};
 use crate::annotations::Annotations;

@@ -52,6 +52,17 @@ impl Lie {
     }
 }
 
+impl Lie {
+    /// The stretch to the left, before a counter's zero bounds it, as a share of the sampled time; not less than
+    /// it is, and infinite where nothing is sampled.
+    pub(super) fn left_share(&self) -> f64 {
+        let sampled = (self.last - self.first) as f64;
+        let close = sampled / self.count.saturating_sub(1).max(1) as f64 * CLOSE;
+        let left = (self.first - self.window.0) as f64;
+        if sampled > 0.0 { left.min(close).max(0.0) / sampled } else { f64::INFINITY }
+    }
+}
+
 /// A length of time in seconds, rounded as Go's `Duration.Seconds` rounds: whole seconds and the rest apart.
 pub(super) fn seconds(ms: i64) -> f64 {
     (ms / 1000) as f64 + ((ms % 1000) * 1_000_000) as f64 / 1e9

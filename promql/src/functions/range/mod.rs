@@ -14,6 +14,7 @@ mod interpolate;
 mod moments;
 mod order;
 mod over_time;
+mod plain;
 mod rate;
 mod remarks;
 mod smoothed;

@@ -5,7 +5,7 @@ use super::extrapolate::{Lie, seconds};
 use super::histograms::{self, Resets};
 use super::remarks::{Marks, Remark, Remarks};
 use super::split::{Histograms, Kinds, Split};
-use super::{counter_name, extended, starts};
+use super::{counter_name, extended, plain, starts};
 use crate::annotations::Annotations;
 use crate::batch::ColumnMut;
 use crate::engine::EngineError;
@@ -67,6 +67,10 @@ fn extrapolated(change: Change, input: &RangeInput<'_>, out: &mut ColumnMut<'_>,
     let drops = if change.counter { Drops::of(&split.floats) } else { Drops::default() };
     let resets = if change.counter { Resets::of(&split.histograms) } else { Resets::default() };
     let per = change.per_second.then(|| seconds(input.range_ms));
+    if split.histograms.points.is_empty() && split.floats.starts.is_empty() {
+        plain::evaluate(change, input, &drops, per, out);
+        return;
+    }
     for (step, end) in input.ends.iter().enumerate() {
         let window = (end.saturating_sub(input.range_ms), *end);
         match split.kinds(step) {
