@@ -11,6 +11,8 @@ mod differential;
 mod host;
 mod hostile;
 mod peer;
+mod promql_tools;
 mod queries;
+mod query_client;
 mod scrape;
 mod write;

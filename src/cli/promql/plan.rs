@@ -114,11 +114,11 @@ mod tests {
               {"node":"select","span":[9,11],"children":[]}]}]}"#;
         let node: PlanNode = serde_json::from_str(json).unwrap();
         let want = "\
-NODE             SERIES  SAMPLES    TIME  MEMORY  EXPRESSION
-sum                   1       30  1.25ms    2KiB  sum(x  + yy)
-└─ add                2       30     1ms      0B  x + yy
-   ├─ select          2       10      0s      0B  x
-   └─ select                                      yy
+NODE          SERIES  SAMPLES    TIME  MEMORY  EXPRESSION
+sum                1       30  1.25ms    2KiB  sum(x  + yy)
+└─ add             2       30     1ms      0B  x + yy
+   ├─ select       2       10      0s      0B  x
+   └─ select                                   yy
 ";
         assert_eq!(shown(&node, "sum(x  + yy)"), want.replace("x  +", "x +"));
         assert!(!shown(&PlanNode { node: "x".to_owned(), ..PlanNode::default() }, "").contains("SERIES"));

@@ -71,7 +71,7 @@ impl Scale {
         }
         let largest = low.abs().max(high.abs());
         let (prefix, size) = if PREFIXED.contains(&largest) { self.prefix(largest) } else { ("", 1.0) };
-        let decimals = (-(step / size).log10().floor()).clamp(0.0, 12.0) as usize;
+        let decimals = decimals(step / size);
         let text = |value: f64| {
             if value == 0.0 {
                 return "0".to_owned();
@@ -112,6 +112,16 @@ impl Scale {
             .find(|step| *step >= least)
             .unwrap_or(10.0 * power)
     }
+}
+
+/// Decimals that a multiple of the step needs: 0.25 needs two.
+fn decimals(step: f64) -> usize {
+    const MOST: usize = 12;
+    let whole = |digits: &usize| {
+        let shifted = step * 10f64.powi(*digits as i32);
+        shifted >= 1.0 && (shifted - shifted.round()).abs() < 1e-6 * shifted
+    };
+    (0..MOST).find(whole).unwrap_or(MOST)
 }
 
 #[cfg(test)]

@@ -309,7 +309,7 @@ mod tests {
             WINDOW,
             Terminal { width: Some(30), colour: false },
         );
-        assert_eq!(text, "{a=\"1\"}    2k  ██████████████\n{a=\"22\"}   1k  ███████\n{}        NaN\n");
+        assert_eq!(text, "{a=\"1\"}    2k  ███████████████\n{a=\"22\"}   1k  ███████▌\n{}        NaN\n");
     }
 
     #[test]
