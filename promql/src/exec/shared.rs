@@ -13,8 +13,11 @@ use std::rc::Rc;
 pub(crate) struct SharedReads<'a> {
     /// How often the text of a read stands in the query.
     wanted: HashMap<String, usize>,
-    running: RefCell<HashMap<(String, Scope), Rc<RefCell<Tape<'a>>>>>,
+    running: RefCell<HashMap<(String, Scope), SharedTape<'a>>>,
 }
+
+/// A tape that several readers draw on.
+type SharedTape<'a> = Rc<RefCell<Tape<'a>>>;
 
 /// What has been read so far, and the rest of it.
 struct Tape<'a> {
@@ -25,7 +28,7 @@ struct Tape<'a> {
 
 struct Reader<'a> {
     series: Vec<Meta>,
-    tape: Rc<RefCell<Tape<'a>>>,
+    tape: SharedTape<'a>,
     at: usize,
 }
 

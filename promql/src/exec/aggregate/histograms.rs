@@ -26,22 +26,30 @@ pub(super) struct HistogramCells {
     cells: Vec<Option<Box<Cell>>>,
 }
 
+/// A histogram that joins its group.
+pub(super) struct Incoming<'a> {
+    pub(super) histogram: &'a FloatHistogram,
+    /// The group has had a number at this step.
+    pub(super) mixed: bool,
+    /// The series' metric.
+    pub(super) name: &'a str,
+}
+
 impl HistogramCells {
     pub(super) fn new(steps: usize) -> Self {
         Self { cells: (0..steps).map(|_| None).collect() }
     }
 
-    /// Adds a histogram. `mixed` when the group has had a number at this step; `name` is the series' metric.
+    /// Adds a histogram.
     pub(super) fn add(
         &mut self,
         cx: &Context<'_>,
         step: usize,
-        histogram: &FloatHistogram,
+        incoming: Incoming<'_>,
         op: AggregateOp,
-        mixed: bool,
-        name: &str,
         span: Span,
     ) {
+        let Incoming { histogram, mixed, name } = incoming;
         let Some(slot) = self.cells.get_mut(step) else { return };
         let Some(cell) = slot else {
             let running = match op {

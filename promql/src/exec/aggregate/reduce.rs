@@ -3,7 +3,7 @@
 use super::super::operator::{Meta, Operator, Ready};
 use super::super::{Context, Node, Scope};
 use super::groups::{Appearance, Groups};
-use super::histograms::HistogramCells;
+use super::histograms::{HistogramCells, Incoming};
 use super::kahan::{self, Sums};
 use super::{choice, drops_name, inform_ignored};
 use crate::batch::{Batch, Column, ColumnMut, words};
@@ -212,7 +212,7 @@ impl Cells {
             let Some(histogram) = histogram else { continue };
             // A group that mixes the kinds has no result at this step: its histograms need no adding.
             let mixed = self.floats.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1);
-            cells.add(cx, step, histogram, op, mixed, name, span);
+            cells.add(cx, step, Incoming { histogram, mixed, name }, op, span);
         }
     }
 

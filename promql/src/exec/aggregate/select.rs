@@ -188,7 +188,8 @@ mod heap {
     pub(super) fn replace_worst(entries: &mut [Entry], entry: Entry, largest: bool) {
         let Some(root) = entries.first_mut() else { return };
         let better = if largest { root.value < entry.value } else { root.value > entry.value };
-        if !better && !(root.value.is_nan() && !entry.value.is_nan()) {
+        let number_for_nan = root.value.is_nan() && !entry.value.is_nan();
+        if !(better || number_for_nan) {
             return;
         }
         *root = entry;
