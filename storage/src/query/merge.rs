@@ -5,7 +5,7 @@
 //! the head does not have.
 
 use super::postings::resolve;
-use super::tidy::tidy;
+use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
 use crate::block::Block;
 use crate::db::Inner;
@@ -206,12 +206,17 @@ struct SelectedSeries {
 }
 
 impl SelectedSeries {
-    /// Appends what the blocks have; the samples of each are in order.
-    fn read_blocks(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+    /// Appends what the blocks have.
+    fn read_blocks(
+        &self,
+        range: (i64, i64),
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), StorageError> {
         let mut at = self.link;
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
-                block.read(link.number, mint, maxt, out)?;
+                block.read(link.number, range, out, joints)?;
             }
             at = link.next;
         }
@@ -222,11 +227,11 @@ impl SelectedSeries {
     fn read_head(
         &self,
         head: &HeadSeries,
-        mint: i64,
-        maxt: i64,
+        (mint, maxt): (i64, i64),
         out: &mut Columns,
+        joints: &mut Joints,
     ) -> Result<(), StorageError> {
-        head.read(mint, maxt, out).map_err(|e| StorageError::Corrupt {
+        head.read(mint, maxt, out, joints).map_err(|e| StorageError::Corrupt {
             what: format!("head series {:?}", self.labels()),
             detail: e.to_string(),
         })?;
@@ -236,7 +241,7 @@ impl SelectedSeries {
             let known = |block: &Arc<Block>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
-                    block.read(number, mint, maxt.min(head.limit()), out)?;
+                    block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
                 }
             }
         }
@@ -250,12 +255,12 @@ impl Series for SelectedSeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        let start = out.len();
-        self.read_blocks(mint, maxt, out)?;
+        let mut joints = Joints::new(out);
+        self.read_blocks((mint, maxt), out, &mut joints)?;
         if let Origin::Head(head) = &self.origin {
-            self.read_head(head, mint, maxt, out)?;
+            self.read_head(head, (mint, maxt), out, &mut joints)?;
         }
-        tidy(out, start, mint, maxt);
+        joints.tidy(out);
         Ok(())
     }
 
