@@ -105,6 +105,8 @@ impl Open {
             }
             return Ok(());
         }
+        out.timestamps.reserve(self.count);
+        out.values.reserve(self.count);
         let mut bytes = self.bytes.as_slice();
         let (mut timestamp, mut interval, mut value) = (self.first, 0i64, 0.0);
         for _ in 0..self.count {

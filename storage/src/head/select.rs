@@ -49,11 +49,17 @@ impl Head {
             }
         }
         for Cells { group, slots } in &cells {
-            group.newest_of(slots, |at, timestamp, value| {
-                if let Some(newest) = newest.get_mut(at as usize)
-                    && newest.as_ref().is_none_or(|newest| newest.timestamp <= timestamp)
-                {
-                    *newest = Some(Entry::float(timestamp, value));
+            group.newest_of(slots, |at, open| {
+                let (Some(newest), Some(series)) = (newest.get_mut(at as usize), selected.get(at as usize))
+                else {
+                    return;
+                };
+                match open {
+                    Some((timestamp, _)) if newest.as_ref().is_some_and(|n| n.timestamp > timestamp) => {}
+                    Some((timestamp, value)) => *newest = Some(Entry::float(timestamp, value)),
+                    // Its cell may have been sealed since its tail was read.
+                    None if !series.shared.load(Ordering::Relaxed) => newest.clone_from(&series.state().tail),
+                    None => {}
                 }
             });
         }

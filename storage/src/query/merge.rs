@@ -109,17 +109,30 @@ pub(super) fn merge(
         }
     }
     let mut by_labels: HashMap<Labels, u32, RandomState> = HashMap::default();
-    let sorted_head = found.len();
+    // One block alone is in order and has every series once.
+    let alone = blocks.len() == 1 && found.is_empty();
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
         let numbers = resolve(&**block, matchers)?;
+        found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
         for number in &numbers {
             if !block.has_chunk(number, hints.mint, hints.maxt)? {
                 continue;
             }
             let next = u32::try_from(found.len()).unwrap_or(NONE);
-            let at = match twin(&index, block, number, &mut buffer)? {
+            let twin = twin(&index, block, number, &mut buffer)?;
+            if alone {
+                let origin = twin.map_or_else(
+                    || Origin::Unknown(buffer.to_labels()),
+                    |twin| Origin::Known(Arc::clone(twin)),
+                );
+                let mut one = Found { origin, rank: 0, links: (NONE, NONE) };
+                one.link(block_number, number, links);
+                found.push(one);
+                continue;
+            }
+            let at = match twin {
                 Some(series) => *by_id.entry(series.id).or_insert_with(|| {
                     let rank = rank(series);
                     found.push(Found {
@@ -142,7 +155,7 @@ pub(super) fn merge(
             }
         }
     }
-    if !hints.unsorted && !(blocks.len() == 1 && sorted_head == 0) {
+    if !hints.unsorted && !alone {
         sort(found);
     }
     Ok(())
@@ -265,13 +278,24 @@ impl Series for SelectedSeries {
     }
 
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
-        if let Origin::Head(head) = &self.origin {
-            if let Some(newest) = head.newest(maxt) {
-                return Ok((newest.timestamp >= mint).then_some(newest));
-            }
+        if let Origin::Head(head) = &self.origin
+            && let Some(newest) = head.newest(maxt)
+        {
+            return Ok((newest.timestamp >= mint).then_some(newest));
         }
         scratch.clear();
         self.read(mint, maxt, scratch)?;
         Ok(scratch.newest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selected_series_takes_less_than_a_hundred_bytes() {
+        let boxed = size_of::<Box<dyn Series>>() + size_of::<SelectedSeries>();
+        assert!(boxed <= 80, "{boxed} bytes, without what the allocator adds");
     }
 }
