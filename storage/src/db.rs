@@ -10,7 +10,7 @@ use crate::head::select::HeadSeries;
 use crate::io::mmap::Mapped;
 use crate::io::{failed, rename_durably, sync_dir};
 use crate::query::select::DbQuerier;
-use crate::query::tidy::tidy;
+use crate::query::tidy::Joints;
 use crate::query::{Columns, Querier, Queryable, StorageError};
 use crate::wal::reader::read_segment;
 use crate::wal::record::{self, Kind};
@@ -264,10 +264,11 @@ impl Inner {
         let mut columns = Columns::default();
         for one in &series {
             columns.clear();
-            HeadSeries::live(one).read(min_time, max_time - 1, &mut columns).map_err(|e| {
+            let mut joints = Joints::new(&columns);
+            HeadSeries::live(one).read(min_time, max_time - 1, &mut columns, &mut joints).map_err(|e| {
                 StorageError::Corrupt { what: format!("head series {:?}", one.labels), detail: e.to_string() }
             })?;
-            tidy(&mut columns, 0, min_time, max_time - 1);
+            joints.tidy(&mut columns);
             if !columns.is_empty() {
                 block.add_series(&one.labels, &columns)?;
             }

@@ -37,6 +37,8 @@ pub mod wal;
 #[cfg(test)]
 mod db_histogram_tests;
 #[cfg(test)]
+mod db_select_tests;
+#[cfg(test)]
 mod db_tests;
 mod filenames;
 

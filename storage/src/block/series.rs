@@ -4,6 +4,7 @@ use super::Block;
 use crate::codec::{CodecError, frame, varint};
 use crate::filenames;
 use crate::labels::{Labels, LabelsBuf};
+use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use std::cmp::Ordering;
 
@@ -144,13 +145,13 @@ impl Block {
         Ok(any)
     }
 
-    /// Appends the samples of a series within `[mint, maxt]`.
+    /// Appends the samples of a series within `[mint, maxt]`, as parts.
     pub(crate) fn read(
         &self,
         number: u32,
-        mint: i64,
-        maxt: i64,
+        (mint, maxt): (i64, i64),
         out: &mut Columns,
+        joints: &mut Joints,
     ) -> Result<(), StorageError> {
         self.each_chunk(number, (mint, maxt), |chunk| {
             let timeline = self.timeline(chunk.timeline)?;
@@ -159,6 +160,7 @@ impl Block {
             let mut bytes = self.chunks.frame(chunk.page, chunk.in_page).map_err(bad)?;
             frame::decode(&mut bytes, timeline.len(), rows.clone(), out).map_err(bad)?;
             timeline.extend(rows, &mut out.timestamps);
+            joints.join(out);
             Ok(true)
         })
     }

@@ -97,6 +97,9 @@ fn header(tag: u8, values: &[f64], out: &mut Vec<u8>) {
 /// The integer that divided by 10^exponent gives exactly these bits.
 #[inline]
 fn scaled(value: f64, exponent: usize) -> Option<i64> {
+    if exponent == 0 {
+        return rounded(value).filter(|integer| (*integer as f64).to_bits() == value.to_bits());
+    }
     let power = POWERS[exponent];
     let integer = rounded(value * power)?;
     ((integer as f64) / power).to_bits().eq(&value.to_bits()).then_some(integer)
@@ -155,6 +158,9 @@ fn encode_decimal(values: &[f64], out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// A frame that begins with more misfits is not written as decimals.
+const LEADING_MISFITS_MAX: usize = 4;
+
 /// Not an integer that is exact in a double.
 const MISFIT: i64 = i64::MIN;
 
@@ -174,7 +180,8 @@ fn frame_exponent(values: &[f64], misfits_max: usize, integers: &mut [i64]) -> O
             (*slot, exponent, raised_at) = (integer, higher, i);
         } else {
             misfits += 1;
-            if misfits > misfits_max {
+            // A misfit is the costliest value: what begins with nothing else is not decimal at all.
+            if misfits > misfits_max || (misfits == i + 1 && misfits > LEADING_MISFITS_MAX) {
                 return None;
             }
         }

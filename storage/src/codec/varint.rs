@@ -24,6 +24,15 @@ pub fn put_signed(out: &mut Vec<u8>, value: i64) {
 /// The bytes end within the integer, or it has more than 64 bits.
 #[inline]
 pub fn take(bytes: &mut &[u8]) -> Result<u64, CodecError> {
+    // Most integers have one byte.
+    if let [byte @ 0..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Ok(u64::from(*byte));
+    }
+    take_long(bytes)
+}
+
+fn take_long(bytes: &mut &[u8]) -> Result<u64, CodecError> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(10) {
         if i == 9 && byte > 1 {

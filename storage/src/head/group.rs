@@ -1,18 +1,18 @@
 //! A scrape group: the rows of one target.
 
+use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
 use super::series::{Chunk, MemSeries};
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
 use crate::codec::timestamp::Timeline;
-use crate::codec::{CodecError, cell, varint};
+use crate::codec::{cell, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -54,24 +54,8 @@ struct Rows {
 
 impl Rows {
     fn newest(&self, slot: u32) -> Option<(i64, f64)> {
-        let cell = self.cells.get(slot as usize)?;
-        if is_stale_nan(cell.last) {
-            // Absent: since the row of its staleness marker, if that is among the open ones.
-            let row = self.timestamps.get(cell.last_row as usize)?;
-            return (!cell.bytes.is_empty()).then_some((*row, STALE_NAN));
-        }
-        self.timestamps.last().map(|row| (*row, cell.last))
+        self.cells.get(slot as usize)?.newest(&self.timestamps)
     }
-}
-
-/// Changes of one slot since the rows were opened.
-#[derive(Default, Clone)]
-struct Cell {
-    /// Value before the first change; `None` when the slot was absent.
-    base: Option<f64>,
-    last: f64,
-    last_row: u32,
-    bytes: Vec<u8>,
 }
 
 impl Group {
@@ -318,25 +302,18 @@ impl Group {
     }
 
     /// Hands the newest samples of some slots' open cells to `each`, all as of one row; a slot is told
-    /// with any number of the caller's.
-    pub(crate) fn newest_of(&self, slots: &[(u32, u32)], mut each: impl FnMut(u32, i64, f64)) {
+    /// with any number of the caller's. While it runs no cell is sealed: where there is no open sample, the
+    /// series' own newest one goes with those of the others.
+    pub(crate) fn newest_of(&self, slots: &[(u32, u32)], mut each: impl FnMut(u32, Option<(i64, f64)>)) {
         let rows = self.rows();
-        for (at, slot) in slots {
-            if let Some((timestamp, value)) = rows.newest(*slot) {
-                each(*at, timestamp, value);
-            }
-        }
+        slots.iter().for_each(|(at, slot)| each(*at, rows.newest(*slot)));
     }
 
     /// A copy of one slot's open cell.
     pub(crate) fn cell(&self, slot: u32) -> Option<CellSnapshot> {
         let rows = self.rows();
         let cell = rows.cells.get(slot as usize)?;
-        (cell.base.is_some() || !cell.bytes.is_empty()).then(|| CellSnapshot {
-            timestamps: Arc::clone(&rows.timestamps),
-            base: cell.base,
-            bytes: cell.bytes.clone(),
-        })
+        cell.snapshot(&rows.timestamps)
     }
 
     /// Replays a row of the log; `keep` is false for a row that a block holds already. The samples of
@@ -601,56 +578,4 @@ fn accept(series: &MemSeries, timestamp: i64, outcome: &mut RowOutcome, counted:
         if timestamp == last { outcome.duplicate += 1 } else { outcome.out_of_order += 1 }
     }
     false
-}
-
-/// An open cell as it was at one moment.
-pub(crate) struct CellSnapshot {
-    timestamps: Arc<Vec<i64>>,
-    base: Option<f64>,
-    bytes: Vec<u8>,
-}
-
-impl CellSnapshot {
-    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
-        let ends = self.timestamps.first().zip(self.timestamps.last());
-        ends.is_some_and(|(first, last)| *first <= maxt && *last >= mint)
-    }
-
-    /// Appends the cell's samples within `[mint, maxt]`: a value holds for every row until the next change,
-    /// a staleness marker for one.
-    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
-        let begin = self.timestamps.partition_point(|row| *row < mint);
-        let end = self.timestamps.partition_point(|row| *row <= maxt);
-        let mut bytes = self.bytes.as_slice();
-        let mut value = self.base;
-        let mut previous = self.base.unwrap_or(STALE_NAN);
-        let mut row = 0usize;
-        let mut change_row = 0usize;
-        while !bytes.is_empty() && row < end {
-            let (gap, kind) = cell::take_head(&mut bytes)?;
-            change_row = change_row.saturating_add(usize::try_from(gap).unwrap_or(usize::MAX));
-            self.fill(row.max(begin)..change_row.min(end), value, out);
-            let changed = cell::take_value(&mut bytes, kind, previous)?;
-            previous = changed;
-            row = change_row;
-            value = Some(changed);
-            if is_stale_nan(changed) {
-                self.fill(row.max(begin)..(row + 1).min(end), value, out);
-                row += 1;
-                value = None;
-            }
-        }
-        self.fill(row.max(begin)..end, value, out);
-        if !out.starts.is_empty() {
-            out.starts.resize(out.timestamps.len(), 0);
-        }
-        Ok(())
-    }
-
-    fn fill(&self, rows: Range<usize>, value: Option<f64>, out: &mut Columns) {
-        if let (Some(value), Some(timestamps)) = (value, self.timestamps.get(rows)) {
-            out.timestamps.extend_from_slice(timestamps);
-            out.values.resize(out.timestamps.len(), value);
-        }
-    }
 }

@@ -7,6 +7,7 @@
 //! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
 
 pub mod append;
+mod cell;
 pub mod entry;
 pub mod group;
 pub(crate) mod index;

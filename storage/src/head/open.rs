@@ -43,7 +43,8 @@ impl Open {
         }
         let histogram = matches!(entry.value, SampleValue::Histogram(_));
         let stale = matches!(entry.value, SampleValue::Float(value) if is_stale_nan(value));
-        let near = entry.timestamp.checked_sub(self.last).is_some_and(|interval| interval < INTERVAL_MAX);
+        // A log may hold samples in the wrong order, when two writers raced: a chunk never does.
+        let near = entry.timestamp.checked_sub(self.last).is_some_and(|i| (1..INTERVAL_MAX).contains(&i));
         let shape = match &self.columns {
             None => !histogram && entry.start == 0 && self.count < ROWS_MAX,
             Some(columns) if columns.histograms.is_empty() => !histogram && self.count < ROWS_MAX,
@@ -104,6 +105,8 @@ impl Open {
             }
             return Ok(());
         }
+        out.timestamps.reserve(self.count);
+        out.values.reserve(self.count);
         let mut bytes = self.bytes.as_slice();
         let (mut timestamp, mut interval, mut value) = (self.first, 0i64, 0.0);
         for _ in 0..self.count {

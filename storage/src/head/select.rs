@@ -8,6 +8,7 @@ use super::entry::{Entry, SampleValue};
 use super::group::Group;
 use super::series::MemSeries;
 use crate::codec::CodecError;
+use crate::query::tidy::Joints;
 use crate::query::{Columns, Newest};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -48,11 +49,17 @@ impl Head {
             }
         }
         for Cells { group, slots } in &cells {
-            group.newest_of(slots, |at, timestamp, value| {
-                if let Some(newest) = newest.get_mut(at as usize)
-                    && newest.as_ref().is_none_or(|newest| newest.timestamp <= timestamp)
-                {
-                    *newest = Some(Entry::float(timestamp, value));
+            group.newest_of(slots, |at, open| {
+                let (Some(newest), Some(series)) = (newest.get_mut(at as usize), selected.get(at as usize))
+                else {
+                    return;
+                };
+                match open {
+                    Some((timestamp, _)) if newest.as_ref().is_some_and(|n| n.timestamp > timestamp) => {}
+                    Some((timestamp, value)) => *newest = Some(Entry::float(timestamp, value)),
+                    // Its cell may have been sealed since its tail was read.
+                    None if !series.shared.load(Ordering::Relaxed) => newest.clone_from(&series.state().tail),
+                    None => {}
                 }
             });
         }
@@ -111,13 +118,19 @@ impl HeadSeries {
             })
     }
 
-    /// Appends the samples within `[mint, maxt]`, in no particular order between parts.
-    pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+    /// Appends the samples within `[mint, maxt]`, as parts.
+    pub(crate) fn read(
+        &self,
+        mint: i64,
+        maxt: i64,
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), CodecError> {
         let maxt = maxt.min(self.newest.timestamp);
         if mint > maxt {
             return Ok(());
         }
-        let start = out.len();
+        let start = joints.end();
         loop {
             let (chunks, version, owners, open) = {
                 let state = self.series.state();
@@ -126,10 +139,12 @@ impl HeadSeries {
             };
             for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
                 chunk.read(mint, maxt, out)?;
+                joints.join(out);
             }
             for (group, slot) in &owners {
                 if let Some(cell) = group.upgrade().and_then(|group| group.cell(*slot)) {
                     cell.read(mint, maxt, out)?;
+                    joints.join(out);
                 }
             }
             if owners.is_empty() && !open {
@@ -138,10 +153,12 @@ impl HeadSeries {
             // What was sealed while the chunks were read is in none of the parts: read again.
             let state = self.series.state();
             if state.version == version {
-                return state.open.read(mint, maxt, out);
+                state.open.read(mint, maxt, out)?;
+                joints.join(out);
+                return Ok(());
             }
             drop(state);
-            out.keep(start, 0..0);
+            joints.cut(start, out);
         }
     }
 

@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Sealed samples: a timestamp column, shared where others have the same, and a frame of the samples.
+#[derive(Clone)]
 pub(crate) struct Chunk {
     timeline: Timeline,
-    frame: Box<[u8]>,
+    frame: Arc<[u8]>,
 }
 
 impl Chunk {
@@ -24,7 +25,7 @@ impl Chunk {
     pub(crate) fn seal(timeline: Timeline, columns: &Columns, piece: Range<usize>) -> Self {
         let mut bytes = Vec::new();
         frame::encode(columns, piece, &mut bytes);
-        Self { timeline, frame: bytes.into_boxed_slice() }
+        Self { timeline, frame: Arc::from(bytes) }
     }
 
     pub(crate) fn min(&self) -> i64 {
@@ -51,7 +52,7 @@ impl Chunk {
 #[derive(Default)]
 pub(crate) struct SeriesState {
     /// Oldest first as far as one writer made them. Readers take the list as it is.
-    pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
+    pub(crate) chunks: Arc<Vec<Chunk>>,
     /// Counts the changes of `chunks`.
     pub(crate) version: u64,
     /// Samples with timestamps of their own that no chunk holds yet.
@@ -145,7 +146,7 @@ impl SeriesState {
 
     /// Appends a chunk.
     pub(crate) fn add(&mut self, chunk: Chunk) {
-        Arc::make_mut(&mut self.chunks).push(Arc::new(chunk));
+        Arc::make_mut(&mut self.chunks).push(chunk);
         self.version += 1;
     }
 
@@ -167,6 +168,6 @@ impl SeriesState {
             self.version += 1;
         }
         let open = self.open.range().map(|(first, _)| first);
-        self.chunks.iter().map(|chunk| chunk.min()).chain(open).min()
+        self.chunks.iter().map(Chunk::min).chain(open).min()
     }
 }

@@ -5,7 +5,7 @@
 //! the head does not have.
 
 use super::postings::resolve;
-use super::tidy::tidy;
+use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
 use crate::block::Block;
 use crate::db::Inner;
@@ -109,17 +109,30 @@ pub(super) fn merge(
         }
     }
     let mut by_labels: HashMap<Labels, u32, RandomState> = HashMap::default();
-    let sorted_head = found.len();
+    // One block alone is in order and has every series once.
+    let alone = blocks.len() == 1 && found.is_empty();
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
         let numbers = resolve(&**block, matchers)?;
+        found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
         for number in &numbers {
             if !block.has_chunk(number, hints.mint, hints.maxt)? {
                 continue;
             }
             let next = u32::try_from(found.len()).unwrap_or(NONE);
-            let at = match twin(&index, block, number, &mut buffer)? {
+            let twin = twin(&index, block, number, &mut buffer)?;
+            if alone {
+                let origin = twin.map_or_else(
+                    || Origin::Unknown(buffer.to_labels()),
+                    |twin| Origin::Known(Arc::clone(twin)),
+                );
+                let mut one = Found { origin, rank: 0, links: (NONE, NONE) };
+                one.link(block_number, number, links);
+                found.push(one);
+                continue;
+            }
+            let at = match twin {
                 Some(series) => *by_id.entry(series.id).or_insert_with(|| {
                     let rank = rank(series);
                     found.push(Found {
@@ -142,7 +155,7 @@ pub(super) fn merge(
             }
         }
     }
-    if !hints.unsorted && !(blocks.len() == 1 && sorted_head == 0) {
+    if !hints.unsorted && !alone {
         sort(found);
     }
     Ok(())
@@ -206,12 +219,17 @@ struct SelectedSeries {
 }
 
 impl SelectedSeries {
-    /// Appends what the blocks have; the samples of each are in order.
-    fn read_blocks(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+    /// Appends what the blocks have.
+    fn read_blocks(
+        &self,
+        range: (i64, i64),
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), StorageError> {
         let mut at = self.link;
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
-                block.read(link.number, mint, maxt, out)?;
+                block.read(link.number, range, out, joints)?;
             }
             at = link.next;
         }
@@ -222,11 +240,11 @@ impl SelectedSeries {
     fn read_head(
         &self,
         head: &HeadSeries,
-        mint: i64,
-        maxt: i64,
+        (mint, maxt): (i64, i64),
         out: &mut Columns,
+        joints: &mut Joints,
     ) -> Result<(), StorageError> {
-        head.read(mint, maxt, out).map_err(|e| StorageError::Corrupt {
+        head.read(mint, maxt, out, joints).map_err(|e| StorageError::Corrupt {
             what: format!("head series {:?}", self.labels()),
             detail: e.to_string(),
         })?;
@@ -236,7 +254,7 @@ impl SelectedSeries {
             let known = |block: &Arc<Block>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
-                    block.read(number, mint, maxt.min(head.limit()), out)?;
+                    block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
                 }
             }
         }
@@ -250,23 +268,34 @@ impl Series for SelectedSeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        let start = out.len();
-        self.read_blocks(mint, maxt, out)?;
+        let mut joints = Joints::new(out);
+        self.read_blocks((mint, maxt), out, &mut joints)?;
         if let Origin::Head(head) = &self.origin {
-            self.read_head(head, mint, maxt, out)?;
+            self.read_head(head, (mint, maxt), out, &mut joints)?;
         }
-        tidy(out, start, mint, maxt);
+        joints.tidy(out);
         Ok(())
     }
 
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
-        if let Origin::Head(head) = &self.origin {
-            if let Some(newest) = head.newest(maxt) {
-                return Ok((newest.timestamp >= mint).then_some(newest));
-            }
+        if let Origin::Head(head) = &self.origin
+            && let Some(newest) = head.newest(maxt)
+        {
+            return Ok((newest.timestamp >= mint).then_some(newest));
         }
         scratch.clear();
         self.read(mint, maxt, scratch)?;
         Ok(scratch.newest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selected_series_takes_less_than_a_hundred_bytes() {
+        let boxed = size_of::<Box<dyn Series>>() + size_of::<SelectedSeries>();
+        assert!(boxed <= 80, "{boxed} bytes, without what the allocator adds");
     }
 }

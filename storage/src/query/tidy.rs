@@ -3,24 +3,52 @@
 use super::Columns;
 use std::sync::Arc;
 
-/// Brings the samples from `start` on into strict time order, within the range. The common case, already
-/// in order, is only looked at.
-pub(crate) fn tidy(out: &mut Columns, start: usize, mint: i64, maxt: i64) {
-    let tail = out.timestamps.get(start..).unwrap_or_default();
-    let ordered = tail.windows(2).all(|pair| pair.first() < pair.last());
-    if ordered {
-        let from = tail.partition_point(|t| *t < mint);
-        let to = tail.partition_point(|t| *t <= maxt).max(from);
-        out.keep(start, from..to);
-        return;
+/// Watches over the order of the parts that are appended to columns, each in order itself.
+pub(crate) struct Joints {
+    start: usize,
+    end: usize,
+    ordered: bool,
+}
+
+impl Joints {
+    /// Parts are appended from here on.
+    pub(crate) fn new(out: &Columns) -> Self {
+        Self { start: out.len(), end: out.len(), ordered: true }
     }
-    let mut order: Vec<(i64, usize)> = tail
-        .iter()
-        .enumerate()
-        .map(|(at, t)| (*t, start + at))
-        .filter(|(t, _)| (mint..=maxt).contains(t))
-        .collect();
-    // Of two samples for one timestamp the first read, the older part's, stays.
+
+    /// A part was appended.
+    #[inline]
+    pub(crate) fn join(&mut self, out: &Columns) {
+        if self.end > self.start {
+            let (last, next) = (out.timestamps.get(self.end - 1), out.timestamps.get(self.end));
+            self.ordered &= next.is_none() || last < next;
+        }
+        self.end = out.len();
+    }
+
+    /// Takes back the parts that were appended since `end`.
+    pub(crate) fn cut(&mut self, end: usize, out: &mut Columns) {
+        out.keep(end, 0..0);
+        self.end = end;
+    }
+
+    /// The number of samples so far.
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Brings the parts into strict time order, if they are not. Of two samples for one timestamp the one
+    /// that was appended first, the older part's, stays.
+    pub(crate) fn tidy(self, out: &mut Columns) {
+        if !self.ordered {
+            sort(out, self.start);
+        }
+    }
+}
+
+fn sort(out: &mut Columns, start: usize) {
+    let tail = out.timestamps.get(start..).unwrap_or_default();
+    let mut order: Vec<(i64, usize)> = tail.iter().enumerate().map(|(at, t)| (*t, start + at)).collect();
     order.sort_unstable();
     order.dedup_by_key(|(t, _)| *t);
     let all = out.clone();
@@ -44,22 +72,37 @@ mod tests {
         let histogram = |count: f64| Arc::new(FloatHistogram { count, ..FloatHistogram::default() });
         let mut out = Columns::default();
         out.push(9, 9.0);
+        let mut joints = Joints::new(&out);
         for (t, start) in [(5, 1), (7, 0)] {
             out.push_histogram(t, histogram(t as f64), start);
         }
-        for (t, value) in [(3, 3.0), (4, 4.0), (5, 50.0), (6, 6.0)] {
+        joints.join(&out);
+        for (t, value) in [(4, 4.0), (5, 50.0), (6, 6.0)] {
             out.push(t, value);
         }
-        tidy(&mut out, 1, 4, 6);
-        assert_eq!(out.timestamps, [9, 4, 5, 6]);
-        assert_eq!(out.starts, [0, 0, 1, 0]);
-        assert_eq!(out.histograms, [(2, histogram(5.0))]);
+        joints.join(&out);
+        joints.tidy(&mut out);
+        assert_eq!(out.timestamps, [9, 4, 5, 6, 7]);
+        assert_eq!(out.starts, [0, 0, 1, 0, 0]);
+        assert_eq!(out.histograms, [(2, histogram(5.0)), (4, histogram(7.0))]);
         assert_eq!((out.values[0], out.values[1], out.values[3]), (9.0, 4.0, 6.0));
-        let mut ordered = Columns::default();
-        (0..5).for_each(|t| ordered.push_histogram(t, histogram(t as f64), t));
-        tidy(&mut ordered, 1, 2, 3);
-        assert_eq!((ordered.timestamps, ordered.starts), (vec![0, 2, 3], vec![0, 2, 3]));
-        let positions: Vec<_> = ordered.histograms.iter().map(|(at, h)| (*at, h.count)).collect();
-        assert_eq!(positions, [(0, 0.0), (1, 2.0), (2, 3.0)]);
+    }
+
+    #[test]
+    fn parts_in_order_are_left_alone() {
+        let mut out = Columns::default();
+        let mut joints = Joints::new(&out);
+        for parts in [0..3, 3..3, 3..6] {
+            parts.for_each(|t| out.push(t, 0.0));
+            joints.join(&out);
+        }
+        let end = joints.end();
+        out.push(1, 0.0);
+        joints.cut(end, &mut out);
+        out.push(6, 0.0);
+        joints.join(&out);
+        assert!(joints.ordered);
+        joints.tidy(&mut out);
+        assert_eq!(out.timestamps, [0, 1, 2, 3, 4, 5, 6]);
     }
 }
