@@ -1,7 +1,9 @@
 //! Bad input gets its clear error, and the server goes on within its memory.
 
+use crate::harness::samples::{series, write};
 use crate::harness::{Body, Narthex, Page, PageServer, eventually};
 use serde_json::Value;
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 /// More than the largest page that is taken, plus what a test's scrapes need; kB.
@@ -136,6 +138,82 @@ fn a_query_of_a_billion_samples_fails_with_the_limit() {
 }
 
 #[test]
+fn a_regex_with_huge_repeats_is_refused_within_milliseconds() {
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &[]);
+    for regex in [
+        "((a{0,1000}){0,1000}){0,1000}",
+        "(((((x{100}){100}){100}){100}){100})",
+        "(?:(?:a{1000}|b{1000}){1000}|c){1000}",
+        "[\\\\p{L}]{1000}{1000}",
+        "a{1001}",
+    ] {
+        let query = format!("up{{job=~\"{regex}\"}}");
+        let begin = Instant::now();
+        let answer = narthex.post("/api/v1/query", &[("query", &query)]);
+        let took = begin.elapsed();
+        assert_eq!(answer.status, 400, "{regex}: {}", answer.text());
+        // Generous, for a busy machine and a build without optimisation.
+        assert!(took < Duration::from_millis(250), "{regex}: {took:?}");
+    }
+}
+
+#[test]
+fn nesting_is_bounded_and_what_is_accepted_is_evaluated() {
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &[]);
+    let mut accepted = 0;
+    for depth in [10, 50, 100, 200, 400, 800, 1600, 3200, 100_000] {
+        for (open, close) in [
+            ("(", ")"),
+            ("-", ""),
+            ("abs(", ")"),
+            ("sum(", ")"),
+            ("1+(", ")"),
+            ("max_over_time((", ")[5m:1m])"),
+        ] {
+            let query = format!("{}vector(1){}", open.repeat(depth), close.repeat(depth));
+            let answer = narthex.post("/api/v1/query", &[("query", &query)]);
+            let answered = [200, 400, 422].contains(&answer.status);
+            assert!(answered, "{open} {depth} times: {} {:.300}", answer.status, answer.text());
+            accepted += usize::from(answer.status == 200);
+        }
+    }
+    assert!(accepted >= 12, "{accepted}");
+    assert_eq!(narthex.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn a_product_of_all_with_all_stops_at_its_budget_and_others_go_on() {
+    const SERIES: usize = 50_000;
+    let dir = TempDir::new().unwrap();
+    let flags = ["--web.enable-remote-write-receiver", "--query.max-memory=200MB"];
+    let narthex = Narthex::with_config(dir.path(), "scrape_configs: []\n", &flags);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
+    for name in ["many", "one"] {
+        let all: Vec<_> = (0..SERIES)
+            .map(|i| series(&[("__name__", name), ("i", &i.to_string())], &[(now, i as f64)]))
+            .collect();
+        for part in all.chunks(5000) {
+            assert_eq!(write(&narthex.url, part.to_vec()).status, 204);
+        }
+    }
+    let before = narthex.memory_kb("VmRSS");
+    // Every series of one side could find every series of the other, each with a label set of its own.
+    let product = "many * on () group_left (i) one";
+    let begin = Instant::now();
+    let answer = narthex.post("/api/v1/query", &[("query", product)]);
+    assert_eq!(answer.status, 422, "{:.300}", answer.text());
+    let (kind, text) = answer.error();
+    assert_eq!(kind, "execution");
+    assert!(text.contains("more than its budget of"), "{text}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    let grown = narthex.memory_kb("VmHWM").saturating_sub(before);
+    assert!(grown < 400 << 10, "{grown} kB on top of {before} kB");
+    assert_eq!(narthex.value("count(many)"), Some(SERIES.to_string()));
+}
+
+#[test]
 fn any_bytes_of_a_request_get_an_answer() {
     use std::io::{Read, Write};
     let dir = TempDir::new().unwrap();
@@ -145,7 +223,7 @@ fn any_bytes_of_a_request_get_an_answer() {
     let lies = "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n%ff%0";
     for bytes in [huge.as_bytes(), b"\x00\xff\x01\r\n\r\n", lies.as_bytes(), b"GET / HTTP/9.9\r\n\r\n"] {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         // The server may close before it has read everything.
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
