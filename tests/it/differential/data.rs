@@ -133,7 +133,7 @@ fn combinations(metric: &Metric) -> Vec<Vec<(&'static str, &'static str)>> {
     for (name, values) in metric.labels {
         let with = |labels: &Vec<_>, value| {
             let mut labels = labels.clone();
-            if value != "" {
+            if !value.is_empty() {
                 labels.push((*name, value));
             }
             labels

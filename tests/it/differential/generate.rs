@@ -436,7 +436,7 @@ impl Generator {
                 self.operation(&left, &matching, &format!("({})", right.text), exact)
             }
             _ => {
-                let matching = format!(" * on (job, instance) group_left (version) build_info");
+                let matching = " * on (job, instance) group_left (version) build_info".to_owned();
                 expression(format!("({}){matching}", left.text), Same)
             }
         }
