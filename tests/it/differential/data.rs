@@ -131,7 +131,7 @@ fn buckets(bounds: usize, random: &mut Random) -> Vec<Vec<Option<f64>>> {
 fn combinations(metric: &Metric) -> Vec<Vec<(&'static str, &'static str)>> {
     let mut out: Vec<Vec<_>> = vec![vec![("__name__", metric.name)]];
     for (name, values) in metric.labels {
-        let with = |labels: &Vec<_>, value: &str| {
+        let with = |labels: &Vec<_>, value: &'static str| {
             let mut labels = labels.clone();
             if !value.is_empty() {
                 labels.push((*name, value));
