@@ -138,7 +138,7 @@ fn combinations(metric: &Metric) -> Vec<Vec<(&'static str, &'static str)>> {
             }
             labels
         };
-        out = out.iter().flat_map(|labels| values.iter().map(move |value| with(labels, *value))).collect();
+        out = out.iter().flat_map(|labels| values.iter().map(move |value| with(labels, value))).collect();
     }
     out
 }
