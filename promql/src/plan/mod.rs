@@ -48,9 +48,9 @@ mod tests {
 
     #[test]
     fn a_plan_names_operators_and_what_they_read() {
-        let text = "sum by (job) (rate(x[5m])) / on (job) y{job=\"a\"} @ 10";
+        let text = "sum by (job) (rate(x[5m])) and on (job) y{job=\"a\"} @ 10";
         let plan = plan(parse_expr(text, &ParseOptions::all()).unwrap());
-        assert_eq!(plan.node, "join one to one /");
+        assert_eq!(plan.node, "combine and");
         let nodes: Vec<&str> = plan.children.iter().map(|child| child.node.as_str()).collect();
         assert_eq!(
             nodes,

@@ -1,9 +1,9 @@
 //! What the partner of a join demands of a label is asked of the store already.
 //!
-//! In `many * on (job) one{job="a"}` only series of job `a` can find a partner. The matcher moves only to the side
-//! whose series are dropped in silence when they find none: the "many" side of arithmetic and comparison, the
-//! left of `and`, the right of `and` and `unless`. The other side stays as it is, since two series of one group
-//! are an error there even when nothing matches them.
+//! In `a and on (job) b{job="x"}` only series of job `x` can find a partner. The matcher moves only to a side whose
+//! series are dropped in silence when they find none: either side of `and`, the right of `unless`, the "many" side
+//! of arithmetic and comparison. There it moves only when the "one" side groups by the labels that are matched: else
+//! two series of one group may be an error, which depends on whether the "many" side has anything at all.
 
 use crate::functions::range;
 use crate::syntax::ast::{
@@ -81,8 +81,25 @@ fn join(binary: &mut Binary) {
             push_all(&mut binary.left, &right);
             push_all(&mut binary.right, &left);
         }
-        (_, Cardinality::OneToMany) => push_all(&mut binary.right, &left),
-        _ => push_all(&mut binary.left, &right),
+        (_, Cardinality::OneToMany) if is_unique(&binary.left, &in_key) => push_all(&mut binary.right, &left),
+        (_, Cardinality::OneToMany) => {}
+        _ if is_unique(&binary.right, &in_key) => push_all(&mut binary.left, &right),
+        _ => {}
+    }
+}
+
+/// Whether no two series of an expression have the same labels among those that are matched.
+fn is_unique(expr: &Expr, in_key: &impl Fn(&str) -> bool) -> bool {
+    use AggregateOp::{Bottomk, CountValues, LimitRatio, Limitk, Topk};
+    match expr.unwrap_parens() {
+        Expr::Aggregate(e) => {
+            let one_per_group = !matches!(e.op, Bottomk | CountValues | LimitRatio | Limitk | Topk);
+            one_per_group && !e.without && e.grouping.iter().all(|label| in_key(label))
+        }
+        Expr::Unary { expr, .. } => is_unique(expr, in_key),
+        Expr::Binary(e) if is_number(&e.right) => is_unique(&e.left, in_key),
+        Expr::Binary(e) if is_number(&e.left) => is_unique(&e.right, in_key),
+        _ => false,
     }
 }
 
@@ -185,15 +202,21 @@ mod tests {
     #[test]
     fn matchers_move_to_the_side_whose_series_may_be_missing() {
         for (text, want) in [
-            ("a * on (job) b{job=\"x\"}", "a{job=\"x\"} * on (job) b{job=\"x\"}"),
+            // Of `b` there may be two of a job, which is an error as long as there is any `a`.
+            ("a * on (job) b{job=\"x\"}", "a * on (job) b{job=\"x\"}"),
+            (
+                "a * on (job) sum by (job) (b{job=\"x\"})",
+                "a{job=\"x\"} * on (job) sum by (job) (b{job=\"x\"})",
+            ),
+            ("a * on (job) sum by (z) (b{job=\"x\"})", "a * on (job) sum by (z) (b{job=\"x\"})"),
             ("a{job=\"x\"} * on (job) b", "a{job=\"x\"} * on (job) b"),
             ("a{job=~\"x|y\"} and b", "a{job=~\"x|y\"} and b{job=~\"x|y\"}"),
             ("a{job=\"x\"} unless ignoring (job) b", "a{job=\"x\"} unless ignoring (job) b"),
             ("a unless b{job=\"x\"}", "a unless b{job=\"x\"}"),
             ("a{job!=\"x\"} or b", "a{job!=\"x\"} or b"),
             (
-                "a{job=\"x\"} * on (job) group_right () sum by (job) (rate(b[5m]))",
-                "a{job=\"x\"} * on (job) group_right () sum by (job) (rate(b{job=\"x\"}[5m]))",
+                "max by (job) (a{job=\"x\"}) * on (job) group_right () sum by (job, z) (rate(b[5m]))",
+                "max by (job) (a{job=\"x\"}) * on (job) group_right () sum by (job, z) (rate(b{job=\"x\"}[5m]))",
             ),
             ("sum(a) by (job) * on (job) 2 * b{x=\"1\"}", "sum by (job) (a) * on (job) 2 * b{x=\"1\"}"),
             ("sum without (job) (a) - b{job=\"x\"}", "sum without (job) (a) - b{job=\"x\"}"),

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(plan.node, "join many to one /");
         let names: Vec<&str> = plan.children.iter().map(|child| child.node.as_str()).collect();
         assert_eq!(names, ["aggregate topk", "aggregate sum by (a)"]);
-        assert_eq!(plan.children[0].children[1].node, "rate of window x{a=\"b\"}[5m]");
+        assert_eq!(plan.children[0].children[0].node, "rate of window x{a=\"b\"}[5m]");
         assert_eq!(plan.children[1].children[0].node, "negate");
     }
 }

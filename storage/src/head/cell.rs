@@ -24,7 +24,9 @@ impl Cell {
             let row = rows.get(self.last_row as usize)?;
             return (!self.bytes.is_empty()).then_some((*row, STALE_NAN));
         }
-        rows.last().map(|row| (*row, self.last))
+        // A slot that was given to a series whose first row was refused has neither.
+        let any = self.base.is_some() || !self.bytes.is_empty();
+        rows.last().filter(|_| any).map(|row| (*row, self.last))
     }
 
     /// A copy, if there is a sample.
