@@ -44,7 +44,7 @@ fn asks(url: &str) {
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("METRIC  job  note"), "{table}");
     assert!(lines[1].starts_with("jobs    a    x,\"y\"     10  2023-11-14T22:13:20Z"), "{table}");
-    assert!(lines[2].starts_with("jobs    b              2.5"), "{table}");
+    assert!(lines[2].starts_with("jobs    b             2.5"), "{table}");
 
     let csv = good(&["query", "instant", "-o", "csv", &time, url, "jobs{job=\"a\"}"]);
     assert_eq!(csv, "time,value,__name__,job,note\r\n2023-11-14T22:13:20Z,10,jobs,a,\"x,\"\"y\"\"\"\r\n");

@@ -150,7 +150,12 @@ struct Plan<'p> {
     series: Vec<Meta>,
     /// Claims by signature, and in many-to-one matching by the result's labels too.
     claims: HashMap<(u32, Option<Labels>), usize>,
+    /// The outputs of the row that is being made, once there are more than a few.
+    row_outputs: HashMap<Labels, usize>,
 }
+
+/// A row with no more outputs than this is looked through; one with more is asked by a map.
+const FEW_OUTPUTS: usize = 8;
 
 impl<'p> Plan<'p> {
     fn new(cx: &Context<'_>, binary: &'p Binary, many: &'p [Meta], one: &'p [Meta]) -> Self {
@@ -164,6 +169,7 @@ impl<'p> Plan<'p> {
             members: Vec::new(),
             series: Vec::new(),
             claims: HashMap::new(),
+            row_outputs: HashMap::new(),
         }
     }
 
@@ -204,8 +210,9 @@ impl<'p> Plan<'p> {
         let members = self.members.get(signature as usize).map_or(&[][..], Vec::as_slice);
         let taken =
             if self.binary.matching.include.is_empty() { members.len().min(1) } else { members.len() };
-        // Booked before it is made: each row may have every series as a partner.
-        held.grow(0, (taken * (size_of::<Target>() + meta.labels.encoded_len() + 64)) as u64)?;
+        // Booked before it is made: each row may have every series as a partner. A result's labels stand among
+        // the claims too.
+        held.grow(0, (taken * (size_of::<Target>() + meta.labels.encoded_len() + 192)) as u64)?;
         let partners: Vec<u32> = members.iter().take(taken).copied().collect();
         let mut targets = Vec::with_capacity(taken);
         for one in partners {
@@ -242,14 +249,27 @@ impl<'p> Plan<'p> {
         let fresh = self.claims.len();
         let by_labels = (!one_to_one).then(|| labels.clone());
         let claim = *self.claims.entry((signature, by_labels)).or_insert(fresh);
-        let row = self.series.get(begin..).unwrap_or_default();
-        if let Some(known) = row.iter().position(|meta| meta.labels == labels) {
-            return Target { output: begin + known, claim };
+        if let Some(known) = self.output_of_row(begin, &labels) {
+            return Target { output: known, claim };
         }
         let keeps = !changes_metric(self.binary);
         let drop_name = self.delayed && (self.binary.return_bool || (keeps && dropped));
+        if self.series.len() - begin >= FEW_OUTPUTS {
+            self.row_outputs.insert(labels.clone(), self.series.len());
+        }
         self.series.push(Meta { labels, drop_name });
         Target { output: self.series.len() - 1, claim }
+    }
+
+    /// The output of these labels among those of the row that begins at `begin`.
+    fn output_of_row(&mut self, begin: usize, labels: &Labels) -> Option<usize> {
+        let row = self.series.get(begin..).unwrap_or_default();
+        if row.len() <= FEW_OUTPUTS {
+            self.row_outputs.clear();
+        }
+        let few = row.get(..row.len().min(FEW_OUTPUTS)).unwrap_or_default();
+        let known = few.iter().position(|meta| meta.labels == *labels).map(|at| begin + at);
+        known.or_else(|| self.row_outputs.get(labels).copied())
     }
 
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
