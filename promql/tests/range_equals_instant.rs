@@ -168,7 +168,10 @@ fn compare(bytes: &[u8], seed: u64, delayed: bool, step: i64) -> Result<(), Test
     let text = expression(bytes, &VOCABULARY);
     let lower = text.to_lowercase().replace(' ', "");
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    prop_assume!(!(has(OF_THE_WINDOW) || has(RANKS) && has(SUMS)));
+    // The groups of one sum come in the order of their first series, at any step of a range: what another sum
+    // adds up of them may come in another order than at an instant.
+    let sums: usize = SUMS.iter().map(|word| lower.matches(word).count()).sum();
+    prop_assume!(!(has(OF_THE_WINDOW) || has(RANKS) && sums > 0 || sums > 1));
     let store = store(seed);
     let engine = Engine::new(EngineOptions {
         parse: ParseOptions::all(),
@@ -198,6 +201,9 @@ fn compare(bytes: &[u8], seed: u64, delayed: bool, step: i64) -> Result<(), Test
         // Over a range two series of one label set are an error even if they never meet.
         Err(error) if error.to_string().contains("same labelset") => {}
         Err(error) if error.to_string().contains("too many samples") => {}
+        // A subquery is evaluated at all its steps between the first window and the last, also at those that no
+        // window has.
+        Err(_) if text.split('[').skip(1).any(|rest| rest.split(']').next().unwrap_or("").contains(':')) => {}
         Err(error) => {
             let alike = instants.iter().any(|(_, instant)| instant.is_err());
             prop_assert!(alike, "{}: fails only over a range: {}", text, error);
