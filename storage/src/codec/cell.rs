@@ -60,25 +60,59 @@ pub fn take_head(bytes: &mut &[u8]) -> Result<(u64, u8), CodecError> {
 /// The bytes are no change.
 #[inline]
 pub fn take_value(bytes: &mut &[u8], kind: u8, previous: f64) -> Result<f64, CodecError> {
-    match u64::from(kind) {
-        STALE => Ok(STALE_NAN),
-        RAW => varint::take_u64(bytes).map(f64::from_bits),
-        INTEGER => {
-            let from = integer(previous).ok_or(CodecError("difference to a value that is no integer"))?;
-            let to = from.checked_add(varint::take_signed(bytes)?).ok_or(CodecError("integer too large"))?;
-            Ok(to as f64)
+    Running::new(previous).take(bytes, kind)
+}
+
+/// The value that changes are told against, when many are read in a row: a whole number stays one from
+/// change to change, without a way through doubles that the next change would have to wait for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Running {
+    whole: Option<i64>,
+}
+
+impl Running {
+    /// Begins behind a value.
+    #[inline]
+    pub(crate) fn new(previous: f64) -> Self {
+        Self { whole: integer(previous) }
+    }
+
+    /// Reads the rest of a change whose head was `kind`.
+    ///
+    /// # Errors
+    /// The bytes are no change.
+    #[inline]
+    pub(crate) fn take(&mut self, bytes: &mut &[u8], kind: u8) -> Result<f64, CodecError> {
+        match u64::from(kind) {
+            STALE => {
+                self.whole = None;
+                Ok(STALE_NAN)
+            }
+            RAW => {
+                let value = varint::take_u64(bytes).map(f64::from_bits)?;
+                self.whole = integer(value);
+                Ok(value)
+            }
+            INTEGER => {
+                let from = self.whole.ok_or(CodecError("difference to a value that is no integer"))?;
+                let to = from.checked_add(varint::take_signed(bytes)?);
+                self.whole = to.filter(|to| to.unsigned_abs() < INTEGER_END);
+                to.map(|to| to as f64).ok_or(CodecError("integer too large"))
+            }
+            _ => Err(CodecError("unknown kind of change")),
         }
-        _ => Err(CodecError("unknown kind of change")),
     }
 }
+
+/// Whole numbers from here on are not told by their differences.
+const INTEGER_END: u64 = 1 << 52;
 
 /// The whole number that a value is, if it is one that doubles count by ones.
 #[inline]
 pub(crate) fn integer(value: f64) -> Option<i64> {
-    const LIMIT: f64 = 4_503_599_627_370_496.0;
     let whole = value as i64;
     // The bits decide: -0.0 equals 0 but is not it.
-    (value.abs() < LIMIT && (whole as f64).to_bits() == value.to_bits()).then_some(whole)
+    (value.abs() < INTEGER_END as f64 && (whole as f64).to_bits() == value.to_bits()).then_some(whole)
 }
 
 #[cfg(test)]

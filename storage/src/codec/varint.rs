@@ -32,7 +32,27 @@ pub fn take(bytes: &mut &[u8]) -> Result<u64, CodecError> {
     take_long(bytes)
 }
 
+#[inline]
 fn take_long(bytes: &mut &[u8]) -> Result<u64, CodecError> {
+    // Up to eight bytes at once, as far as there are eight to be read.
+    if let Some(word) = bytes.first_chunk::<8>().map(|word| u64::from_le_bytes(*word)) {
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            let last = ends & ends.wrapping_neg();
+            // Everything below the end bit, without the continuation bits; then the gaps are closed.
+            let groups = word & (last - 1) & 0x7f7f_7f7f_7f7f_7f7f;
+            let pairs = (groups & 0x007f_007f_007f_007f) | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+            let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+            let value = (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4;
+            *bytes = bytes.get(last.trailing_zeros() as usize / 8 + 1..).unwrap_or_default();
+            return Ok(value);
+        }
+    }
+    take_bytewise(bytes)
+}
+
+#[cold]
+fn take_bytewise(bytes: &mut &[u8]) -> Result<u64, CodecError> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(10) {
         if i == 9 && byte > 1 {
@@ -131,13 +151,16 @@ mod tests {
         #[test]
         fn integers_come_back(value in any::<u64>(), shift in 0u32..64) {
             let value = value >> shift;
-            let mut out = Vec::new();
-            put(&mut out, value);
-            put_signed(&mut out, value as i64);
-            let mut rest = out.as_slice();
-            prop_assert_eq!(take(&mut rest), Ok(value));
-            prop_assert_eq!(take_signed(&mut rest), Ok(value as i64));
-            prop_assert!(rest.is_empty());
+            for behind in [0, 1, 7, 20] {
+                let mut out = Vec::new();
+                put(&mut out, value);
+                put_signed(&mut out, value as i64);
+                out.resize(out.len() + behind, 0xff);
+                let mut rest = out.as_slice();
+                prop_assert_eq!(take(&mut rest), Ok(value));
+                prop_assert_eq!(take_signed(&mut rest), Ok(value as i64));
+                prop_assert_eq!(rest.len(), behind);
+            }
         }
 
         #[test]

@@ -59,15 +59,14 @@ impl CellSnapshot {
         let end = self.timestamps.partition_point(|row| *row <= maxt);
         let mut bytes = self.bytes.as_slice();
         let mut value = self.base;
-        let mut previous = self.base.unwrap_or(STALE_NAN);
+        let mut running = cell::Running::new(self.base.unwrap_or(STALE_NAN));
         let mut row = 0usize;
         let mut change_row = 0usize;
         while !bytes.is_empty() && row < end {
             let (gap, kind) = cell::take_head(&mut bytes)?;
             change_row = change_row.saturating_add(usize::try_from(gap).unwrap_or(usize::MAX));
             self.fill(row.max(begin)..change_row.min(end), value, out);
-            let changed = cell::take_value(&mut bytes, kind, previous)?;
-            previous = changed;
+            let changed = running.take(&mut bytes, kind)?;
             row = change_row;
             value = Some(changed);
             if is_stale_nan(changed) {

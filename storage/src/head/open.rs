@@ -108,7 +108,8 @@ impl Open {
         out.timestamps.reserve(self.count);
         out.values.reserve(self.count);
         let mut bytes = self.bytes.as_slice();
-        let (mut timestamp, mut interval, mut value) = (self.first, 0i64, 0.0);
+        let (mut timestamp, mut interval) = (self.first, 0i64);
+        let mut running = cell::Running::new(0.0);
         for _ in 0..self.count {
             let (gap, kind) = cell::take_head(&mut bytes)?;
             interval = interval.wrapping_add(varint::unzigzag(gap));
@@ -116,7 +117,7 @@ impl Open {
             if timestamp > maxt {
                 break;
             }
-            value = cell::take_value(&mut bytes, kind, value)?;
+            let value = running.take(&mut bytes, kind)?;
             if timestamp >= mint {
                 out.timestamps.push(timestamp);
                 out.values.push(value);

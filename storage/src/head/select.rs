@@ -6,7 +6,7 @@
 use super::Head;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
-use super::series::MemSeries;
+use super::series::{Chunk, MemSeries};
 use crate::codec::CodecError;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, Newest};
@@ -130,17 +130,19 @@ impl HeadSeries {
         if mint > maxt {
             return Ok(());
         }
-        let start = joints.end();
+        let mut seen: Arc<Vec<Chunk>> = Arc::default();
         loop {
             let (chunks, version, owners, open) = {
                 let state = self.series.state();
                 let open = state.open.range().is_some_and(|(first, last)| first <= maxt && last >= mint);
                 (Arc::clone(&state.chunks), state.version, state.owners.clone(), open)
             };
-            for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
+            let new = |chunk: &&Chunk| !seen.iter().any(|seen| seen.is(chunk));
+            for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)).filter(new) {
                 chunk.read(mint, maxt, out)?;
                 joints.join(out);
             }
+            let sealed = joints.end();
             for (group, slot) in &owners {
                 if let Some(cell) = group.upgrade().and_then(|group| group.cell(*slot)) {
                     cell.read(mint, maxt, out)?;
@@ -150,7 +152,7 @@ impl HeadSeries {
             if owners.is_empty() && !open {
                 return Ok(());
             }
-            // What was sealed while the chunks were read is in none of the parts: read again.
+            // What was sealed while the chunks were read is in none of the parts: look for new chunks.
             let state = self.series.state();
             if state.version == version {
                 state.open.read(mint, maxt, out)?;
@@ -158,7 +160,8 @@ impl HeadSeries {
                 return Ok(());
             }
             drop(state);
-            joints.cut(start, out);
+            joints.cut(sealed, out);
+            seen = chunks;
         }
     }
 

@@ -36,6 +36,11 @@ impl Chunk {
         self.timeline.range().map_or(i64::MIN, |(_, max)| max)
     }
 
+    /// Whether both are the same chunk.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.frame, &other.frame)
+    }
+
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
         self.timeline.range().is_some_and(|(min, max)| min <= maxt && max >= mint)
     }
