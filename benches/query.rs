@@ -4,8 +4,8 @@
 
 use divan::Bencher;
 use narthex_promql::{Engine, EngineOptions, QueryOptions};
-use narthex_storage::{Db, DbOptions, Labels, Row, WalSync};
-use std::sync::LazyLock;
+use narthex_storage::{Buckets, Db, DbOptions, FloatHistogram, Labels, Row, WalSync};
+use std::sync::{Arc, LazyLock};
 
 const NODES: usize = 100;
 const CPUS: usize = 8;
@@ -47,14 +47,36 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
             group.append_row(round * STEP_MS + node as i64 * 37, &row).unwrap();
         }
     }
+    let mut appender = db.appender();
+    for node in 0..NODES {
+        let instance = format!("10.0.0.{node}:9100");
+        let labels = Labels::from_pairs([("__name__", "request_seconds"), ("instance", &instance)]);
+        for round in 0..ROWS {
+            let at = round * STEP_MS + node as i64 * 37;
+            appender.append_histogram(&labels, at, Arc::new(latencies(round)), 0).unwrap();
+        }
+    }
+    appender.commit().unwrap();
     Store { db, _dir: dir }
 });
+
+/// A native histogram of twenty buckets, all of which have grown since the round before.
+fn latencies(round: i64) -> FloatHistogram {
+    let counts: Vec<f64> = (0..20).map(|bucket| ((round + 1) * (1 + bucket % 7)) as f64).collect();
+    let count = counts.iter().sum();
+    let positive = Buckets { indices: (-10..10).collect(), counts };
+    FloatHistogram { schema: 2, count, sum: count * 0.3, positive, ..FloatHistogram::default() }
+}
 
 const QUERIES: &[&str] = &[
     "node_cpu_seconds_total",
     "sum by (instance) (rate(node_cpu_seconds_total{mode!=\"idle\"}[5m]))",
     "1 - avg without (cpu, mode) (rate(node_cpu_seconds_total{mode=\"idle\"}[5m]))",
     "topk(5, max_over_time(node_cpu_seconds_total{mode=\"user\"}[30m]))",
+    "node_cpu_seconds_total{mode=\"user\"} / on (instance, cpu) node_cpu_seconds_total{mode=\"idle\"}",
+    "max_over_time(sum by (instance) (rate(node_cpu_seconds_total{mode=\"user\"}[5m]))[30m:1m])",
+    "rate(request_seconds[5m])",
+    "histogram_quantile(0.99, sum(rate(request_seconds[5m])))",
 ];
 
 fn main() {
