@@ -49,10 +49,14 @@ pub(crate) fn build<'a>(
         ..scope
     };
     let mut operand = vector(cx, &aggregate.expr, inner)?;
-    if let Some(param) = &aggregate.param
-        && !check_parameter(cx, op, &parameter, scope.steps.count, param.span())?
-    {
-        return Ok(Context::vector(super::operator::Ready::empty()));
+    let checked = match &aggregate.param {
+        Some(param) => check_parameter(cx, op, &parameter, scope.steps.count, param.span()),
+        None => Ok(true),
+    };
+    if !matches!(checked, Ok(true)) {
+        // What is wrong with the operand is said before what is wrong with the parameter.
+        while operand.next(cx)?.is_some() {}
+        return checked.map(|_| Context::vector(super::operator::Ready::empty()));
     }
     match op {
         _ if selects => select::build(cx, aggregate, &mut *operand, &parameter, scope),
