@@ -7,7 +7,7 @@ use crate::engine::EngineError;
 use crate::syntax::ast::Expr;
 
 /// Functions whose result depends on the evaluation time even when all their arguments are pinned.
-const TIME_DEPENDENT: &[&str] = &[
+pub(crate) const TIME_DEPENDENT: &[&str] = &[
     "day_of_month",
     "day_of_week",
     "day_of_year",

@@ -22,6 +22,8 @@ mod subquery;
 mod transform;
 mod unique;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use broadcast::TIME_DEPENDENT;
 pub(crate) use broadcast::is_invariant;
 pub(crate) use context::{Context, Scope, Steps};
 pub(crate) use labels::without_name;

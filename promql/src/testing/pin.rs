@@ -1,33 +1,15 @@
 //! The second look: every outermost selector pinned with `@`, printed back to text, and run at other times.
 
 use super::script::PARSE_OPTIONS;
+use crate::exec::TIME_DEPENDENT;
 use crate::syntax::ast::{At, Expr};
 use crate::syntax::parse_expr;
-
-/// Functions whose value depends on the evaluation time itself: pinning selectors does not fix them.
-const TIME_DEPENDENT: &[&str] = &[
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-    "year",
-];
 
 /// The expression with every outermost selector pinned to `at`, and the times to run it at; nothing where
 /// that would not be the same query.
 pub(super) fn pinned(text: &str, at: i64) -> Option<(String, Vec<i64>)> {
     let mut expr = parse_expr(text, &PARSE_OPTIONS).ok()?;
-    if depends_on_time(&mut expr) {
+    if depends_on_time(&expr) {
         return None;
     }
     pin(&mut expr, at);
@@ -35,25 +17,8 @@ pub(super) fn pinned(text: &str, at: i64) -> Option<(String, Vec<i64>)> {
     Some((expr.to_string(), times))
 }
 
-/// The operands of an expression.
-fn children(expr: &mut Expr) -> Vec<&mut Expr> {
-    match expr {
-        Expr::Paren { expr, .. } | Expr::Unary { expr, .. } => vec![expr],
-        Expr::Binary(e) => vec![&mut e.left, &mut e.right],
-        Expr::Aggregate(e) => e.param.iter_mut().chain(std::iter::once(&mut e.expr)).collect(),
-        Expr::Call(e) => e.args.iter_mut().collect(),
-        Expr::Subquery(e) => vec![&mut e.expr],
-        Expr::Number { .. } | Expr::String { .. } | Expr::Vector(_) | Expr::Matrix { .. } => Vec::new(),
-    }
-}
-
-fn depends_on_time(expr: &mut Expr) -> bool {
-    if let Expr::Call(call) = expr
-        && TIME_DEPENDENT.contains(&call.function.name)
-    {
-        return true;
-    }
-    children(expr).into_iter().any(depends_on_time)
+fn depends_on_time(expr: &Expr) -> bool {
+    expr.descendants().any(|e| matches!(e, Expr::Call(call) if TIME_DEPENDENT.contains(&call.function.name)))
 }
 
 fn pin(expr: &mut Expr, at: i64) {
@@ -61,7 +26,7 @@ fn pin(expr: &mut Expr, at: i64) {
         Expr::Vector(e) => &mut e.time,
         Expr::Matrix { selector, .. } => &mut selector.time,
         Expr::Subquery(e) => &mut e.time,
-        other => return children(other).into_iter().for_each(|child| pin(child, at)),
+        other => return other.children_mut().for_each(|child| pin(child, at)),
     };
     if !matches!(time.at, Some(At::Timestamp(_))) {
         time.at = Some(At::Timestamp(at));
