@@ -4,7 +4,7 @@ use crate::{
     Columns, Db, DbOptions, Labels, Matcher, Queryable, Row, SelectHints, Series, Slot, StorageError, WalSync,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 const HOUR: i64 = 3_600_000;
 const RANGE: (i64, i64) = (i64::MIN, i64::MAX);
@@ -116,19 +116,24 @@ fn a_selection_stays_what_it_was() {
     assert!(db.stats(1).blocks > 4);
 }
 
-/// Appends until told to stop, and selects meanwhile: every series has the same newest timestamp.
+/// How far the appending side may run ahead of the selections, in rows: what is read in each of them stays
+/// bounded, however the two are scheduled.
+const AHEAD: i64 = 300;
+
+/// Appends and selects at the same time: every series has the same newest timestamp.
 fn whole_or_nothing(db: &Db, series: usize, append: impl Fn(i64) + Sync) {
     append(1);
-    let stop = AtomicBool::new(false);
+    let (stop, selections) = (AtomicBool::new(false), AtomicI64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut at = 1;
             while !stop.load(Ordering::Relaxed) {
+                if at > (selections.load(Ordering::Relaxed) + 1) * AHEAD {
+                    std::thread::yield_now();
+                    continue;
+                }
                 at += 1;
                 append(at);
-                if at % 500 == 0 {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
-                }
             }
         });
         let check = || -> Result<(), StorageError> {
@@ -141,11 +146,13 @@ fn whole_or_nothing(db: &Db, series: usize, append: impl Fn(i64) + Sync) {
                     newest?.into_iter().map(|newest| newest.map_or(0, |n| n.timestamp)).collect();
                 assert_eq!(newest.len(), series);
                 assert!(newest.windows(2).all(|pair| pair[0] == pair[1]), "{newest:?}");
-                let last: Vec<_> = read(&found, RANGE).into_iter().map(|(_, t)| t.last().copied()).collect();
+                let range = (newest.first().copied().unwrap_or(0) - 2 * AHEAD, i64::MAX);
+                let last: Vec<_> = read(&found, range).into_iter().map(|(_, t)| t.last().copied()).collect();
                 assert!(
                     last.iter().all(|last| *last == newest.first().copied()),
                     "{last:?} after {newest:?}"
                 );
+                selections.fetch_add(1, Ordering::Relaxed);
             }
             Ok(())
         };
@@ -163,6 +170,27 @@ fn a_row_is_seen_whole_or_not_at_all() {
     whole_or_nothing(&db, 40, |at| {
         group.append_row(at, &row(&slots, at as f64)).unwrap();
     });
+}
+
+#[test]
+fn what_is_sealed_while_it_is_read_is_read_once() {
+    let (_dir, db) = open();
+    let group = db.create_group();
+    let slots = [group.register(&labels(0)).unwrap()];
+    let rows = 20_000;
+    let append = |at: i64| group.append_row(at, &row(&slots, at as f64)).unwrap();
+    append(1);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (2..rows).for_each(|at| drop(append(at))));
+        while !writer.is_finished() {
+            let selected = select(&db, RANGE, true);
+            let newest = selected[0].newest(0, i64::MAX, &mut Columns::default()).unwrap().unwrap().timestamp;
+            let [(_, read)] = &read(&selected, (newest - 1000, i64::MAX))[..] else { panic!("one series") };
+            let want: Vec<i64> = (1.max(newest - 1000)..=newest).collect();
+            assert_eq!(*read, want);
+        }
+    });
+    assert_eq!(read(&select(&db, RANGE, true), RANGE)[0].1.len() as i64, rows - 1);
 }
 
 #[test]

@@ -86,6 +86,14 @@ impl Open {
         self.columns = None;
     }
 
+    /// Appends the samples within `[mint, maxt]`, none of them decoded when there is none.
+    pub(crate) fn read_within(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+        match self.range() {
+            Some((first, last)) if first <= maxt && last >= mint => self.read(mint, maxt, out),
+            _ => Ok(()),
+        }
+    }
+
     /// Appends the samples within `[mint, maxt]`.
     pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
         if let Some(columns) = &self.columns {

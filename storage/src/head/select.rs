@@ -4,6 +4,7 @@
 //! later up to it is what was there, and nothing has to be copied when the series is selected.
 
 use super::Head;
+use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
 use super::series::{Chunk, MemSeries};
@@ -130,39 +131,41 @@ impl HeadSeries {
         if mint > maxt {
             return Ok(());
         }
-        let mut seen: Arc<Vec<Chunk>> = Arc::default();
-        loop {
-            let (chunks, version, owners, open) = {
-                let state = self.series.state();
-                let open = state.open.range().is_some_and(|(first, last)| first <= maxt && last >= mint);
-                (Arc::clone(&state.chunks), state.version, state.owners.clone(), open)
-            };
-            let new = |chunk: &&Chunk| !seen.iter().any(|seen| seen.is(chunk));
-            for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)).filter(new) {
-                chunk.read(mint, maxt, out)?;
-                joints.join(out);
-            }
-            let sealed = joints.end();
-            for (group, slot) in &owners {
-                if let Some(cell) = group.upgrade().and_then(|group| group.cell(*slot)) {
-                    cell.read(mint, maxt, out)?;
-                    joints.join(out);
-                }
-            }
-            if owners.is_empty() && !open {
-                return Ok(());
-            }
-            // What was sealed while the chunks were read is in none of the parts: look for new chunks.
+        // Samples only ever move from open cells into chunks. So cells are copied first and the list of chunks
+        // is taken after them: what is sealed in between is read twice, which `Joints` sorts out, and nothing
+        // is missed however fast the series grows.
+        let owners = self.series.state().owners.clone();
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
+        let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
+        let (chunks, version) = {
             let state = self.series.state();
+            (Arc::clone(&state.chunks), state.version)
+        };
+        for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
+            chunk.read(mint, maxt, out)?;
+            joints.join(out);
+        }
+        for cell in &cells {
+            cell.read(mint, maxt, out)?;
+            joints.join(out);
+        }
+        let grown = {
+            let state = self.series.state();
+            state.open.read_within(mint, maxt, out)?;
+            joints.join(out);
             if state.version == version {
-                state.open.read(mint, maxt, out)?;
-                joints.join(out);
                 return Ok(());
             }
-            drop(state);
-            joints.cut(sealed, out);
-            seen = chunks;
+            Arc::clone(&state.chunks)
+        };
+        // Open samples were sealed meanwhile, into chunks behind the last one that was read.
+        let known = chunks.last().and_then(|last| grown.iter().rposition(|chunk| chunk.is(last)));
+        let new = grown.get(known.map_or(0, |known| known + 1)..).unwrap_or_default();
+        for chunk in new.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
+            chunk.read(mint, maxt, out)?;
+            joints.join(out);
         }
+        Ok(())
     }
 
     /// The timestamp of the newest sample, ms.

@@ -26,17 +26,6 @@ impl Joints {
         self.end = out.len();
     }
 
-    /// Takes back the parts that were appended since `end`.
-    pub(crate) fn cut(&mut self, end: usize, out: &mut Columns) {
-        out.keep(end, 0..0);
-        self.end = end;
-    }
-
-    /// The number of samples so far.
-    pub(crate) fn end(&self) -> usize {
-        self.end
-    }
-
     /// Brings the parts into strict time order, if they are not. Of two samples for one timestamp the one
     /// that was appended first, the older part's, stays.
     pub(crate) fn tidy(self, out: &mut Columns) {
@@ -96,13 +85,8 @@ mod tests {
             parts.for_each(|t| out.push(t, 0.0));
             joints.join(&out);
         }
-        let end = joints.end();
-        out.push(1, 0.0);
-        joints.cut(end, &mut out);
-        out.push(6, 0.0);
-        joints.join(&out);
         assert!(joints.ordered);
         joints.tidy(&mut out);
-        assert_eq!(out.timestamps, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(out.timestamps, [0, 1, 2, 3, 4, 5]);
     }
 }
