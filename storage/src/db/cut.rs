@@ -1,7 +1,7 @@
 //! Cutting blocks from the head, and what follows from it for the head and the log.
 
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockWriter};
+use crate::block::{Block, BlockPlan, BlockWriter, Compaction, Packing};
 use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
@@ -38,8 +38,10 @@ impl Inner {
         }
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        let mut block =
-            BlockWriter::new(&self.files, &self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
+        let ulid = ulid::Ulid::new().to_string();
+        let compaction = Compaction::of_head(&ulid, false);
+        let plan = BlockPlan { ulid, min_time, max_time, compaction, packing: Packing::Plain };
+        let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
         let mut columns = Columns::default();
         for one in &series {
             columns.clear();

@@ -7,7 +7,7 @@
 use super::postings::resolve;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
-use crate::block::Block;
+use crate::block::{Block, Entries};
 use crate::db::Inner;
 use crate::head::Head;
 use crate::head::index::Index;
@@ -116,12 +116,13 @@ pub(super) fn merge(
         let numbers = resolve(&**block, matchers)?;
         found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
+        let mut entries = block.entries();
         for number in &numbers {
-            if !block.has_chunk(number, hints.mint, hints.maxt)? {
+            if !entries.has_chunk(number, hints.mint, hints.maxt)? {
                 continue;
             }
             let next = u32::try_from(found.len()).unwrap_or(NONE);
-            let twin = twin(&index, block, number, &mut buffer)?;
+            let twin = twin(&index, block, &mut entries, number, &mut buffer)?;
             if alone {
                 let origin = twin.map_or_else(
                     || Origin::Unknown(buffer.to_labels()),
@@ -165,6 +166,7 @@ pub(super) fn merge(
 fn twin<'a>(
     index: &'a Index,
     block: &Block,
+    entries: &mut Entries<'_>,
     number: u32,
     buffer: &mut LabelsBuf,
 ) -> Result<Option<&'a Arc<MemSeries>>, StorageError> {
@@ -173,7 +175,7 @@ fn twin<'a>(
     if let Some(series) = id.and_then(|id| index.get(id)) {
         return Ok(Some(series));
     }
-    block.labels(number, buffer)?;
+    entries.labels(number, buffer)?;
     let series = index.find_encoded(buffer.as_encoded());
     if let (Some(known), Some(series)) = (known, series) {
         known.store(series.id.saturating_add(1), Ordering::Relaxed);

@@ -100,7 +100,7 @@ impl Querier for DbQuerier {
                 values.extend(self.db.head.index().label_values(name).map(str::to_owned));
             }
             for block in self.blocks(query.mint, query.maxt) {
-                values.extend(block.label_values(name).into_iter().map(str::to_owned));
+                values.extend(block.label_values(name)?);
             }
         } else {
             self.each_labels(query, |labels| values.extend(labels.get(name).map(str::to_owned)))?;
