@@ -25,6 +25,7 @@
 pub mod block;
 mod catalogue;
 pub mod codec;
+mod compact;
 pub mod db;
 pub mod head;
 pub mod histogram;

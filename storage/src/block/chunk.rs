@@ -25,4 +25,9 @@ impl ChunkRef {
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
         self.min <= maxt && self.max >= mint
     }
+
+    /// Whether it is known where the frame ends.
+    pub(crate) fn has_length(&self) -> bool {
+        matches!(self.place, Place::Stretch { .. })
+    }
 }

@@ -11,17 +11,25 @@ mod pages;
 mod postings;
 mod reader;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod v2;
 mod writer;
 
 pub(crate) use chunk::ChunkRef;
 pub use meta::{BlockMeta, BlockStats, Compaction, Parent};
-pub(crate) use pages::FrameBytes;
 pub(crate) use pages::Packing;
 pub use reader::Block;
 pub(crate) use reader::Entries;
 pub(crate) use writer::{BlockPlan, BlockWriter};
+
+/// Brings blocks into the order in which they are listed, read and merged: by their first timestamp, then by
+/// their age. Of two samples for one timestamp that of the block listed first counts.
+pub(crate) fn in_order(blocks: &mut [std::sync::Arc<Block>]) {
+    blocks.sort_by(|a, b| {
+        let key = |block: &Block| block.meta().min_time;
+        key(a).cmp(&key(b)).then_with(|| a.meta().ulid.cmp(&b.meta().ulid))
+    });
+}
 
 /// Samples of one frame in a block.
 pub(crate) const CHUNK_SAMPLES: usize = 480;

@@ -141,11 +141,6 @@ impl Block {
         Entries { block: self, cursor }
     }
 
-    /// Writes the labels of a series to `out`.
-    pub(crate) fn labels(&self, number: u32, out: &mut LabelsBuf) -> Result<(), StorageError> {
-        self.entries().labels(number, out)
-    }
-
     /// The number of the series with these labels.
     pub(crate) fn find(&self, labels: &Labels) -> Result<Option<u32>, StorageError> {
         let found = match &self.layout {
@@ -153,11 +148,6 @@ impl Block {
             Layout::Three { index, .. } => index.find(labels),
         };
         found.map_err(|e| self.bad_index(e))
-    }
-
-    /// Whether a series has a chunk in `[mint, maxt]`.
-    pub(crate) fn has_chunk(&self, number: u32, mint: i64, maxt: i64) -> Result<bool, StorageError> {
-        self.entries().has_chunk(number, mint, maxt)
     }
 
     /// Appends the samples of a series within `[mint, maxt]`, as parts.

@@ -15,12 +15,16 @@ use std::sync::Arc;
 pub(crate) type Contents = Vec<(Labels, Columns)>;
 
 const ULID: &str = "01JDFX6B1N8VZ4M3T9QK7W2RCE";
-const MIN: i64 = 1_000_000;
+pub(crate) const MIN: i64 = 1_000_000;
 const MAX: i64 = MIN + 40_000_000;
 
-pub(crate) fn write(dir: &Path, packing: Packing, contents: &Contents) -> PathBuf {
-    let compaction = Compaction::of_head(ULID, false);
-    let plan = BlockPlan { ulid: ULID.to_owned(), min_time: MIN, max_time: MAX, compaction, packing };
+fn write(dir: &Path, packing: Packing, contents: &Contents) -> PathBuf {
+    write_named(dir, ULID, packing, contents)
+}
+
+pub(crate) fn write_named(dir: &Path, ulid: &str, packing: Packing, contents: &Contents) -> PathBuf {
+    let compaction = Compaction::of_head(ulid, false);
+    let plan = BlockPlan { ulid: ulid.to_owned(), min_time: MIN, max_time: MAX, compaction, packing };
     let mut writer = BlockWriter::new(&Files::os(), dir, plan).unwrap();
     for (labels, samples) in contents {
         writer.add_series(labels, samples).unwrap();
@@ -28,11 +32,18 @@ pub(crate) fn write(dir: &Path, packing: Packing, contents: &Contents) -> PathBu
     writer.finish().unwrap().unwrap()
 }
 
-fn open(path: &Path) -> Block {
+/// The same in version 2.
+pub(crate) fn write_old(dir: &Path, ulid: &str, contents: &Contents) -> PathBuf {
+    let path = dir.join(ulid);
+    old::write(&path, ulid, (MIN, MAX), contents);
+    path
+}
+
+pub(crate) fn open(path: &Path) -> Block {
     Block::open(&Files::os(), path).unwrap()
 }
 
-fn read(block: &Block, number: u32, (mint, maxt): (i64, i64)) -> Columns {
+pub(crate) fn read(block: &Block, number: u32, (mint, maxt): (i64, i64)) -> Columns {
     let mut out = Columns::default();
     let mut joints = Joints::new(&out);
     block.read(number, (mint, maxt), &mut out, &mut joints).unwrap();
@@ -164,8 +175,7 @@ proptest! {
             agrees(&block, &contents, range)?;
         }
         let dir = tempfile::tempdir().unwrap();
-        old::write(&dir.path().join(ULID), ULID, (MIN, MAX), &contents);
-        let block = open(&dir.path().join(ULID));
+        let block = open(&write_old(dir.path(), ULID, &contents));
         prop_assert_eq!((block.meta().version, block.meta().compaction.sources.clone()), (2, vec![ULID.to_owned()]));
         agrees(&block, &contents, range)?;
     }

@@ -108,17 +108,32 @@ impl BlockWriter {
 
     /// Adds samples to the series that is being written, behind those that it has.
     pub(crate) fn add_samples(&mut self, samples: &Columns) -> Result<(), StorageError> {
+        self.add_pieces(samples, pieces(samples))
+    }
+
+    /// Adds as many samples as make whole frames, and leaves the others.
+    pub(crate) fn add_full_frames(&mut self, samples: &mut Columns) -> Result<(), StorageError> {
+        let mut pieces = frame::pieces(samples, CHUNK_SAMPLES);
+        let Some(last) = pieces.pop() else { return Ok(()) };
+        self.add_pieces(samples, pieces)?;
+        samples.keep(0, last);
+        Ok(())
+    }
+
+    fn add_pieces(&mut self, samples: &Columns, pieces: Vec<Range<usize>>) -> Result<(), StorageError> {
         let min_time = self.meta.min_time;
+        let mut count = 0;
         let parts = self.parts()?;
-        for piece in pieces(samples) {
+        for piece in pieces {
             let Some(timestamps) = samples.timestamps.get(piece.clone()) else { continue };
             let column = parts.column(min_time, timestamps)?;
             parts.begin_frame()?;
             let start = parts.page.len();
+            count += piece.len() as u64;
             frame::encode(samples, piece, &mut parts.page);
             parts.frames.push(((parts.page.len() - start) as u64, column));
         }
-        self.meta.stats.num_samples += samples.len() as u64;
+        self.meta.stats.num_samples += count;
         Ok(())
     }
 

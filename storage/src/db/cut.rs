@@ -1,7 +1,7 @@
 //! Cutting blocks from the head, and what follows from it for the head and the log.
 
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockPlan, BlockWriter, Compaction, Packing};
+use crate::block::{Block, BlockPlan, BlockWriter, Compaction, Packing, in_order};
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
@@ -19,6 +19,14 @@ impl Inner {
             }
             !idle
         });
+    }
+
+    /// Where the next block begins, when the head is long enough for one.
+    pub(super) fn next_cut(&self) -> Option<i64> {
+        let (head, range) = (&self.head, self.options.block_range_ms);
+        let (min, max) = (head.min_ms.load(Ordering::Acquire), head.max_ms.load(Ordering::Acquire));
+        let due = min <= max && max.saturating_sub(min) > range + range / 2;
+        due.then_some(min.div_euclid(range) * range)
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
@@ -58,7 +66,7 @@ impl Inner {
         if let Some(path) = block.finish()? {
             let mut blocks = Vec::clone(&self.blocks.load());
             blocks.push(Arc::new(Block::open(&self.files, &path)?));
-            blocks.sort_by_key(|b| b.meta().min_time);
+            in_order(&mut blocks);
             self.blocks.store(Arc::new(blocks));
             report.blocks_written.push(path);
         }

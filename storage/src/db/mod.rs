@@ -1,5 +1,8 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+mod compact;
+#[cfg(test)]
+mod compact_tests;
 mod cut;
 mod flush;
 #[cfg(test)]
@@ -24,6 +27,7 @@ use crate::query::select::DbQuerier;
 use crate::query::{Querier, Queryable, StorageError};
 use crate::wal::WalSync;
 use arc_swap::ArcSwap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,11 +36,15 @@ use std::time::Duration;
 /// How a database behaves.
 #[derive(Debug, Clone)]
 pub struct DbOptions {
-    /// Time that one block covers, ms.
+    /// Time that a block covers that is cut from the head, ms.
     pub block_range_ms: i64,
+    /// Time that a block covers at most that is merged from others, ms; `None` for 31 days or a tenth of the
+    /// retention time, whichever is less. One below `block_range_ms` leaves blocks as they are cut.
+    pub max_block_range_ms: Option<i64>,
     /// Blocks that ended longer ago than this are deleted, ms; `None` keeps them.
     pub retention_ms: Option<i64>,
-    /// The oldest blocks are deleted while blocks and log exceed this, bytes; `None` sets no limit.
+    /// The oldest blocks are deleted while everything in the directory exceeds this, bytes; `None` sets no
+    /// limit.
     pub retention_bytes: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
@@ -46,6 +54,7 @@ impl Default for DbOptions {
     fn default() -> Self {
         Self {
             block_range_ms: 2 * 3_600_000,
+            max_block_range_ms: None,
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
@@ -58,10 +67,12 @@ impl Default for DbOptions {
 pub struct MaintainReport {
     /// New files of level 0.
     pub flushed: Vec<PathBuf>,
-    /// What could not be read of samples that went into a block.
+    /// What could not be read of samples that went into a block, or of blocks that were to be merged.
     pub damaged: Vec<String>,
     /// New blocks.
     pub blocks_written: Vec<PathBuf>,
+    /// Blocks that took the place of others.
+    pub blocks_merged: Vec<PathBuf>,
     /// Blocks deleted by retention.
     pub blocks_deleted: Vec<PathBuf>,
     /// Series that left the head.
@@ -81,6 +92,10 @@ pub(crate) struct Inner {
     /// The newest sample at the last flush, ms.
     flushed_ms: AtomicI64,
     report: OpenReport,
+    /// Blocks that cannot be merged: a part of them is damaged.
+    unmergeable: Mutex<HashSet<String>>,
+    /// Ends a merge that is under way.
+    stopping: AtomicBool,
     closed: AtomicBool,
     _lock: DiskLock,
 }
@@ -114,7 +129,8 @@ impl Db {
         Appender::new(Arc::clone(&self.inner.head))
     }
 
-    /// Keeps the directory in order: cuts blocks, deletes what retention says, lets idle series go.
+    /// Keeps the directory in order: cuts blocks, deletes what retention says, merges blocks, lets idle series
+    /// go.
     ///
     /// # Errors
     /// A file cannot be written or deleted. What was there before is still there.
@@ -125,19 +141,21 @@ impl Db {
         if self.inner.is_flush_due() {
             self.inner.flush(&mut report)?;
         }
-        let range = self.inner.options.block_range_ms;
-        loop {
-            let head = &self.inner.head;
-            let (min, max) = (head.min_ms.load(Ordering::Acquire), head.max_ms.load(Ordering::Acquire));
-            if min > max || max.saturating_sub(min) <= range + range / 2 {
-                break;
-            }
-            self.inner.cut_block(min.div_euclid(range) * range, &mut report)?;
+        while let Some(min_time) = self.inner.next_cut() {
+            self.inner.make_room_for_cut(&mut report)?;
+            self.inner.cut_block(min_time, &mut report)?;
         }
         self.inner.apply_retention(now_ms, &mut report)?;
+        // What the head waits for comes first, also after a merge that took long.
+        while self.inner.next_cut().is_none() && self.inner.compact_once(&mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
         Ok(report)
+    }
+
+    /// Ends a merge of blocks that is under way, and lets none begin; the blocks stay as they are.
+    pub fn stop_compaction(&self) {
+        self.inner.stopping.store(true, Ordering::Release);
     }
 
     /// Forces everything to the disk, in the form that the next start reads fastest; the last act before the
@@ -146,6 +164,7 @@ impl Db {
     /// # Errors
     /// Something cannot be written. What was logged is.
     pub fn close(&self) -> Result<(), StorageError> {
+        self.stop_compaction();
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         self.inner.closed.store(true, Ordering::Release);
         self.inner.head.wal.sync()?;

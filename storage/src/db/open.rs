@@ -1,7 +1,8 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
+use super::retention::remove_block;
 use super::{Db, DbOptions, Inner, MaintainReport};
-use crate::block::Block;
+use crate::block::{Block, in_order};
 use crate::catalogue::Catalogue;
 use crate::filenames;
 use crate::head::Head;
@@ -74,7 +75,9 @@ impl Db {
         }
         let mut report = OpenReport::default();
         let blocks = open_blocks(&files, dir, &mut report)?;
-        let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
+        // Of late samples a block says nothing of what else came at their time.
+        let in_time = blocks.iter().map(|block| block.meta()).filter(|meta| !meta.is_late());
+        let min_valid_ms = in_time.map(|meta| meta.max_time).max().unwrap_or(i64::MIN);
         let level0_dir = dir.join(filenames::LEVEL0_DIR);
         let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
@@ -139,6 +142,8 @@ impl Db {
             next_level0: AtomicU64::new(next_level0),
             flushed_ms: AtomicI64::new(flushed_ms),
             report,
+            unmergeable: Mutex::default(),
+            stopping: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             _lock: lock,
         });
@@ -162,7 +167,14 @@ fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec
             }
         }
     }
-    blocks.sort_by_key(|block| block.meta().min_time);
+    // Those that were merged into another one, before they could be deleted.
+    let replaced = |block: &Block| blocks.iter().any(|other| block.meta().is_replaced_by(other.meta()));
+    let (leftover, mut blocks): (Vec<Arc<Block>>, Vec<_>) =
+        blocks.iter().cloned().partition(|block| replaced(block));
+    for block in leftover {
+        remove_block(files, block.dir())?;
+    }
+    in_order(&mut blocks);
     report.blocks = blocks.len();
     Ok(blocks)
 }

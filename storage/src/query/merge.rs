@@ -43,6 +43,14 @@ pub(super) struct Selection {
     pub(super) links: Vec<Link>,
 }
 
+impl Selection {
+    /// Whether all samples of a block are in selected ones.
+    fn knows(&self, block: &Block) -> bool {
+        let mut sources = block.meta().compaction.sources.iter();
+        sources.all(|one| self.blocks.iter().any(|old| old.meta().compaction.sources.contains(one)))
+    }
+}
+
 enum Origin {
     Head(HeadSeries),
     /// In blocks only, at least in the time that was asked for; the head knows the labels.
@@ -252,7 +260,8 @@ impl SelectedSeries {
         head.read(&db.head.level0, (mint.max(self.selection.cut_ms), maxt), out, joints)?;
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
-            let known = |block: &Arc<Block>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
+            // A block may also have been merged from those that were selected.
+            let known = |block: &Arc<Block>| self.selection.knows(block);
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
                     block.read(number, (mint, maxt.min(head.limit())), out, joints)?;

@@ -72,10 +72,6 @@ impl Index {
         u32::try_from(self.pages.len() / PAGE_ROW_BYTES).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn timeline_count(&self) -> u32 {
-        u32::try_from(self.columns.len() / COLUMN_BYTES).unwrap_or(u32::MAX)
-    }
-
     fn row(&self, table: &Range<usize>, number: u32, len: usize) -> Option<&[u8]> {
         let start = (number as usize).checked_mul(len)?.checked_add(table.start)?;
         self.bytes.get(start..start.checked_add(len)?).filter(|_| start + len <= table.end)
