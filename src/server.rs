@@ -80,7 +80,13 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         None if bytes.is_some() => None,
         None => defaults.retention_ms,
     };
-    DbOptions { retention_ms, retention_bytes: bytes, wal_sync: flags.wal_sync, ..defaults }
+    DbOptions {
+        block_range_ms: flags.min_block_ms,
+        max_block_range_ms: flags.max_block_ms,
+        retention_ms,
+        retention_bytes: bytes,
+        wal_sync: flags.wal_sync,
+    }
 }
 
 fn retention_text(options: &DbOptions) -> String {
@@ -136,6 +142,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     telemetry.set_ready(false);
     scrape.stop().await;
     stop.send_replace(true);
+    db.stop_compaction();
     // Both tasks end with the stop; a panic in them was logged by the hook.
     let _ = (web.await, maintenance.await);
     let closed = tokio::task::spawn_blocking(move || db.close()).await;
@@ -353,6 +360,12 @@ async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
             Ok(Ok(report)) => {
                 for block in &report.blocks_written {
                     info!(block = %block.display(), "Wrote block");
+                }
+                for block in &report.blocks_merged {
+                    info!(block = %block.display(), "Merged blocks");
+                }
+                for damage in &report.damaged {
+                    error!(%damage, "Damage found while writing a block");
                 }
                 for block in &report.blocks_deleted {
                     info!(block = %block.display(), "Deleted block: retention");
