@@ -318,3 +318,46 @@ fn a_writer_that_is_given_up_leaves_nothing() {
     drop(writer);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+/// The series of a real page of node_exporter, for many instances, with one chunk each.
+fn fleet(instances: usize) -> Option<Contents> {
+    let shared = std::env::var("NARTHEX_SHARED").unwrap_or_else(|_| "../../shared".to_owned());
+    let page = fs::read_to_string(Path::new(&shared).join("expositions/node-exporter.txt")).ok()?;
+    let mut contents = Contents::new();
+    for (line_number, line) in page.lines().filter(|line| !line.starts_with('#')).enumerate() {
+        let (series, _) = line.rsplit_once(' ').unwrap_or_default();
+        let (name, rest) = series.split_once('{').unwrap_or((series, ""));
+        let pairs: Vec<(&str, &str)> =
+            rest.trim_end_matches('}').split("\",").filter_map(|pair| pair.split_once("=\"")).collect();
+        for instance in 0..instances {
+            let address = format!("10.0.{}.{}:9100", instance / 250, instance % 250);
+            let mut builder = crate::LabelsBuilder::new();
+            builder.set("__name__", name).set("instance", &address).set("job", "node");
+            for (name, value) in &pairs {
+                builder.set(name, value.trim_end_matches('"'));
+            }
+            let mut columns = Columns::default();
+            for at in 0..3 {
+                let value = if line_number % 2 == 0 { 1.0 } else { (at * at) as f64 };
+                columns.push(MIN + at * 15_000 + instance as i64, value);
+            }
+            contents.push((builder.build(), columns));
+        }
+    }
+    contents.sort_by(|a, b| a.0.cmp(&b.0));
+    Some(contents)
+}
+
+#[test]
+fn an_index_takes_a_dozen_bytes_a_series() {
+    let Some(contents) = fleet(60) else {
+        println!("SKIPPED: no shared expositions");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let size = |path: PathBuf| fs::metadata(path.join("index")).unwrap().len() as f64 / contents.len() as f64;
+    let new = size(write(dir.path(), Packing::Plain, &contents));
+    let old = size(write_old(dir.path(), "old", &contents));
+    println!("{new:.2} bytes a series in version 3, {old:.2} in version 2, {} series", contents.len());
+    assert!(new < 12.0 && new < old / 4.0, "{new} bytes a series, {old} in version 2");
+}
