@@ -35,11 +35,6 @@ impl Late {
         free
     }
 
-    /// First and last timestamp.
-    pub(crate) fn range(&self) -> Option<(i64, i64)> {
-        self.0.first().map(|one| one.timestamp).zip(self.0.last().map(|one| one.timestamp))
-    }
-
     /// The samples within `[mint, maxt]`.
     pub(crate) fn within(&self, mint: i64, maxt: i64) -> &[Entry] {
         let begin = self.0.partition_point(|one| one.timestamp < mint);
