@@ -32,6 +32,15 @@ pub(crate) struct BlockPlan {
     pub(crate) packing: Packing,
 }
 
+impl BlockPlan {
+    /// A block that is cut from the head; `late` as in [`Compaction::of_head`].
+    pub(crate) fn of_head(min_time: i64, max_time: i64, late: bool) -> Self {
+        let ulid = ulid::Ulid::new().to_string();
+        let compaction = Compaction::of_head(&ulid, late);
+        Self { ulid, min_time, max_time, compaction, packing: Packing::Plain }
+    }
+}
+
 /// Takes series in label order. Dropped before [`BlockWriter::finish`], it removes what it wrote; what a
 /// crash leaves the next start deletes.
 pub(crate) struct BlockWriter {

@@ -1,7 +1,7 @@
 //! Cutting blocks from the head, and what follows from it for the head and the log.
 
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockPlan, BlockWriter, Compaction, Packing, in_order};
+use crate::block::{Block, BlockPlan, BlockWriter, in_order};
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
@@ -41,16 +41,19 @@ impl Inner {
         self.flush(report)?;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        let ulid = ulid::Ulid::new().to_string();
-        let compaction = Compaction::of_head(&ulid, false);
-        let plan = BlockPlan { ulid, min_time, max_time, compaction, packing: Packing::Plain };
+        let plan = BlockPlan::of_head(min_time, max_time, false);
         let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
         let mut columns = Columns::default();
         for one in &series {
             columns.clear();
             let mut joints = Joints::new(&columns);
-            let read =
-                HeadSeries::live(one).read(&head.level0, (min_time, max_time - 1), &mut columns, &mut joints);
+            let read = HeadSeries::live(one).read(
+                &head.level0,
+                (min_time, max_time - 1),
+                min_time,
+                &mut columns,
+                &mut joints,
+            );
             match read {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
@@ -87,6 +90,7 @@ impl Inner {
         for file in gone {
             self.files.remove_file(file.path())?;
         }
+        self.write_late_blocks(report)?;
         self.drop_idle_series(report);
         Ok(())
     }
@@ -102,7 +106,10 @@ impl Inner {
             state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
             // The index has three references and the list one; another is an appender's that has yet to
             // commit, or a query's.
-            let idle = state.chunks.is_empty() && state.open_range().is_none() && state.owners.is_empty();
+            let idle = state.chunks.is_empty()
+                && state.open_range().is_none()
+                && state.late().is_none()
+                && state.owners.is_empty();
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);
