@@ -45,7 +45,7 @@ pub(super) struct Pages {
     checked: Box<[AtomicBool]>,
     /// The page that was found last; the next frame is most often in it or in the next one.
     last: AtomicU32,
-    kept: [Kept; KEPT],
+    kept: Box<[Kept]>,
 }
 
 /// The bytes of a frame.
@@ -67,7 +67,8 @@ impl Deref for FrameBytes<'_> {
 impl Pages {
     pub(super) fn new(bytes: Bytes, index: &Index) -> Self {
         let checked = (0..index.page_count()).map(|_| AtomicBool::new(false)).collect();
-        Self { bytes, checked, last: AtomicU32::new(0), kept: Default::default() }
+        let kept = (0..KEPT).map(|_| Kept::default()).collect();
+        Self { bytes, checked, last: AtomicU32::new(0), kept }
     }
 
     pub(super) fn len(&self) -> usize {
