@@ -17,6 +17,9 @@ pub(crate) const CREATING_SUFFIX: &str = ".tmp-for-creation";
 /// A block that is being deleted.
 pub(crate) const DELETING_SUFFIX: &str = ".tmp-for-deletion";
 
+/// What series were counted by, hour by hour, and when metrics were queried last.
+pub(crate) const CARDINALITY: &str = "cardinality";
+
 /// File name of a segment of the write-ahead log.
 pub(crate) fn segment(number: u64) -> String {
     format!("{number:08}")

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod block;
+pub mod cardinality;
 pub mod codec;
 pub mod db;
 pub mod head;
@@ -36,6 +37,7 @@ pub mod wal;
 
 mod filenames;
 
+pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;

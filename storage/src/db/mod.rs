@@ -13,6 +13,7 @@ mod tests;
 pub use open::OpenReport;
 
 use crate::block::Block;
+use crate::cardinality::Cardinality;
 use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::group::Group;
@@ -61,6 +62,8 @@ pub struct MaintainReport {
     pub blocks_deleted: Vec<PathBuf>,
     /// Series that left the head.
     pub series_removed: usize,
+    /// Why the statistics of cardinality could not be saved, if so.
+    pub statistics_unsaved: Option<String>,
 }
 
 pub(crate) struct Inner {
@@ -74,6 +77,7 @@ pub(crate) struct Inner {
     /// Newest timestamp in each closed segment of the log, ms.
     segment_max: Mutex<BTreeMap<u64, i64>>,
     report: OpenReport,
+    pub(crate) cardinality: Cardinality,
     closed: AtomicBool,
     _lock: DiskLock,
 }
@@ -127,6 +131,9 @@ impl Db {
         self.inner.apply_retention(now_ms, &mut report)?;
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.cardinality.look(&self.inner.head, now_ms);
+        let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
+        report.statistics_unsaved = saved.err().map(|error| error.to_string());
         Ok(report)
     }
 
@@ -136,7 +143,10 @@ impl Db {
     /// The log cannot be synced.
     pub fn close(&self) -> Result<(), StorageError> {
         self.inner.closed.store(true, Ordering::Release);
-        self.inner.head.wal.sync()
+        let synced = self.inner.head.wal.sync();
+        // Samples are not at stake: without the file there is less to compare with.
+        let _ = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, true);
+        synced
     }
 
     /// Facts about the head and the blocks.

@@ -2,6 +2,7 @@
 
 use super::{Db, DbOptions, Inner};
 use crate::block::Block;
+use crate::cardinality::Cardinality;
 use crate::filenames;
 use crate::head::Head;
 use crate::head::replay::Replay;
@@ -36,13 +37,18 @@ pub struct OpenReport {
     pub gaps: Vec<(PathBuf, usize, usize)>,
     /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
     pub torn: Vec<(PathBuf, usize, usize)>,
+    /// Statistics of cardinality that cannot be read and begin anew, with the reason.
+    pub statistics_lost: Option<(PathBuf, String)>,
 }
 
 impl OpenReport {
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {
-        self.damaged_blocks.len() + self.gaps.len() + self.torn.len()
+        self.damaged_blocks.len()
+            + self.gaps.len()
+            + self.torn.len()
+            + usize::from(self.statistics_lost.is_some())
     }
 }
 
@@ -71,6 +77,8 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        let (cardinality, lost) = Cardinality::open(&files, dir);
+        report.statistics_lost = lost;
         let blocks = open_blocks(&files, dir, &mut report)?;
         let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
         let segments = writer::segments(&files, &wal_dir)?;
@@ -107,6 +115,7 @@ impl Db {
             maintenance: Mutex::default(),
             segment_max: Mutex::new(segment_max),
             report,
+            cardinality,
             closed: AtomicBool::new(false),
             _lock: lock,
         });
