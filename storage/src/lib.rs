@@ -41,6 +41,7 @@ pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimen
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
+pub use head::budget::SeriesBudget;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
 pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};

@@ -88,6 +88,7 @@ impl Inner {
             idle && Arc::strong_count(series) <= 4
         });
         index.remove_all(&doomed);
+        self.head.budgets.let_go(&doomed);
         report.series_removed += doomed.len();
         self.head.series_removed.fetch_add(report.series_removed as u64, Ordering::Relaxed);
     }

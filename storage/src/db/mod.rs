@@ -16,6 +16,7 @@ use crate::block::Block;
 use crate::cardinality::Cardinality;
 use crate::head::Head;
 use crate::head::append::Appender;
+use crate::head::budget::SeriesBudget;
 use crate::head::group::Group;
 use crate::io::Files;
 use crate::io::disk::DiskLock;
@@ -38,6 +39,8 @@ pub struct DbOptions {
     pub retention_ms: Option<i64>,
     /// The oldest blocks are deleted while blocks and log exceed this, bytes; `None` sets no limit.
     pub retention_bytes: Option<u64>,
+    /// Series of the head: while there are as many, new ones are refused; `None` sets no limit.
+    pub max_series: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
 }
@@ -48,6 +51,7 @@ impl Default for DbOptions {
             block_range_ms: 2 * 3_600_000,
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
+            max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
         }
     }
@@ -95,12 +99,28 @@ impl Db {
         &self.inner.report
     }
 
+    /// A budget of series for whoever appends under it; `None` sets no limit.
+    #[must_use]
+    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
+        self.inner.head.budgets.add_user(limit)
+    }
+
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
+        self.group_within(None)
+    }
+
+    /// A new scrape group whose series count towards a budget.
+    #[must_use]
+    pub fn create_group_within(&self, budget: &Arc<SeriesBudget>) -> Arc<Group> {
+        self.group_within(Some(Arc::clone(budget)))
+    }
+
+    fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
-        let group = Arc::new(Group::new(id, Arc::clone(head)));
+        let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
         group
     }
@@ -108,7 +128,13 @@ impl Db {
     /// An appender of samples that have timestamps of their own.
     #[must_use]
     pub fn appender(&self) -> Appender {
-        Appender::new(Arc::clone(&self.inner.head))
+        Appender::new(Arc::clone(&self.inner.head), None)
+    }
+
+    /// An appender whose new series count towards a budget.
+    #[must_use]
+    pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
     }
 
     /// Keeps the directory in order: cuts blocks, deletes what retention says, lets idle series go.

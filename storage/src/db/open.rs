@@ -84,7 +84,7 @@ impl Db {
         let segments = writer::segments(&files, &wal_dir)?;
         let next_segment = segments.last().map_or(0, |(number, _)| number + 1);
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
-        let head = Arc::new(Head::new(wal, options.block_range_ms));
+        let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms);
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.

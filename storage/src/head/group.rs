@@ -1,5 +1,6 @@
 //! A scrape group: the rows of one target.
 
+use super::budget::{Bringer, SeriesBudget};
 use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
@@ -20,6 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Group {
     pub(crate) id: u64,
     head: Arc<Head>,
+    /// What its series count towards.
+    budget: Option<Arc<SeriesBudget>>,
     writer: Mutex<Writer>,
     rows: Mutex<Rows>,
     /// Some slot's series has another writer too.
@@ -59,11 +62,12 @@ impl Rows {
 }
 
 impl Group {
-    pub(crate) fn new(id: u64, head: Arc<Head>) -> Self {
+    pub(crate) fn new(id: u64, head: Arc<Head>, budget: Option<Arc<SeriesBudget>>) -> Self {
         let writer = Writer { last_ms: i64::MIN, floor_ms: i64::MIN, ..Writer::default() };
         Self {
             id,
             head,
+            budget,
             writer: Mutex::new(writer),
             rows: Mutex::default(),
             has_shared: AtomicBool::new(false),
@@ -81,10 +85,37 @@ impl Group {
     /// Gives the series a slot, or returns the one it has.
     ///
     /// # Errors
-    /// None yet; limits on the number of series will use it.
+    /// The series would be new, and there is no room for it: nothing of it is kept.
     pub fn register(self: &Arc<Self>, labels: &Labels) -> Result<Slot, AppendError> {
-        let series = self.head.series(labels);
+        let series = self.head.series(labels, self.bringer(false))?;
         self.register_series(&series)
+    }
+
+    /// As [`Group::register`], also where there is no room: for the few series that tell of the group itself.
+    ///
+    /// # Errors
+    /// None yet.
+    pub fn register_always(self: &Arc<Self>, labels: &Labels) -> Result<Slot, AppendError> {
+        let series = self.head.series(labels, self.bringer(true))?;
+        self.register_series(&series)
+    }
+
+    /// Makes room for a series that gets no slot, since its samples have timestamps of their own.
+    ///
+    /// # Errors
+    /// As [`Group::register`].
+    pub fn admit(&self, labels: &Labels) -> Result<(), AppendError> {
+        self.head.series(labels, self.bringer(false)).map(drop)
+    }
+
+    /// Changes when a series that was refused may be taken.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.head.budgets.room()
+    }
+
+    fn bringer(&self, always: bool) -> Bringer<'_> {
+        Bringer { budget: self.budget.as_deref(), always }
     }
 
     pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {

@@ -26,6 +26,10 @@ pub struct DbStats {
     pub series_created: u64,
     /// Series that left the head since the start.
     pub series_removed: u64,
+    /// Series that the head may have; `None` for any number.
+    pub series_max: Option<u64>,
+    /// How often a new series was refused because of that.
+    pub series_refused: u64,
     /// Bytes of the write-ahead log on disk.
     pub wal_bytes: u64,
     /// Bytes written to the log since the start.
@@ -56,6 +60,8 @@ impl DbStats {
             samples_appended: head.samples_appended.load(Ordering::Relaxed),
             series_created: head.series_created.load(Ordering::Relaxed),
             series_removed: head.series_removed.load(Ordering::Relaxed),
+            series_max: head.budgets.limit(),
+            series_refused: head.budgets.refused(),
             wal_bytes: db.wal_bytes(),
             wal_bytes_written: head.wal.bytes_written(),
             blocks: blocks.len() as u64,
