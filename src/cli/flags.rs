@@ -58,6 +58,10 @@ pub struct Flags {
     pub retention_ms: Option<i64>,
     /// Bytes to keep, where a flag sets it.
     pub retention_bytes: Option<u64>,
+    /// Series that may be there at once; `None` for any number.
+    pub max_series: Option<u64>,
+    /// Series that a job may bring, 0 for any number.
+    pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
     /// `/-/reload` and `/-/quit` work.
@@ -157,6 +161,8 @@ impl Flags {
                 parse_size(raw.text("storage.tsdb.retention.size")).map_err(UsageError::arguments)?,
             )
             .filter(|bytes| *bytes > 0),
+            max_series: Some(raw.count("storage.max-series")? as u64).filter(|series| *series > 0),
+            max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
             enable_admin_api: raw.bool("web.enable-admin-api"),

@@ -21,6 +21,7 @@ fn settings() -> ScrapeSettings {
         extra_metrics: false,
         type_and_unit: false,
         metric_relabel: None,
+        budget: None,
     }
 }
 

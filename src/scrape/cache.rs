@@ -9,6 +9,7 @@
 
 use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
 use super::family::{Families, Family};
+use super::refused::RefusedSeries;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -27,6 +28,8 @@ pub(super) enum Target {
     Stamped(u32),
     /// Relabelling dropped it.
     Dropped,
+    /// The store has no room for it. Such a line is not kept.
+    Refused,
     /// A line without a sample.
     Comment,
 }
@@ -38,7 +41,7 @@ impl Target {
             Self::Row(_) => sample.timestamp.is_none(),
             Self::Stamped(_) => sample.timestamp.is_some(),
             Self::Dropped => true,
-            Self::Comment => false,
+            Self::Comment | Self::Refused => false,
         }
     }
 }
@@ -73,8 +76,8 @@ pub(super) trait Sink {
     /// Why a page is refused.
     type Error: From<ParseError>;
 
-    /// A series that the cache does not know: decides what it leads to. Lines for which `Comment` comes
-    /// back are not kept.
+    /// A series that the cache does not know: decides what it leads to. After `Refused` it is asked for again
+    /// when [`Sink::room`] has changed.
     ///
     /// # Errors
     /// The page is refused.
@@ -82,6 +85,12 @@ pub(super) trait Sink {
 
     /// A sample of a known series.
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
+
+    /// A sample of a series for which there is no room.
+    fn refused(&mut self);
+
+    /// Changes when there may be room for what was refused.
+    fn room(&self) -> u64;
 
     /// A series that is forgotten.
     fn release(&mut self, target: Target);
@@ -102,6 +111,7 @@ pub(super) struct LayoutCache {
     /// A series is another one under another type or unit.
     described: bool,
     families: Families,
+    refused: RefusedSeries,
 }
 
 impl LayoutCache {
@@ -127,6 +137,7 @@ impl LayoutCache {
     pub(super) fn read<S: Sink>(&mut self, page: &Exposition<'_>, sink: &mut S) -> Result<(), S::Error> {
         self.page = self.page.wrapping_add(1);
         self.families.begin();
+        self.refused.begin(sink.room());
         let (mut at, mut known) = (0, 0);
         let known_layout = loop {
             let Some(id) = self.order.get(known).copied() else {
@@ -146,6 +157,7 @@ impl LayoutCache {
         if !known_layout {
             self.read_rest(page, at, known, sink)?;
         }
+        self.refused.end();
         Ok(())
     }
 
@@ -272,8 +284,17 @@ impl LayoutCache {
                         self.take(id, page, &sample, at, next, sink);
                         Some(id)
                     }
+                    None if self.is_refused(&sample) => {
+                        sink.refused();
+                        None
+                    }
                     None => match sink.resolve(&sample, self.description()) {
                         Err(error) => break Err(error),
+                        Ok(Target::Refused) => {
+                            self.refused.add(self.refused_hash(&sample));
+                            sink.refused();
+                            None
+                        }
                         Ok(target) => {
                             let id = self.insert(sample.series, target);
                             if let Some(id) = id {
@@ -332,6 +353,15 @@ impl LayoutCache {
     fn find(&self, sample: &Sample<'_>) -> Option<u32> {
         let family = self.families.current();
         self.find_text(sample.series, |line| line.target.takes(sample) && line.family == family)
+    }
+
+    /// Whether the series was refused last time, and nothing has changed since.
+    fn is_refused(&mut self, sample: &Sample<'_>) -> bool {
+        !self.refused.is_empty() && self.refused.again(self.refused_hash(sample))
+    }
+
+    fn refused_hash(&self, sample: &Sample<'_>) -> u64 {
+        self.hasher.hash_one((sample.series, self.families.current()))
     }
 
     fn description(&self) -> Described<'_> {
@@ -451,6 +481,10 @@ mod tests {
     struct Recorder {
         names: Vec<Option<String>>,
         resolved: usize,
+        /// Series that may be there at once, and how many were refused.
+        limit: Option<usize>,
+        refused: usize,
+        room: u64,
         samples: Vec<(String, u64, Option<i64>)>,
     }
 
@@ -459,6 +493,9 @@ mod tests {
 
         fn resolve(&mut self, sample: &Sample<'_>, _: Described<'_>) -> Result<Target, ParseError> {
             self.resolved += 1;
+            if self.limit.is_some_and(|limit| self.names.iter().flatten().count() >= limit) {
+                return Ok(Target::Refused);
+            }
             let mut labels = Vec::new();
             parse_labels(sample.series, |n, v| labels.push(format!("{n}={v}")));
             self.names.push(Some(labels.join(",")));
@@ -471,6 +508,14 @@ mod tests {
             let name = self.names[id as usize].clone().expect("not released");
             let stamped = matches!(target, Target::Stamped(_));
             self.samples.push((name, value.to_bits(), timestamp.filter(|_| stamped)));
+        }
+
+        fn refused(&mut self) {
+            self.refused += 1;
+        }
+
+        fn room(&self) -> u64 {
+            self.room
         }
 
         fn release(&mut self, target: Target) {
@@ -563,6 +608,37 @@ mod tests {
         assert_eq!((sink.resolved, cache.arena_len()), (500, arena));
         read(&mut cache, &mut sink, &page(2.5, 500));
         assert_eq!(sink.resolved, 501);
+    }
+
+    #[test]
+    fn what_was_refused_is_not_resolved_again_until_there_may_be_room() {
+        let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+        sink.limit = Some(100);
+        let page =
+            |from: usize, to: usize| (from..to).map(|i| format!("m{{i=\"{i}\"}} 1\n")).collect::<String>();
+        let mut read = |sink: &mut Recorder, body: &str| {
+            (sink.resolved, sink.refused) = (0, 0);
+            sink.samples.clear();
+            let read = cache.read(&Exposition::new(body.as_bytes(), Format::Text), sink);
+            (read.is_ok(), sink.resolved, sink.refused, sink.samples.len(), cache.arena_len())
+        };
+        let arena = read(&mut sink, &page(0, 100)).4;
+        // The refused ones stand before, between and behind those that are known.
+        let mixed = page(1000, 1300) + &page(0, 50) + &page(1300, 1600) + &page(50, 100) + &page(1600, 1900);
+        assert_eq!(read(&mut sink, &mixed), (true, 900, 900, 100, arena), "the known ones go on");
+        for _ in 0..2 {
+            assert_eq!(read(&mut sink, &mixed), (true, 0, 900, 100, arena));
+        }
+        let broken = mixed.clone() + "{\n";
+        assert!(!read(&mut sink, &broken).0);
+        assert_eq!(read(&mut sink, &mixed).1, 0, "a page that is refused as a whole changes nothing");
+        assert_eq!(read(&mut sink, &(page(2000, 2001) + &mixed)), (true, 1, 901, 100, arena));
+        (sink.limit, sink.room) = (Some(300), 1);
+        let (ok, resolved, refused, samples, _) = read(&mut sink, &mixed);
+        assert_eq!((ok, resolved, refused, samples), (true, 900, 700, 300));
+        // Without them the page is the old one, and nothing is remembered of them.
+        read(&mut sink, &page(0, 100));
+        assert!(cache.refused.is_empty());
     }
 
     #[test]

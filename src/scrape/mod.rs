@@ -7,5 +7,6 @@ mod family;
 pub mod fetch;
 pub mod manager;
 pub mod pool;
+mod refused;
 pub mod scrape_loop;
 pub mod target;

@@ -5,6 +5,7 @@ use super::fetch::{self, FetchError};
 use super::target::Target;
 use crate::http::HttpClient;
 use crate::telemetry::Telemetry;
+use crate::telemetry::budget::TargetRefusals;
 use http::HeaderMap;
 use narthex_storage::Db;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ const INLINE_MAX: usize = 64 << 10;
 
 /// How a target is scraped; a reload may give a new one.
 pub struct Plan {
+    /// The job as the configuration names it.
+    pub job: String,
     /// The target.
     pub target: Target,
     /// Connection.
@@ -120,8 +123,10 @@ impl Handle {
     pub fn start(db: &Db, telemetry: Arc<Telemetry>, plan: Arc<Plan>) -> Result<Self, String> {
         let appender = ScrapeAppender::new(db, plan.settings.clone()).map_err(|e| e.to_string())?;
         let state = Arc::new(TargetState { last: Mutex::default(), appender: Mutex::new(appender) });
+        let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
+        let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
-        let run = Loop { db: db.clone(), telemetry, state: state.clone(), page: Vec::new() };
+        let run = Loop { db: db.clone(), telemetry, state: state.clone(), refusals, page: Vec::new() };
         Ok(Self { state, orders, task: tokio::spawn(run.run(receiver)) })
     }
 
@@ -147,6 +152,7 @@ struct Loop {
     db: Db,
     telemetry: Arc<Telemetry>,
     state: Arc<TargetState>,
+    refusals: Arc<TargetRefusals>,
     page: Vec<u8>,
 }
 
@@ -321,6 +327,14 @@ impl Loop {
                 out_of_order as u64,
                 duplicate as u64,
                 out_of_bounds as u64,
+            );
+        }
+        let before = self.refusals.set(counts.refused as u64);
+        if counts.refused > 0 && before == 0 {
+            let refused = counts.refused;
+            warn!(
+                target,
+                refused, "New series are refused: there is no room for them. Those that are known go on"
             );
         }
         if let Err(error) = &ingested {

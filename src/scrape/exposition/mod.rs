@@ -19,7 +19,7 @@ pub use number::parse_float;
 pub(crate) use number::read_plain;
 
 /// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the names are the doc
 pub enum MetricType {
     Counter,
