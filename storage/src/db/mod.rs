@@ -1,5 +1,7 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+#[cfg(test)]
+mod cardinality_tests;
 mod cut;
 #[cfg(test)]
 mod histogram_tests;
