@@ -334,3 +334,31 @@ fn a_spent_budget_refuses_new_series_only() {
     assert_eq!(f.scrape("a 1\n", 5000).unwrap().refused, 1);
     assert_eq!(f.series("up").len(), 2);
 }
+
+#[test]
+fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+    let budget = db.series_budget(Some(8));
+    let scrape =
+        ScrapeAppender::new(&db, ScrapeSettings { budget: Some(budget.clone()), ..settings() }).unwrap();
+    let mut f = Fixture { _dir: dir, db, scrape };
+    f.scrape("a 1\nold{x=\"1\"} 1\nold{x=\"2\"} 1 1000\n", 1000).unwrap();
+    let page = "new{x=\"1\"} 1\na 1\nnew{x=\"2\"} 1\n";
+    let mut refused = Vec::new();
+    for minute in 1..10 * 60 {
+        let at = minute * 60_000;
+        let counts = f.scrape(page, at).unwrap();
+        refused.push(counts.refused);
+        f.db.maintain(at).unwrap();
+        assert!(budget.series() <= 8);
+    }
+    refused.dedup();
+    assert_eq!(refused, [2, 0], "refused until there is room, then taken");
+    assert_eq!(f.series("new").len(), 2);
+    assert_eq!(
+        (f.series("a").len(), f.samples("a").split(' ').count()),
+        (1, 10 * 60),
+        "what was known has every sample"
+    );
+}

@@ -3,7 +3,6 @@
 use crate::harness::samples::{series, write};
 use crate::harness::{Narthex, Page, PageServer, eventually};
 use serde_json::Value;
-use std::time::Duration;
 use tempfile::TempDir;
 
 fn now_ms() -> i64 {
@@ -21,8 +20,8 @@ fn known(n: usize) -> String {
     (0..n).map(|i| format!("known{{i=\"{i}\"}} 1\n")).collect()
 }
 
-fn flood(from: usize, to: usize, tail: &str) -> String {
-    (from..to).map(|i| format!("flood{{id=\"{i}\"}} 1{tail}\n")).collect()
+fn flood(from: usize, to: usize) -> String {
+    (from..to).map(|i| format!("flood{{id=\"{i}\"}} 1\n")).collect()
 }
 
 fn cardinality(narthex: &Narthex, question: &str) -> Value {
@@ -57,7 +56,7 @@ fn a_target_that_floods_spends_its_own_budget_and_nothing_else_changes() {
     let narthex = Narthex::with_config(dir.path(), &config(40), &["--web.enable-lifecycle"]);
     eventually("the known series are there", || (count(&narthex, "known") == 20).then_some(()));
     // Ten times as many new ones come, some of them before what is known.
-    flooding.set(Page::text(flood(0, 100, "") + &known(20) + &flood(100, 200, "")));
+    flooding.set(Page::text(flood(0, 100) + &known(20) + &flood(100, 200)));
     let target = format!("loud/{}", flooding.address);
     let report = eventually("the endpoint names the offender", || {
         let report = cardinality(&narthex, "by=target");
@@ -102,30 +101,6 @@ fn a_target_that_floods_spends_its_own_budget_and_nothing_else_changes() {
 }
 
 #[test]
-fn series_that_the_head_let_go_make_room_for_others() {
-    // Their samples are so old that the first block takes all of them.
-    let old = format!(" {}", now_ms() - 5 * 3_600_000);
-    let server = PageServer::start(Page::text(known(2) + &flood(0, 20, &old)));
-    let dir = TempDir::new().unwrap();
-    let config = format!("scrape_configs:\n{}", job("loud", &server, "  max_series: 27\n"));
-    let narthex = Narthex::with_config(dir.path(), &config, &[]);
-    let loud = |narthex: &Narthex| row(&cardinality(narthex, "by=job"), "loud");
-    eventually("the budget is spent", || (loud(&narthex)["series"] == 27).then_some(()));
-    server.set(Page::text(known(2) + &flood(100, 120, "")));
-    eventually("new ones are refused", || (loud(&narthex)["refused"] == 20).then_some(()));
-    assert_eq!(count(&narthex, "flood"), 0);
-    // The head is looked at every half a minute.
-    for _ in 0..600 {
-        if count(&narthex, "flood") == 20 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    assert_eq!((count(&narthex, "flood"), &loud(&narthex)["refused"]), (20, &0.into()), "{}", narthex.log());
-    assert_eq!(narthex.value("min(min_over_time(up[10m]))").as_deref(), Some("1"));
-}
-
-#[test]
 fn the_limit_of_the_server_holds_for_scrapes_and_remote_write() {
     let server = PageServer::start(Page::text(known(10)));
     let dir = TempDir::new().unwrap();
@@ -136,7 +111,7 @@ fn the_limit_of_the_server_holds_for_scrapes_and_remote_write() {
     let sent = |name: &str, at: i64| series(&[("__name__", name)], &[(at, 1.0)]);
     let now = now_ms();
     assert_eq!(write(&narthex.url, vec![sent("sent", now)]).status, 204);
-    server.set(Page::text(known(10) + &flood(0, 100, "")));
+    server.set(Page::text(known(10) + &flood(0, 100)));
     eventually("the flood is refused", || {
         metric(&narthex, "narthex_storage_series_refused_total").filter(|n| *n == 96.0)
     });

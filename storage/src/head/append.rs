@@ -105,7 +105,10 @@ impl Appender {
         if !self.runs.last().is_some_and(same) {
             let series = match self.head.find_encoded(labels.as_encoded()) {
                 Some(series) => series,
-                None => self.head.series(&labels.to_labels(), self.bringer())?,
+                None => {
+                    self.head.admit(self.bringer())?;
+                    self.head.series(&labels.to_labels(), self.bringer())?
+                }
             };
             self.choose_series(series);
         }

@@ -141,16 +141,27 @@ impl Head {
         labels: &Labels,
         bringer: Bringer<'_>,
     ) -> Result<Arc<MemSeries>, AppendError> {
-        let known = self.find_encoded(labels.as_encoded());
-        let series = match known {
+        let series = match self.find_encoded(labels.as_encoded()) {
             Some(series) => series,
-            None => self.new_series(labels, bringer)?,
+            None => {
+                self.admit(bringer)?;
+                self.new_series(labels, bringer)?
+            }
         };
         if let Some(budget) = bringer.budget {
             // Whoever holds the series keeps it in the head.
             budget.owned().insert(series.id);
         }
         Ok(series)
+    }
+
+    /// Whether there is room for a new series; seen without holding up anybody, so that it may be wrong soon.
+    pub(crate) fn admit(&self, bringer: Bringer<'_>) -> Result<(), AppendError> {
+        if bringer.always {
+            return Ok(());
+        }
+        let series = self.index().len();
+        self.budgets.admit(series, bringer.budget)
     }
 
     fn new_series(&self, labels: &Labels, bringer: Bringer<'_>) -> Result<Arc<MemSeries>, AppendError> {

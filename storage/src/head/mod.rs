@@ -4,7 +4,8 @@
 //! a cell that grows only when the value changes. Samples with timestamps of their own go straight to
 //! their series. Both end as chunks of the series, compressed by `codec`, until a block takes them.
 //!
-//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
+//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index
+//! stands alone, with the budgets of series under it.
 
 pub mod append;
 pub mod budget;
