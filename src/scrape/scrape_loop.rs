@@ -1,6 +1,7 @@
 //! The life of one target: a scrape at its place in every interval, until it is gone.
 
 use super::append::{Report, ScrapeAppender, ScrapeError, ScrapeSettings};
+use super::buffers;
 use super::fetch::{self, FetchError};
 use super::target::Target;
 use crate::http::HttpClient;
@@ -126,7 +127,7 @@ impl Handle {
         let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
         let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
-        let run = Loop { db: db.clone(), telemetry, state: state.clone(), refusals, page: Vec::new() };
+        let run = Loop { db: db.clone(), telemetry, state: state.clone(), refusals };
         Ok(Self { state, orders, task: tokio::spawn(run.run(receiver)) })
     }
 
@@ -153,7 +154,6 @@ struct Loop {
     telemetry: Arc<Telemetry>,
     state: Arc<TargetState>,
     refusals: Arc<TargetRefusals>,
-    page: Vec<u8>,
 }
 
 /// Scrapes at `start_ms + k * interval`: the same instants by the clock that cannot be set.
@@ -257,10 +257,10 @@ impl Loop {
         }
     }
 
-    async fn scrape(&mut self, plan: &Plan, timestamp: i64) {
+    async fn scrape(&self, plan: &Plan, timestamp: i64) {
         let started = Instant::now();
         let limit = millis(plan.target.timeout_ms);
-        let mut page = std::mem::take(&mut self.page);
+        let mut page = buffers::take();
         let fetching =
             fetch::fetch(&plan.client, &plan.target.url, &plan.headers, plan.body_limit, &mut page);
         let fetched = match tokio::time::timeout(limit, fetching).await {
@@ -273,11 +273,7 @@ impl Loop {
         } else {
             take(&page)
         }
-        // A page that was large once does not hold its memory for ever.
-        if page.capacity() > 4 * page.len().max(INLINE_MAX) {
-            page.shrink_to(2 * page.len());
-        }
-        self.page = page;
+        buffers::give(page);
     }
 
     /// Parses and stores a page, and reports.

@@ -138,6 +138,12 @@ impl<'a> Exposition<'a> {
         self.body
     }
 
+    /// Another page in the same format.
+    #[must_use]
+    pub fn like<'b>(&self, body: &'b [u8]) -> Exposition<'b> {
+        Exposition::new(body, self.format)
+    }
+
     /// Reads the line at `at`, and tells where the next one begins.
     ///
     /// # Errors
