@@ -205,7 +205,7 @@ fn now_ms() -> i64 {
 }
 
 impl Loop {
-    async fn run(mut self, mut orders: watch::Receiver<Order>) {
+    async fn run(self, mut orders: watch::Receiver<Order>) {
         let Order::Run(mut plan) = orders.borrow_and_update().clone() else { return };
         let mut schedule = Schedule::new(&plan.target, plan.seed);
         loop {
