@@ -85,6 +85,7 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         retention_bytes: bytes,
         max_series: flags.max_series,
         wal_sync: flags.wal_sync,
+        out_of_order_window_ms: config.out_of_order_window_ms,
         ..defaults
     }
 }
@@ -256,6 +257,7 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
         );
     }
     app.scrape.apply_config(config);
+    app.db.set_out_of_order_window(config.out_of_order_window_ms);
     let log = config.query_log_file.as_deref();
     let logged = app.queries.set_log(log).map_err(|error| {
         let path = log.unwrap_or(Path::new("")).display();

@@ -23,6 +23,9 @@ const NAMES_MAX: usize = 500;
 
 type OwnName = (Box<str>, Box<str>);
 
+/// Metrics with the second in which they were queried last.
+type Queried = Vec<(Box<str>, u32)>;
+
 /// Snapshots, and the names that they speak of.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct History {
@@ -167,7 +170,7 @@ pub(super) fn encode(history: &History, usage: &[(Box<str>, u32)]) -> Vec<u8> {
 ///
 /// # Errors
 /// The bytes are something else.
-pub(super) fn decode(bytes: &[u8]) -> Result<(History, Vec<(Box<str>, u32)>), CodecError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(History, Queried), CodecError> {
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or(CodecError("shorter than a checksum"))?;
     if !body.starts_with(MAGIC) {
         return Err(CodecError("not a file of this version"));

@@ -7,6 +7,7 @@
 use super::sketch::Sketch;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use std::cmp::Reverse;
 use std::hash::BuildHasher;
 
 /// Names that a table holds at most.
@@ -196,7 +197,7 @@ impl Table {
         let mut rows: Vec<Row> = found.into_iter().map(|row| self.corrected(row)).collect();
         rows.retain(|row| row.series > 0);
         if !self.is_exact() {
-            rows.sort_by(|a, b| b.series.cmp(&a.series));
+            rows.sort_by_key(|row| Reverse(row.series));
         }
         rows
     }
