@@ -69,7 +69,10 @@ pub(crate) struct Chunks(Option<Arc<Vec<Chunk>>>);
 
 impl Chunks {
     fn push(&mut self, chunk: Chunk) {
-        Arc::make_mut(self.0.get_or_insert_default()).push(chunk);
+        let chunks = Arc::make_mut(self.0.get_or_insert_default());
+        // There are few, and doubling would take more than they do.
+        chunks.reserve_exact(1);
+        chunks.push(chunk);
     }
 
     /// Keeps the chunks for which `keep` says so; whether there were others.
