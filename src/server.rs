@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::host::{self, Collector, HostPaths};
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
-use crate::scrape::manager::ScrapeManager;
+use crate::scrape::manager::{ManagerSettings, ScrapeManager};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
@@ -87,6 +87,7 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         retention_bytes: bytes,
         wal_sync: flags.wal_sync,
         out_of_order_window_ms: config.out_of_order_window_ms,
+        max_series: flags.max_series,
     }
 }
 
@@ -111,8 +112,11 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let retention = retention_text(&options);
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     let telemetry = Arc::new(Telemetry::new());
-    let labels = flags.type_and_unit_labels;
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), labels);
+    let settings = ManagerSettings {
+        type_and_unit: flags.type_and_unit_labels,
+        max_series_per_job: flags.max_series_per_job,
+    };
+    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), settings);
     let (control, orders) = mpsc::channel(16);
     let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
@@ -195,6 +199,9 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
     }
     for (file, length, bytes) in &report.torn {
         warn!(file = %file.display(), length, bytes, "Torn end of the write-ahead log, cut back");
+    }
+    if let Some((file, reason)) = &report.statistics_lost {
+        warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
     }
     Ok(db)
 }
@@ -368,6 +375,9 @@ async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
                 }
                 for damage in &report.damaged {
                     error!(%damage, "Damage found while writing a block");
+                }
+                if let Some(error) = &report.statistics_unsaved {
+                    warn!(error, "Statistics of cardinality cannot be saved");
                 }
                 for block in &report.blocks_deleted {
                     info!(block = %block.display(), "Deleted block: retention");

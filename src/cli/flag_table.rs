@@ -198,6 +198,14 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "interval:100ms",
                 "When the log reaches the disk: always, interval:DURATION or never. narthex's own flag.",
             ),
+            flag(
+                "storage.max-series",
+                Count,
+                "0",
+                "Series that may be there at once: known ones go on, new ones are refused; 0 sets no limit. \
+                 narthex's own flag.",
+            )
+            .server(),
             flag("storage.tsdb.no-lockfile", Bool, "false", "Do not lock the data directory.")
                 .server()
                 .ignored("the lock is the kernel's and leaves nothing behind"),
@@ -302,6 +310,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 .hidden()
                 .later(),
             flag("scrape.timestamp-tolerance", Duration, "2ms", "How late is slightly.").hidden().later(),
+            flag(
+                "scrape.max-series-per-job",
+                Count,
+                "0",
+                "Series that the targets of a job may bring where its configuration has no max_series; 0 sets no \
+                 limit. narthex's own flag.",
+            ),
             flag("scrape.discovery-reload-interval", Duration, "5s", "How often discovery takes effect.")
                 .hidden()
                 .ignored("discovery takes effect at once"),

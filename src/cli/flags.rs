@@ -62,6 +62,10 @@ pub struct Flags {
     pub min_block_ms: i64,
     /// Time that a merged block covers at most, ms, where a flag sets it.
     pub max_block_ms: Option<i64>,
+    /// Series that may be there at once; `None` for any number.
+    pub max_series: Option<u64>,
+    /// Series that a job may bring, 0 for any number.
+    pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
     /// `/-/reload` and `/-/quit` work.
@@ -165,6 +169,8 @@ impl Flags {
                 .filter(|ms| *ms > 0)
                 .unwrap_or(DbOptions::default().block_range_ms),
             max_block_ms: Some(raw.duration_ms("storage.tsdb.max-block-duration")?).filter(|ms| *ms > 0),
+            max_series: Some(raw.count("storage.max-series")? as u64).filter(|series| *series > 0),
+            max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
             enable_admin_api: raw.bool("web.enable-admin-api"),

@@ -30,6 +30,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("format_query", true, api::parse::format),
     ("labels", true, api::labels::names),
     ("metadata", false, api::metadata::by_metric),
+    ("narthex/cardinality", false, api::cardinality::cardinality),
     ("narthex/queries/active", false, api::queries::active),
     ("narthex/queries/top", false, api::queries::top),
     ("parse_query", true, api::parse::parse),

@@ -21,6 +21,9 @@ pub(crate) const CREATING_SUFFIX: &str = ".tmp-for-creation";
 /// A block that is being deleted.
 pub(crate) const DELETING_SUFFIX: &str = ".tmp-for-deletion";
 
+/// What series were counted by, hour by hour, and when metrics were queried last.
+pub(crate) const CARDINALITY: &str = "cardinality";
+
 /// File name of a segment of the write-ahead log, and of a file of level 0.
 pub(crate) fn segment(number: u64) -> String {
     format!("{number:08}")

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod block;
+pub mod cardinality;
 mod catalogue;
 pub mod codec;
 mod compact;
@@ -39,9 +40,11 @@ pub mod wal;
 
 mod filenames;
 
+pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
+pub use head::budget::SeriesBudget;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
 pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};

@@ -5,6 +5,7 @@
 mod harness;
 
 mod api;
+mod cardinality;
 mod cli;
 mod crash;
 mod differential;

@@ -113,7 +113,8 @@ impl Inner {
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);
+        self.head.budgets.let_go(&doomed);
         report.series_removed += doomed.len();
-        self.head.series_removed.fetch_add(report.series_removed as u64, Ordering::Relaxed);
+        self.head.series_removed.fetch_add(doomed.len() as u64, Ordering::Relaxed);
     }
 }

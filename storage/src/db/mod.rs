@@ -1,5 +1,7 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+#[cfg(test)]
+mod cardinality_tests;
 mod compact;
 #[cfg(test)]
 mod compact_tests;
@@ -20,9 +22,11 @@ mod tests;
 pub use open::OpenReport;
 
 use crate::block::Block;
+use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::head::Head;
 use crate::head::append::Appender;
+use crate::head::budget::SeriesBudget;
 use crate::head::group::Group;
 use crate::io::Files;
 use crate::io::disk::DiskLock;
@@ -49,6 +53,8 @@ pub struct DbOptions {
     /// The oldest blocks are deleted while everything in the directory exceeds this, bytes; `None` sets no
     /// limit.
     pub retention_bytes: Option<u64>,
+    /// Series of the head: while there are as many, new ones are refused; `None` sets no limit.
+    pub max_series: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
     /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
@@ -62,6 +68,7 @@ impl Default for DbOptions {
             max_block_range_ms: None,
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
+            max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
         }
@@ -83,6 +90,8 @@ pub struct MaintainReport {
     pub blocks_deleted: Vec<PathBuf>,
     /// Series that left the head.
     pub series_removed: usize,
+    /// Why the statistics of cardinality could not be saved, if so.
+    pub statistics_unsaved: Option<String>,
 }
 
 pub(crate) struct Inner {
@@ -102,6 +111,7 @@ pub(crate) struct Inner {
     unmergeable: Mutex<HashSet<String>>,
     /// Ends a merge that is under way.
     stopping: AtomicBool,
+    pub(crate) cardinality: Cardinality,
     closed: AtomicBool,
     _lock: DiskLock,
 }
@@ -119,12 +129,28 @@ impl Db {
         &self.inner.report
     }
 
+    /// A budget of series for whoever appends under it; `None` sets no limit.
+    #[must_use]
+    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
+        self.inner.head.budgets.add_user(limit)
+    }
+
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
+        self.group_within(None)
+    }
+
+    /// A new scrape group whose series count towards a budget.
+    #[must_use]
+    pub fn create_group_within(&self, budget: &Arc<SeriesBudget>) -> Arc<Group> {
+        self.group_within(Some(Arc::clone(budget)))
+    }
+
+    fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
-        let group = Arc::new(Group::new(id, Arc::clone(head)));
+        let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
         group
     }
@@ -132,7 +158,13 @@ impl Db {
     /// An appender of samples that have timestamps of their own.
     #[must_use]
     pub fn appender(&self) -> Appender {
-        Appender::new(Arc::clone(&self.inner.head))
+        Appender::new(Arc::clone(&self.inner.head), None)
+    }
+
+    /// An appender whose new series count towards a budget.
+    #[must_use]
+    pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
     }
 
     /// Keeps the directory in order: cuts blocks, deletes what retention says, merges blocks, lets idle series
@@ -159,6 +191,9 @@ impl Db {
         while self.inner.next_cut().is_none() && self.inner.compact_once(&mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.cardinality.look(&self.inner.head, now_ms);
+        let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
+        report.statistics_unsaved = saved.err().map(|error| error.to_string());
         Ok(report)
     }
 
@@ -182,7 +217,10 @@ impl Db {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         self.inner.closed.store(true, Ordering::Release);
         self.inner.head.wal.sync()?;
-        self.inner.flush(&mut MaintainReport::default())
+        let flushed = self.inner.flush(&mut MaintainReport::default());
+        // Samples are not at stake: without the file there is less to compare with.
+        let _ = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, true);
+        flushed
     }
 
     /// Writes what is in memory to files now.

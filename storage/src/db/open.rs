@@ -3,6 +3,7 @@
 use super::retention::remove_block;
 use super::{Db, DbOptions, Inner, MaintainReport};
 use crate::block::{Block, in_order};
+use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::filenames;
 use crate::head::Head;
@@ -38,13 +39,18 @@ pub struct OpenReport {
     pub gaps: Vec<(PathBuf, usize, usize)>,
     /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
     pub torn: Vec<(PathBuf, usize, usize)>,
+    /// Statistics of cardinality that cannot be read and begin anew, with the reason.
+    pub statistics_lost: Option<(PathBuf, String)>,
 }
 
 impl OpenReport {
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {
-        self.damaged_blocks.len() + self.gaps.len() + self.torn.len()
+        self.damaged_blocks.len()
+            + self.gaps.len()
+            + self.torn.len()
+            + usize::from(self.statistics_lost.is_some())
     }
 }
 
@@ -73,6 +79,8 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        let (cardinality, lost) = Cardinality::open(&files, dir);
+        report.statistics_lost = lost;
         let blocks = open_blocks(&files, dir, &mut report)?;
         // Of late samples a block says nothing of what else came at their time.
         let in_time = blocks.iter().map(|block| block.meta()).filter(|meta| !meta.is_late());
@@ -87,7 +95,7 @@ impl Db {
         }
         let next_segment = segments.last().map_or(marks.segment, |(number, _)| number + 1);
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
-        let head = Arc::new(Head::new(wal, options.block_range_ms));
+        let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
@@ -144,6 +152,7 @@ impl Db {
             report,
             unmergeable: Mutex::default(),
             stopping: AtomicBool::new(false),
+            cardinality,
             closed: AtomicBool::new(false),
             _lock: lock,
         });

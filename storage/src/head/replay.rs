@@ -118,7 +118,7 @@ impl Replay {
     fn group(&mut self, id: u64) -> Arc<Group> {
         self.head.next_group.fetch_max(id.saturating_add(1), Ordering::AcqRel);
         let head = &self.head;
-        Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head)))))
+        Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head), None))))
     }
 
     /// Checks a slot number of a group, and books it.
