@@ -32,11 +32,12 @@ pub mod labels;
 pub mod number;
 pub mod query;
 pub mod sample;
+mod tombstones;
 pub mod wal;
 
 mod filenames;
 
-pub use db::{Db, DbOptions, MaintainReport, OpenReport};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::group::Group;

@@ -23,6 +23,9 @@ pub struct BlockMeta {
     pub format: String,
     /// Version of the format.
     pub version: u32,
+    /// Blocks in whose place it is: opening the directory deletes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
 }
 
 /// Counts of a block.

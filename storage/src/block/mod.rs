@@ -9,6 +9,7 @@ mod postings;
 mod reader;
 mod series;
 mod table;
+mod tombstones;
 mod writer;
 
 pub use meta::BlockMeta;

@@ -3,18 +3,20 @@
 use super::meta::{BlockMeta, VERSIONS};
 use super::pages::Pages;
 use super::table::{self, Table};
+use super::tombstones::Deleted;
 use crate::codec::CodecError;
 use crate::codec::timestamp::Timeline;
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
 use crate::query::StorageError;
+use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Decoded timestamp columns that a block keeps; they are shared by all series of a target.
 const TIMELINE_CACHE_MAX: usize = 4096;
@@ -31,6 +33,7 @@ pub struct Block {
     pub(super) pairs: Range<usize>,
     pub(super) lists: Range<usize>,
     timeline_cache: RwLock<HashMap<usize, Timeline, RandomState>>,
+    pub(super) tombstones: ArcSwapOption<Deleted>,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
     twins: OnceLock<Box<[AtomicU32]>>,
 }
@@ -57,6 +60,7 @@ impl Block {
         let [symbols, series, pairs, lists] = table::sections(&index).map_err(bad)?;
         let symbols = Table::open(&index, symbols).map_err(bad)?;
         let series = Table::open(&index, series).map_err(bad)?;
+        let tombstones = Deleted::read(files, dir, series.len())?.map(Arc::new);
         Ok(Self {
             dir: dir.to_owned(),
             meta,
@@ -68,6 +72,7 @@ impl Block {
             pairs,
             lists,
             timeline_cache: RwLock::default(),
+            tombstones: ArcSwapOption::new(tombstones),
             twins: OnceLock::new(),
         })
     }
@@ -87,7 +92,7 @@ impl Block {
     /// Bytes of its files.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        (self.index.len() + self.chunks.len() + self.timelines.len()) as u64
+        (self.index.len() + self.chunks.len() + self.timelines.len() + self.tombstone_bytes()) as u64
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
@@ -101,6 +106,11 @@ impl Block {
 
     pub(super) fn damaged(&self, file: &str, detail: impl ToString) -> StorageError {
         corrupt(&self.dir.join(file), "read", detail)
+    }
+
+    /// The number of series; theirs are the numbers below it.
+    pub(crate) fn series_count(&self) -> u32 {
+        u32::try_from(self.series.len()).unwrap_or(u32::MAX)
     }
 
     /// Where the id in the head of a series is remembered.

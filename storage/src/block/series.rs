@@ -145,6 +145,17 @@ impl Block {
         Ok(any)
     }
 
+    /// The first and the last timestamp of a series, ms.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(i64, i64)>, StorageError> {
+        let mut span: Option<(i64, i64)> = None;
+        self.each_chunk(number, (i64::MIN, i64::MAX), |chunk| {
+            let (min, max) = span.unwrap_or((chunk.min, chunk.max));
+            span = Some((min.min(chunk.min), max.max(chunk.max)));
+            Ok(true)
+        })?;
+        Ok(span)
+    }
+
     /// Appends the samples of a series within `[mint, maxt]`, as parts.
     pub(crate) fn read(
         &self,

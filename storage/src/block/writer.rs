@@ -52,8 +52,15 @@ impl BlockWriter {
         files.create_dirs(&temporary)?;
         let chunks = files.create(&temporary.join(filenames::CHUNKS))?;
         let stats = BlockStats::default();
-        let meta =
-            BlockMeta { ulid, min_time, max_time, stats, format: "narthex".to_owned(), version: VERSION };
+        let meta = BlockMeta {
+            ulid,
+            min_time,
+            max_time,
+            stats,
+            format: "narthex".to_owned(),
+            version: VERSION,
+            parents: Vec::new(),
+        };
         Ok(Self {
             files: files.clone(),
             dir: data_dir.to_owned(),
@@ -68,6 +75,11 @@ impl BlockWriter {
             previous: None,
             series: Vec::new(),
         })
+    }
+
+    /// Says in whose place the block will be.
+    pub(crate) fn replaces(&mut self, parent: &str) {
+        self.meta.parents.push(parent.to_owned());
     }
 
     /// Adds a series with all its samples, strictly increasing in time.

@@ -6,6 +6,7 @@ use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
+use crate::tombstones::Tombstones;
 use crate::wal::record::{self, Kind};
 use crate::wal::writer;
 use std::sync::atomic::Ordering;
@@ -28,26 +29,25 @@ impl Inner {
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
-        {
+        // The first block after a snapshot that was opened begins where that one ended.
+        let before = {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+            let before = head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
             head.epoch.fetch_add(2, Ordering::AcqRel);
-        }
+            before
+        };
         for group in self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             group.seal_before(max_time);
         }
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        let mut block =
-            BlockWriter::new(&self.files, &self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
+        let tombstones = head.tombstones.load_full();
+        let name = ulid::Ulid::new().to_string();
+        let mut block = BlockWriter::new(&self.files, &self.dir, name, min_time.max(before), max_time)?;
         let mut columns = Columns::default();
         for one in &series {
-            columns.clear();
-            let mut joints = Joints::new(&columns);
-            HeadSeries::live(one).read(min_time, max_time - 1, &mut columns, &mut joints).map_err(|e| {
-                StorageError::Corrupt { what: format!("head series {:?}", one.labels), detail: e.to_string() }
-            })?;
-            joints.tidy(&mut columns);
+            let range = (min_time, max_time - 1);
+            self.read_head(&HeadSeries::live(one), range, tombstones.as_deref(), &mut columns)?;
             if !columns.is_empty() {
                 block.add_series(&one.labels, &columns)?;
             }
@@ -71,7 +71,41 @@ impl Inner {
             .store(max_time.max(oldest_ms.min(head.max_ms.load(Ordering::Acquire))), Ordering::Release);
         drop(series);
         self.drop_idle_series(report);
+        self.drop_tombstones_before(max_time);
         self.truncate_wal(segment, max_time)
+    }
+
+    /// Writes the samples of a series of the head within `[mint, maxt]` to `out`, but the deleted ones.
+    pub(super) fn read_head(
+        &self,
+        series: &HeadSeries,
+        (mint, maxt): (i64, i64),
+        tombstones: Option<&Tombstones>,
+        out: &mut Columns,
+    ) -> Result<(), StorageError> {
+        out.clear();
+        let mut joints = Joints::new(out);
+        let labels = &series.series.labels;
+        series.read(mint, maxt, out, &mut joints).map_err(|e| StorageError::Corrupt {
+            what: format!("head series {labels:?}"),
+            detail: e.to_string(),
+        })?;
+        joints.tidy(out);
+        if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(series.series.id)) {
+            deleted.mask(out, 0);
+        }
+        Ok(())
+    }
+
+    /// Forgets the tombstones of what the head has let go of, which nobody can read there any more.
+    fn drop_tombstones_before(&self, before_ms: i64) {
+        let Some(tombstones) = self.head.tombstones.load_full() else { return };
+        let mut tombstones = Tombstones::clone(&tombstones);
+        {
+            let index = self.head.index();
+            tombstones.retain(before_ms, |id| index.get(id).is_some());
+        }
+        self.head.set_tombstones(tombstones);
     }
 
     /// Removes the series without samples and without a writer.
@@ -112,6 +146,9 @@ impl Inner {
         head.wal.append(|_, out| {
             record::put_list(out, Kind::Series, &series, |out, one| one.encode(out));
         })?;
+        if let Some(tombstones) = head.tombstones.load().as_deref() {
+            self.log_tombstones(tombstones)?;
+        }
         head.wal.sync()?;
         head.wal.delete_before(keep_from)
     }

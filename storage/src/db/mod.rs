@@ -1,15 +1,20 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
 mod cut;
+mod delete;
+#[cfg(test)]
+mod delete_tests;
 #[cfg(test)]
 mod histogram_tests;
 mod open;
 mod retention;
 #[cfg(test)]
 mod select_tests;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use delete::CleanReport;
 pub use open::OpenReport;
 
 use crate::block::Block;

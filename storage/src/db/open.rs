@@ -1,5 +1,6 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
+use super::retention::remove_block;
 use super::{Db, DbOptions, Inner};
 use crate::block::Block;
 use crate::filenames;
@@ -12,7 +13,7 @@ use crate::wal::reader::read_segment;
 use crate::wal::record::Kind;
 use crate::wal::{Wal, WalSync, writer};
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -71,6 +72,7 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        delete_torn_snapshots(&files, dir)?;
         let blocks = open_blocks(&files, dir, &mut report)?;
         let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
         let segments = writer::segments(&files, &wal_dir)?;
@@ -115,8 +117,23 @@ impl Db {
     }
 }
 
+/// Deletes the snapshots that a crash left half made.
+fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let snapshots = dir.join(filenames::SNAPSHOTS_DIR);
+    if !files.list(dir)?.iter().any(|entry| entry.path == snapshots && entry.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, is_dir, .. } in files.list(&snapshots)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if is_dir && name.ends_with(filenames::CREATING_SUFFIX) {
+            files.remove_tree(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, StorageError> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Arc<Block>> = Vec::new();
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
@@ -127,6 +144,11 @@ fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec
                 Err(error) => report.damaged_blocks.push((path, error.to_string())),
             }
         }
+    }
+    // A crash came between a block and the deletion of those in whose place it is.
+    let parents: BTreeSet<String> = blocks.iter().flat_map(|block| block.meta().parents.clone()).collect();
+    for block in blocks.extract_if(.., |block| parents.contains(&block.meta().ulid)) {
+        remove_block(files, block.dir())?;
     }
     blocks.sort_by_key(|block| block.meta().min_time);
     report.blocks = blocks.len();

@@ -2,9 +2,18 @@
 
 use super::{Inner, MaintainReport};
 use crate::filenames;
+use crate::io::Files;
 use crate::query::StorageError;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Takes a block away: its name first, so that no crash leaves a part of it that looks like a block.
+pub(super) fn remove_block(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let mut doomed = dir.to_owned().into_os_string();
+    doomed.push(filenames::DELETING_SUFFIX);
+    files.rename_durably(dir, Path::new(&doomed))?;
+    files.remove_tree(Path::new(&doomed))
+}
 
 impl Inner {
     pub(super) fn apply_retention(
@@ -38,12 +47,8 @@ impl Inner {
         keep.reverse();
         self.blocks.store(Arc::new(keep));
         for block in drop {
-            let path = block.dir().to_owned();
-            let mut doomed = path.clone().into_os_string();
-            doomed.push(filenames::DELETING_SUFFIX);
-            self.files.rename_durably(&path, Path::new(&doomed))?;
-            self.files.remove_tree(Path::new(&doomed))?;
-            report.blocks_deleted.push(path);
+            remove_block(&self.files, block.dir())?;
+            report.blocks_deleted.push(block.dir().to_owned());
         }
         Ok(())
     }

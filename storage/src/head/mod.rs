@@ -22,8 +22,10 @@ mod timelines;
 use crate::histogram::InvalidHistogram;
 use crate::labels::Labels;
 use crate::query::StorageError;
+use crate::tombstones::Tombstones;
 use crate::wal::Wal;
 use crate::wal::record::{self, Kind};
+use arc_swap::ArcSwapOption;
 use index::Index;
 use series::MemSeries;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -72,6 +74,8 @@ pub(crate) struct Head {
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
     pub(crate) cuts: AtomicU64,
     pub(crate) timelines: Timelines,
+    /// What is deleted, by series id; `None` when nothing is. Changed by one task at a time, the database's.
+    pub(crate) tombstones: ArcSwapOption<Tombstones>,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -92,6 +96,7 @@ impl Head {
             epoch: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),
+            tombstones: ArcSwapOption::empty(),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -146,6 +151,11 @@ impl Head {
             drop(index);
             self.index.write().unwrap_or_else(PoisonError::into_inner).order.complete();
         }
+    }
+
+    /// Says what is deleted of its series.
+    pub(crate) fn set_tombstones(&self, tombstones: Tombstones) {
+        self.tombstones.store((!tombstones.is_empty()).then(|| Arc::new(tombstones)));
     }
 
     /// Every live series.

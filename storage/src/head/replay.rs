@@ -6,6 +6,7 @@ use super::group::Group;
 use super::series::MemSeries;
 use crate::codec::{CodecError, varint};
 use crate::labels::Labels;
+use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
 use crate::wal::runs;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ pub(crate) struct Replay {
     slots: HashMap<u64, u32>,
     claimed: u64,
     series: HashMap<u32, Arc<MemSeries>>,
+    tombstones: Tombstones,
     /// Samples before this are in blocks already.
     min_valid_ms: i64,
     pub(crate) records: u64,
@@ -41,6 +43,7 @@ impl Replay {
             slots: HashMap::new(),
             claimed: 0,
             series: HashMap::new(),
+            tombstones: Tombstones::default(),
             min_valid_ms,
             records: 0,
             samples: 0,
@@ -58,6 +61,7 @@ impl Replay {
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
+            Kind::Tombstones => self.tombstones(payload),
         };
         if applied.is_err() {
             self.dropped += 1;
@@ -70,7 +74,9 @@ impl Replay {
     }
 
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
+        self.tombstones.retain(self.min_valid_ms, |_| true);
+        self.head.set_tombstones(self.tombstones);
         self.groups.values().for_each(|group| group.seal());
     }
 
@@ -179,6 +185,22 @@ impl Replay {
 
     fn runs(&mut self, payload: &[u8]) -> Result<(), CodecError> {
         runs::read(payload, |id, entry| self.sample(id, entry))
+    }
+
+    fn tombstones(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        let mut all = file::take_entries(payload)?;
+        // Of what is in blocks, the blocks know what is deleted.
+        all.retain(self.min_valid_ms, |_| true);
+        let mut known = true;
+        for (id, intervals) in all.iter() {
+            match self.series.get(&id) {
+                Some(series) => {
+                    intervals.iter().for_each(|(min, max)| self.tombstones.add(series.id, min, max))
+                }
+                None => known = false,
+            }
+        }
+        if known { Ok(()) } else { Err(CodecError("tombstones of an unknown series")) }
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {

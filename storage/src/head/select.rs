@@ -119,6 +119,18 @@ impl HeadSeries {
             })
     }
 
+    /// A time, ms, that no sample is before, and the time of the newest one.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        let (chunks, open, owners) = {
+            let state = self.series.state();
+            (Arc::clone(&state.chunks), state.open.range(), state.owners.clone())
+        };
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot)?.range());
+        let ranges = chunks.iter().map(|chunk| (chunk.min(), chunk.max())).chain(open).chain(cells);
+        let (first, last) = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        Some((first, last.min(self.newest.timestamp)))
+    }
+
     /// Appends the samples within `[mint, maxt]`, as parts.
     pub(crate) fn read(
         &self,

@@ -1,5 +1,6 @@
 //! One view over the head and the blocks.
 
+use super::masks::{self, Masks};
 use super::merge::{Found, Selection, merge};
 use super::postings::resolve;
 use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
@@ -8,6 +9,7 @@ use crate::db::Inner;
 use crate::head::order::rank;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
+use crate::tombstones::Tombstones;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
@@ -29,7 +31,12 @@ impl DbQuerier {
     }
 
     /// The series of the head, in label order unless that has no meaning.
-    fn head(&self, matchers: &[Matcher], hints: &SelectHints) -> Result<Vec<Found>, StorageError> {
+    fn head(
+        &self,
+        matchers: &[Matcher],
+        hints: &SelectHints,
+        tombstones: Option<&Tombstones>,
+    ) -> Result<Vec<Found>, StorageError> {
         let head = &self.db.head;
         if !self.head_overlaps(hints.mint, hints.maxt) {
             return Ok(Vec::new());
@@ -55,9 +62,23 @@ impl DbQuerier {
             .zip(ranks.iter().map(|(rank, _)| *rank).chain(std::iter::repeat(0)));
         let found = snapshots.filter_map(|(snapshot, rank)| {
             let series = snapshot.filter(|series| series.overlaps(hints.mint, hints.maxt))?;
-            Some(Found::head(series, rank))
+            Some((series, rank))
         });
-        Ok(found.collect())
+        let Some(tombstones) = tombstones else {
+            return Ok(found.map(|(series, rank)| Found::head(series, rank)).collect());
+        };
+        let mut left = Vec::new();
+        for (series, rank) in found {
+            let deleted = tombstones.get(series.series.id);
+            let living = match deleted.filter(|deleted| deleted.overlaps(hints.mint, hints.maxt)) {
+                Some(deleted) => masks::is_living_in_head(&series, (hints.mint, hints.maxt), deleted)?,
+                None => true,
+            };
+            if living {
+                left.push(Found::head(series, rank));
+            }
+        }
+        Ok(left)
     }
 }
 
@@ -68,13 +89,16 @@ impl Querier for DbQuerier {
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
         let cuts = self.db.head.cuts.load(Acquire);
-        let mut found = self.head(matchers, hints)?;
+        // Before the head is looked at: a block that is cut afterwards takes its tombstones along.
+        let tombstones = self.db.head.tombstones.load_full();
+        let mut found = self.head(matchers, hints, tombstones.as_deref())?;
         let blocks = self.blocks(hints.mint, hints.maxt);
+        let masks = Masks::new(tombstones, &blocks);
         let mut links = Vec::new();
         if !blocks.is_empty() {
-            merge(&self.db.head, &blocks, matchers, hints, &mut found, &mut links)?;
+            merge(&self.db.head, &blocks, matchers, hints, masks.as_ref(), &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, blocks, links });
+        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, blocks, links, masks });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
     }
 
@@ -82,10 +106,17 @@ impl Querier for DbQuerier {
         let mut names = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                names.extend(self.db.head.index().label_names().map(str::to_owned));
+                let dead = masks::dead_in_head(&self.db.head)?;
+                let index = self.db.head.index();
+                masks::living_names(&*index, index.label_names(), &dead, |name| {
+                    names.insert(name.to_owned());
+                })?;
             }
             for block in self.blocks(query.mint, query.maxt) {
-                names.extend(block.label_names().into_iter().map(str::to_owned));
+                let dead = masks::dead_in_block(&block)?;
+                masks::living_names(&*block, block.label_names().into_iter(), &dead, |name| {
+                    names.insert(name.to_owned());
+                })?;
             }
         } else {
             self.each_labels(query, |labels| names.extend(labels.iter().map(|(name, _)| name.to_owned())))?;
@@ -97,10 +128,17 @@ impl Querier for DbQuerier {
         let mut values = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                values.extend(self.db.head.index().label_values(name).map(str::to_owned));
+                let dead = masks::dead_in_head(&self.db.head)?;
+                let index = self.db.head.index();
+                masks::living_values(&*index, name, index.label_values(name), &dead, |value| {
+                    values.insert(value.to_owned());
+                })?;
             }
             for block in self.blocks(query.mint, query.maxt) {
-                values.extend(block.label_values(name).into_iter().map(str::to_owned));
+                let dead = masks::dead_in_block(&block)?;
+                masks::living_values(&*block, name, block.label_values(name).into_iter(), &dead, |value| {
+                    values.insert(value.to_owned());
+                })?;
             }
         } else {
             self.each_labels(query, |labels| values.extend(labels.get(name).map(str::to_owned)))?;
