@@ -87,9 +87,6 @@ impl Inner {
             let end = start.saturating_add(range);
             let (first, last) = (start.max(min), (end - 1).min(max));
             start = end;
-            if !series.iter().any(|one| one.overlaps(first, last)) {
-                continue;
-            }
             let name = ulid::Ulid::new().to_string();
             let mut block = BlockWriter::new(&self.files, dir, name, first, last.saturating_add(1))?;
             let mut columns = Columns::default();

@@ -9,6 +9,7 @@ use crate::query::postings::Postings;
 use crate::tombstones::{Intervals, Tombstones};
 use roaring::RoaringBitmap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The tombstones of the head and of each block of a selection. A selection that nothing is deleted from
 /// has none.
@@ -56,15 +57,13 @@ pub(super) fn retain_living(
 
 /// Whether a series of the head has a sample within `[mint, maxt]` that is not deleted.
 pub(super) fn is_living_in_head(
+    head: &Head,
     series: &HeadSeries,
-    (mint, maxt): (i64, i64),
+    range: (i64, i64),
     deleted: &Intervals,
 ) -> Result<bool, StorageError> {
-    is_living(series.span(), (mint, maxt), deleted, |out, joints| {
-        series.read(mint, maxt, out, joints).map_err(|e| StorageError::Corrupt {
-            what: format!("head series {:?}", series.series.labels),
-            detail: e.to_string(),
-        })
+    is_living(series.span(&head.level0)?, range, deleted, |out, joints| {
+        series.read(&head.level0, range, out, joints)
     })
 }
 
@@ -100,10 +99,12 @@ pub(super) fn dead_in_block(block: &Block) -> Result<RoaringBitmap, StorageError
 pub(super) fn dead_in_head(head: &Head) -> Result<RoaringBitmap, StorageError> {
     let mut dead = RoaringBitmap::new();
     let Some(tombstones) = head.tombstones.load_full() else { return Ok(dead) };
+    // What is older is in blocks.
+    let from = head.cut_ms.load(Ordering::Acquire);
     for (id, deleted) in tombstones.iter() {
         let series = head.index().get(id).cloned();
         let Some(series) = series else { continue };
-        if !is_living_in_head(&HeadSeries::live(&series), (i64::MIN, i64::MAX), deleted)? {
+        if !is_living_in_head(head, &HeadSeries::live(&series), (from, i64::MAX), deleted)? {
             dead.insert(id);
         }
     }

@@ -36,6 +36,7 @@ impl DbQuerier {
         matchers: &[Matcher],
         hints: &SelectHints,
         tombstones: Option<&Tombstones>,
+        cut_ms: i64,
     ) -> Result<Vec<Found>, StorageError> {
         let head = &self.db.head;
         if !self.head_overlaps(hints.mint, hints.maxt) {
@@ -60,25 +61,23 @@ impl DbQuerier {
             .snapshot(selected)
             .into_iter()
             .zip(ranks.iter().map(|(rank, _)| *rank).chain(std::iter::repeat(0)));
-        let found = snapshots.filter_map(|(snapshot, rank)| {
-            let series = snapshot.filter(|series| series.overlaps(hints.mint, hints.maxt))?;
-            Some((series, rank))
-        });
-        let Some(tombstones) = tombstones else {
-            return Ok(found.map(|(series, rank)| Found::head(series, rank)).collect());
-        };
-        let mut left = Vec::new();
-        for (series, rank) in found {
-            let deleted = tombstones.get(series.series.id);
+        let level0 = head.level0.load();
+        let mut found = Vec::with_capacity(snapshots.size_hint().1.unwrap_or(0));
+        for (snapshot, rank) in snapshots {
+            // One that has nothing newer than the blocks is theirs.
+            let Some(series) = snapshot.filter(|series| series.limit() >= cut_ms) else { continue };
+            let deleted = tombstones.and_then(|tombstones| tombstones.get(series.series.id));
             let living = match deleted.filter(|deleted| deleted.overlaps(hints.mint, hints.maxt)) {
-                Some(deleted) => masks::is_living_in_head(&series, (hints.mint, hints.maxt), deleted)?,
+                Some(deleted) => {
+                    masks::is_living_in_head(head, &series, (hints.mint.max(cut_ms), hints.maxt), deleted)?
+                }
                 None => true,
             };
-            if living {
-                left.push(Found::head(series, rank));
+            if living && series.overlaps(&level0, hints.mint, hints.maxt)? {
+                found.push(Found::head(series, rank));
             }
         }
-        Ok(left)
+        Ok(found)
     }
 }
 
@@ -91,14 +90,16 @@ impl Querier for DbQuerier {
         let cuts = self.db.head.cuts.load(Acquire);
         // Before the head is looked at: a block that is cut afterwards takes its tombstones along.
         let tombstones = self.db.head.tombstones.load_full();
-        let mut found = self.head(matchers, hints, tombstones.as_deref())?;
+        // Before the blocks are listed: then the block that took over is among them.
+        let cut_ms = self.db.head.cut_ms.load(Acquire);
+        let mut found = self.head(matchers, hints, tombstones.as_deref(), cut_ms)?;
         let blocks = self.blocks(hints.mint, hints.maxt);
         let masks = Masks::new(tombstones, &blocks);
         let mut links = Vec::new();
         if !blocks.is_empty() {
             merge(&self.db.head, &blocks, matchers, hints, masks.as_ref(), &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, blocks, links, masks });
+        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links, masks });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
     }
 
