@@ -78,7 +78,7 @@ impl Replay {
         self.tombstones.retain(self.min_valid_ms, |_| true);
         self.head.set_tombstones(self.tombstones);
         for group in self.groups.values() {
-            group.seal();
+            group.retire();
         }
     }
 
