@@ -180,7 +180,7 @@ impl HeadSeries {
         {
             let state = self.series.state();
             ranges.extend(state.chunks.iter().map(|chunk| (chunk.min(), chunk.max())));
-            ranges.extend(state.open.range());
+            ranges.extend(state.open_range());
         }
         for file in level0.load().iter() {
             ranges.extend(file.span(self.series.id)?);
