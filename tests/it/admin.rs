@@ -178,8 +178,8 @@ fn deletions_answer_as_prometheus_does() {
         {
             let form = [
                 ("query", expr),
-                ("start", &*seconds(last - span)),
-                ("end", &*seconds(last + 10 * MINUTE)),
+                ("start", &*seconds(last - span + 500)),
+                ("end", &*seconds(last + 10 * MINUTE + 500)),
                 ("step", "77"),
             ];
             let [ours, theirs] = urls.map(|url| ask(url, "query_range", &form));
