@@ -134,7 +134,12 @@ impl Inner {
         blocks.retain(|other| !Arc::ptr_eq(other, block));
         match self.write_cleaned(block, tombstones)? {
             Some(path) => {
-                blocks.push(Arc::new(Block::open(&self.files, &path)?));
+                let cleaned = Block::open(&self.files, &path).inspect_err(|_| {
+                    // Left there, it would take the place of the old one at the next start, without what is
+                    // deleted until then.
+                    let _ = remove_block(&self.files, &path);
+                })?;
+                blocks.push(Arc::new(cleaned));
                 blocks.sort_by_key(|block| block.meta().min_time);
                 report.blocks_written.push(path);
             }
