@@ -42,7 +42,8 @@ impl Inner {
         let mut columns = Columns::default();
         for one in &series {
             let range = (min_time, max_time - 1);
-            match self.read_head(&HeadSeries::live(one), range, tombstones.as_deref(), &mut columns) {
+            let one = HeadSeries::live(one);
+            match self.read_head(&one, range, min_time, tombstones.as_deref(), &mut columns) {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
                     report.damaged.push(format!("{what}: {detail}"))
@@ -50,7 +51,7 @@ impl Inner {
                 other => other?,
             }
             if !columns.is_empty() {
-                block.add_series(&one.labels, &columns)?;
+                block.add_series(&one.series.labels, &columns)?;
             }
         }
         if let Some(path) = block.finish()? {
@@ -77,23 +78,25 @@ impl Inner {
         for file in gone {
             self.files.remove_file(file.path())?;
         }
+        self.write_late_blocks(report)?;
         self.drop_idle_series(report);
         self.drop_tombstones_before(max_time);
         Ok(())
     }
 
-    /// Writes the samples of a series of the head within `[mint, maxt]` to `out`, but the deleted ones. After an
-    /// error `out` has those that could be read.
+    /// Writes the samples of a series of the head within a range to `out`, but the deleted ones and those that blocks
+    /// have, which end at `cut_ms`. After an error `out` has what could be read.
     pub(super) fn read_head(
         &self,
         series: &HeadSeries,
-        (mint, maxt): (i64, i64),
+        range: (i64, i64),
+        cut_ms: i64,
         tombstones: Option<&Tombstones>,
         out: &mut Columns,
     ) -> Result<(), StorageError> {
         out.clear();
         let mut joints = Joints::new(out);
-        let read = series.read(&self.head.level0, (mint, maxt), out, &mut joints);
+        let read = series.read(&self.head.level0, range, cut_ms, out, &mut joints);
         joints.tidy(out);
         if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(series.series.id)) {
             deleted.mask(out, 0);
@@ -123,7 +126,10 @@ impl Inner {
             state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
             // The index has three references and the list one; another is an appender's that has yet to
             // commit, or a query's.
-            let idle = state.chunks.is_empty() && state.open_range().is_none() && state.owners.is_empty();
+            let idle = state.chunks.is_empty()
+                && state.open_range().is_none()
+                && state.late().is_none()
+                && state.owners.is_empty();
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);

@@ -11,7 +11,6 @@ use crate::query::{Columns, StorageError};
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::{self, Kind};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// What a cleaning did.
@@ -94,8 +93,6 @@ impl Inner {
             index.pick(&ids).cloned().collect()
         };
         let mut deleted = Tombstones::default();
-        // What is older is in blocks.
-        let mint = mint.max(head.cut_ms.load(Ordering::Acquire));
         for series in head.snapshot(selected).into_iter().flatten() {
             if let Some((first, last)) = series.span(&head.level0)? {
                 deleted.add(series.series.id, mint.max(first), maxt.min(last));

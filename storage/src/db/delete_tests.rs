@@ -319,6 +319,39 @@ fn what_a_crash_left_of_a_snapshot_is_deleted() {
     assert_eq!(left, ["y"]);
 }
 
+#[test]
+fn late_samples_are_deleted_with_the_others_and_stay_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = || DbOptions { out_of_order_window_ms: 24 * HOUR, ..options() };
+    let db = Db::open(dir.path(), options()).unwrap();
+    for n in 0..2 {
+        add(&db, n, &[0, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR]);
+    }
+    db.maintain(4 * HOUR).unwrap();
+    for n in 0..2 {
+        add(&db, n, &[HOUR / 2, 3 * HOUR / 2, 7 * HOUR / 2]);
+    }
+    db.delete(&only(0), HOUR, 7 * HOUR / 2).unwrap();
+    let want = [
+        vec![0, HOUR / 2, 4 * HOUR],
+        vec![0, HOUR / 2, HOUR, 3 * HOUR / 2, 2 * HOUR, 3 * HOUR, 7 * HOUR / 2, 4 * HOUR],
+    ];
+    let look = |db: &Db| [0, 1].map(|n| times(db, n));
+    assert_eq!(look(&db), want);
+    drop(db);
+    let db = Db::open(dir.path(), options()).unwrap();
+    assert_eq!(look(&db), want);
+    db.snapshot("s", false).unwrap();
+    assert_eq!(look(&open(&dir.path().join("snapshots/s"))), want);
+    add(&db, 2, &[6 * HOUR]);
+    assert!(!db.maintain(6 * HOUR).unwrap().blocks_written.is_empty());
+    assert_eq!(look(&db), want);
+    db.clean_tombstones().unwrap();
+    assert_eq!(look(&db), want);
+    drop(db);
+    assert_eq!(look(&Db::open(dir.path(), options()).unwrap()), want);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(usize, i64),

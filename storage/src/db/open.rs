@@ -90,6 +90,8 @@ impl Db {
         let head = Arc::new(Head::new(wal, options.block_range_ms));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
+        head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
         let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
@@ -128,7 +130,6 @@ impl Db {
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
-        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let inner = Arc::new(Inner {
             files,
             dir: dir.to_owned(),

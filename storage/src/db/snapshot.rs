@@ -80,7 +80,10 @@ impl Inner {
         let mut series: Vec<HeadSeries> =
             self.head.snapshot(self.head.all_series()).into_iter().flatten().collect();
         series.sort_unstable_by(|a, b| a.series.labels.cmp(&b.series.labels));
-        let (min, range) = (self.head.min_ms.load(Ordering::Acquire), self.options.block_range_ms.max(1));
+        let cut_ms = self.head.cut_ms.load(Ordering::Acquire);
+        let late_ms = self.head.late_min_ms.load(Ordering::Acquire);
+        let min = self.head.min_ms.load(Ordering::Acquire).min(late_ms);
+        let range = self.options.block_range_ms.max(1);
         let Some(max) = series.iter().map(HeadSeries::limit).max() else { return Ok(()) };
         let mut start = min.div_euclid(range).saturating_mul(range);
         while start <= max {
@@ -91,7 +94,7 @@ impl Inner {
             let mut block = BlockWriter::new(&self.files, dir, name, first, last.saturating_add(1))?;
             let mut columns = Columns::default();
             for one in &series {
-                self.read_head(one, (first, last), tombstones.as_deref(), &mut columns)?;
+                self.read_head(one, (first, last), cut_ms, tombstones.as_deref(), &mut columns)?;
                 if !columns.is_empty() {
                     block.add_series(&one.series.labels, &columns)?;
                 }

@@ -62,6 +62,7 @@ impl Replay {
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
             Kind::Tombstones => self.tombstones(payload),
+            Kind::Late => self.late(payload),
         };
         if applied.is_err() {
             self.dropped += 1;
@@ -75,7 +76,7 @@ impl Replay {
 
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
     pub(crate) fn finish(mut self) {
-        self.tombstones.retain(self.min_valid_ms, |_| true);
+        self.forget_tombstones();
         self.head.set_tombstones(self.tombstones);
         for group in self.groups.values() {
             group.retire();
@@ -210,19 +211,36 @@ impl Replay {
     }
 
     fn tombstones(&mut self, payload: &[u8]) -> Result<(), CodecError> {
-        let mut all = file::take_entries(payload)?;
-        // Of what is in blocks, the blocks know what is deleted.
-        all.retain(self.min_valid_ms, |_| true);
         let mut known = true;
-        for (id, intervals) in all.iter() {
+        for (id, intervals) in file::take_entries(payload)?.iter() {
             match self.series.get(&id) {
                 Some(series) => {
                     intervals.iter().for_each(|(min, max)| self.tombstones.add(series.id, min, max))
                 }
-                None => known = false,
+                // Its samples are in blocks, and it is gone.
+                None => known &= !intervals.overlaps(self.min_valid_ms, i64::MAX),
             }
         }
         if known { Ok(()) } else { Err(CodecError("tombstones of an unknown series")) }
+    }
+
+    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples.
+    fn forget_tombstones(&mut self) {
+        let index = self.head.index();
+        for (id, intervals) in std::mem::take(&mut self.tombstones).iter() {
+            let late = index.get(id).is_some_and(|series| series.state().late().is_some());
+            let left = intervals.iter().filter(|(_, max)| late || *max >= self.min_valid_ms);
+            left.for_each(|(min, max)| self.tombstones.add(id, min, max));
+        }
+    }
+
+    fn late(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        runs::read(payload, |id, entry| {
+            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            self.head.push_late(series, entry);
+            self.samples += 1;
+            Ok(())
+        })
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {

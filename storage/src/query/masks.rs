@@ -55,15 +55,17 @@ pub(super) fn retain_living(
     Ok(())
 }
 
-/// Whether a series of the head has a sample within `[mint, maxt]` that is not deleted.
+/// Whether a series of the head has a sample within the range that is not deleted and in no block, which end at
+/// `cut_ms`.
 pub(super) fn is_living_in_head(
     head: &Head,
     series: &HeadSeries,
     range: (i64, i64),
+    cut_ms: i64,
     deleted: &Intervals,
 ) -> Result<bool, StorageError> {
     is_living(series.span(&head.level0)?, range, deleted, |out, joints| {
-        series.read(&head.level0, range, out, joints)
+        series.read(&head.level0, range, cut_ms, out, joints)
     })
 }
 
@@ -100,11 +102,11 @@ pub(super) fn dead_in_head(head: &Head) -> Result<RoaringBitmap, StorageError> {
     let mut dead = RoaringBitmap::new();
     let Some(tombstones) = head.tombstones.load_full() else { return Ok(dead) };
     // What is older is in blocks.
-    let from = head.cut_ms.load(Ordering::Acquire);
+    let cut_ms = head.cut_ms.load(Ordering::Acquire);
     for (id, deleted) in tombstones.iter() {
         let series = head.index().get(id).cloned();
         let Some(series) = series else { continue };
-        if !is_living_in_head(head, &HeadSeries::live(&series), (from, i64::MAX), deleted)? {
+        if !is_living_in_head(head, &HeadSeries::live(&series), (i64::MIN, i64::MAX), cut_ms, deleted)? {
             dead.insert(id);
         }
     }

@@ -266,7 +266,7 @@ impl SelectedSeries {
     ) -> Result<(), StorageError> {
         let db = &self.selection.db;
         let start = out.len();
-        head.read(&db.head.level0, (mint.max(self.selection.cut_ms), maxt), out, joints)?;
+        head.read(&db.head.level0, (mint, maxt), self.selection.cut_ms, out, joints)?;
         if let Some(deleted) = self.deleted(head) {
             joints.mask(out, start, deleted);
         }
@@ -301,6 +301,8 @@ impl Series for SelectedSeries {
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         if let Origin::Head(head) = &self.origin
             && let Some(newest) = head.newest(maxt)
+            // A late sample may be older than what blocks have.
+            && newest.timestamp >= self.selection.cut_ms
             && !self.deleted(head).is_some_and(|deleted| deleted.covers(newest.timestamp, newest.timestamp))
         {
             return Ok((newest.timestamp >= mint).then_some(newest));

@@ -7,6 +7,7 @@ use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
 use crate::block::Block;
 use crate::db::Inner;
 use crate::head::order::rank;
+use crate::head::select::HeadSeries;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
 use crate::tombstones::Tombstones;
@@ -27,7 +28,8 @@ impl DbQuerier {
 
     fn head_overlaps(&self, mint: i64, maxt: i64) -> bool {
         let head = &self.db.head;
-        head.min_ms.load(Acquire) <= maxt && head.max_ms.load(Acquire) >= mint
+        let oldest = head.min_ms.load(Acquire).min(head.late_min_ms.load(Acquire));
+        oldest <= maxt && head.max_ms.load(Acquire) >= mint
     }
 
     /// The series of the head, in label order unless that has no meaning.
@@ -64,12 +66,13 @@ impl DbQuerier {
         let level0 = head.level0.load();
         let mut found = Vec::with_capacity(snapshots.size_hint().1.unwrap_or(0));
         for (snapshot, rank) in snapshots {
-            // One that has nothing newer than the blocks is theirs.
-            let Some(series) = snapshot.filter(|series| series.limit() >= cut_ms) else { continue };
+            // One that has nothing newer than the blocks is theirs, but for late samples.
+            let is_own = |one: &HeadSeries| one.limit() >= cut_ms || one.series.state().late().is_some();
+            let Some(series) = snapshot.filter(is_own) else { continue };
             let deleted = tombstones.and_then(|tombstones| tombstones.get(series.series.id));
             let living = match deleted.filter(|deleted| deleted.overlaps(hints.mint, hints.maxt)) {
                 Some(deleted) => {
-                    masks::is_living_in_head(head, &series, (hints.mint.max(cut_ms), hints.maxt), deleted)?
+                    masks::is_living_in_head(head, &series, (hints.mint, hints.maxt), cut_ms, deleted)?
                 }
                 None => true,
             };

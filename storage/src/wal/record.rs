@@ -10,6 +10,7 @@
 //! SAMPLES (series id varint, timestamp zigzag, bits u64)*: read, but no longer written
 //! RUNS    samples by series, as in `wal::runs`
 //! TOMBSTONES deleted intervals by series, as in `tombstones::file`
+//! LATE    the same, of samples older than others of their series
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
 //! waits for its next FULL.
@@ -44,13 +45,24 @@ pub enum Kind {
     Runs = 6,
     /// What is deleted of series.
     Tombstones = 7,
+    /// Late samples, in the form of [`Kind::Runs`].
+    Late = 8,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Series, Self::Full, Self::Schema, Self::Row, Self::Samples, Self::Runs, Self::Tombstones]
-            .into_iter()
-            .find(|k| *k as u8 == byte)
+        [
+            Self::Series,
+            Self::Full,
+            Self::Schema,
+            Self::Row,
+            Self::Samples,
+            Self::Runs,
+            Self::Tombstones,
+            Self::Late,
+        ]
+        .into_iter()
+        .find(|k| *k as u8 == byte)
     }
 }
 
