@@ -180,6 +180,17 @@ fn timestamps_of_the_page_are_kept_or_ignored() {
 }
 
 #[test]
+fn another_value_for_a_stamp_is_refused_and_counted_and_the_same_value_is_neither() {
+    let mut f = fixture(settings());
+    f.scrape("a 1 500\n", 1000).unwrap();
+    let counts = f.scrape("a 1 500\n", 2000).unwrap();
+    assert_eq!((counts.duplicate, counts.out_of_order, counts.out_of_bounds), (0, 0, 0));
+    let counts = f.scrape("a 2 500\n", 3000).unwrap();
+    assert_eq!((counts.duplicate, counts.out_of_order, counts.out_of_bounds), (1, 0, 0));
+    assert_eq!(f.samples("a"), "500:1");
+}
+
+#[test]
 fn a_stamped_sample_of_a_refused_page_is_taken_from_the_next() {
     let mut f = fixture(settings());
     f.scrape("a 1 500\n", 1000).unwrap();

@@ -9,7 +9,7 @@ pub mod sketch;
 
 use budget::BudgetMetrics;
 use engine::EngineMetrics;
-use metrics::{Counter, Gauge, Page};
+use metrics::{Counter, Gauge, Histogram, Page};
 use narthex_storage::Db;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +26,8 @@ pub struct Telemetry {
     pub remote_write_refused: Counter,
     /// Scrapes that ended, well or not.
     pub scrapes: Counter,
+    /// How long it took to clean blocks of deleted samples.
+    pub tombstone_cleanup: Histogram,
     out_of_order: Counter,
     duplicate: Counter,
     out_of_bounds: Counter,
@@ -41,7 +43,8 @@ impl Telemetry {
     #[must_use]
     pub fn new() -> Self {
         let start_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        Self { start_seconds, ..Self::default() }
+        // In the text format Prometheus shows no bounds of it either.
+        Self { start_seconds, tombstone_cleanup: Histogram::new(&[]), ..Self::default() }
     }
 
     /// Counts an answer. `handler` comes from a fixed list.
@@ -135,6 +138,11 @@ impl Telemetry {
         }
         self.budgets.render(&mut page);
         storage(&mut page, db);
+        self.tombstone_cleanup.render(
+            &mut page,
+            "prometheus_tsdb_tombstone_cleanup_seconds",
+            "The time taken to recompact blocks to remove tombstones.",
+        );
         process::render(&mut page, self.start_seconds);
         page.into_text()
     }

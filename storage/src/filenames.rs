@@ -16,6 +16,10 @@ pub(crate) const CHUNKS: &str = "chunks";
 pub(crate) const TIMELINES: &str = "timelines";
 /// Block: symbols, series, postings.
 pub(crate) const INDEX: &str = "index";
+/// Block: what was deleted of it.
+pub(crate) const TOMBSTONES: &str = "tombstones";
+/// Directory of the snapshots.
+pub(crate) const SNAPSHOTS_DIR: &str = "snapshots";
 /// A block that is being written.
 pub(crate) const CREATING_SUFFIX: &str = ".tmp-for-creation";
 /// A block that is being deleted.

@@ -36,12 +36,13 @@ mod level0;
 pub mod number;
 pub mod query;
 pub mod sample;
+mod tombstones;
 pub mod wal;
 
 mod filenames;
 
 pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
-pub use db::{Db, DbOptions, MaintainReport, OpenReport};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::budget::SeriesBudget;

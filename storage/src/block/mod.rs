@@ -12,6 +12,7 @@ mod postings;
 mod reader;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tombstones;
 mod v2;
 mod writer;
 

@@ -4,6 +4,7 @@ use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
 use super::meta::{BlockMeta, FORMAT, VERSIONS};
 use super::pages::{FrameBytes, Pages};
+use super::tombstones::Deleted;
 use super::v2;
 use crate::codec::CodecError;
 use crate::codec::frame;
@@ -14,11 +15,12 @@ use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
+use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Decoded timestamp columns that a block keeps; they are shared by all series of a target.
 const TIMELINE_CACHE_MAX: usize = 4096;
@@ -30,6 +32,7 @@ pub struct Block {
     pub(super) layout: Layout,
     timelines: Bytes,
     timeline_cache: RwLock<HashMap<u64, Timeline, RandomState>>,
+    pub(super) tombstones: ArcSwapOption<Deleted>,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
     twins: OnceLock<Box<[AtomicU32]>>,
 }
@@ -69,12 +72,18 @@ impl Block {
             let index = Index::open(index).map_err(bad)?;
             Layout::Three { pages: Pages::new(chunks, &index), index }
         };
+        let series = match &layout {
+            Layout::Two { index, .. } => index.series_count(),
+            Layout::Three { index, .. } => index.series_count(),
+        };
+        let tombstones = Deleted::read(files, dir, series as usize)?.map(Arc::new);
         Ok(Self {
             dir: dir.to_owned(),
             meta,
             layout,
             timelines: files.map(&dir.join(filenames::TIMELINES))?,
             timeline_cache: RwLock::default(),
+            tombstones: ArcSwapOption::new(tombstones),
             twins: OnceLock::new(),
         })
     }
@@ -98,7 +107,7 @@ impl Block {
             Layout::Two { index, pages } => (index.len_bytes(), pages.len()),
             Layout::Three { index, pages } => (index.len_bytes(), pages.len()),
         };
-        (index + chunks + self.timelines.len()) as u64
+        (index + chunks + self.timelines.len() + self.tombstone_bytes()) as u64
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {

@@ -7,6 +7,7 @@ use crate::io::Files;
 use crate::labels::{Labels, LabelsBuf};
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
+use crate::tombstones::{Intervals, Tombstones};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub(crate) fn merge(
         writer: BlockWriter::new(files, dir, plan)?,
         parents,
         columns: parents.iter().map(|_| HashMap::default()).collect(),
+        tombstones: parents.iter().map(|block| block.tombstones()).collect(),
+        deleted: HashMap::default(),
         pending: Columns::default(),
         scratch: Columns::default(),
     };
@@ -65,6 +68,7 @@ pub(crate) fn merge(
             return Ok(Merged::Cancelled);
         }
         chunks.clear();
+        merger.deleted.clear();
         let mut at = 0;
         while let Some(source) = sources.get_mut(at) {
             if source.labels != labels {
@@ -72,6 +76,7 @@ pub(crate) fn merge(
                 continue;
             }
             let number = parents.iter().position(|block| Arc::ptr_eq(block, source.block)).unwrap_or(0);
+            merger.note_deleted(number, source.number);
             source.entries.each_chunk(source.number, ALWAYS, |chunk| {
                 chunks.push((number, chunk));
                 Ok(true)
@@ -131,6 +136,9 @@ struct Merger<'a> {
     parents: &'a [Arc<Block>],
     /// By parent, and by the column's name there.
     columns: Vec<HashMap<u64, Column, RandomState>>,
+    /// By parent: what is deleted of it, and what of the present series.
+    tombstones: Vec<Option<Arc<Tombstones>>>,
+    deleted: HashMap<usize, Intervals, RandomState>,
     /// Samples of the series that are in no frame yet.
     pending: Columns,
     scratch: Columns,
@@ -151,6 +159,13 @@ impl Merger<'_> {
         }
         self.flush()?;
         self.writer.end_series(labels)
+    }
+
+    fn note_deleted(&mut self, parent: usize, number: u32) {
+        let tombstones = self.tombstones.get(parent).and_then(Option::as_ref);
+        if let Some(intervals) = tombstones.and_then(|tombstones| tombstones.get(number)) {
+            self.deleted.insert(parent, intervals.clone());
+        }
     }
 
     fn parent(&self, at: usize) -> Result<&Arc<Block>, StorageError> {
@@ -177,7 +192,8 @@ impl Merger<'_> {
 
     fn is_copied(&mut self, parent: usize, chunk: &ChunkRef) -> Result<bool, StorageError> {
         let alone = self.pending.is_empty() || self.pending.len() >= KEPT_MIN;
-        Ok(alone && chunk.has_length() && self.column(parent, chunk)?.samples >= COPIED_MIN)
+        let deleted = self.deleted.get(&parent).is_some_and(|one| one.overlaps(chunk.min, chunk.max));
+        Ok(alone && !deleted && chunk.has_length() && self.column(parent, chunk)?.samples >= COPIED_MIN)
     }
 
     fn copy(&mut self, parent: usize, chunk: &ChunkRef) -> Result<(), StorageError> {
@@ -207,8 +223,12 @@ impl Merger<'_> {
         let mut joints = Joints::new(&self.scratch);
         for (parent, chunk) in chunks {
             let block = Arc::clone(self.parent(*parent)?);
+            let start = self.scratch.len();
             block.read_chunk(chunk, ALWAYS, &mut self.scratch)?;
             joints.join(&self.scratch);
+            if let Some(deleted) = self.deleted.get(parent) {
+                joints.mask(&mut self.scratch, start, deleted);
+            }
         }
         joints.tidy(&mut self.scratch);
         self.pending.append(&self.scratch);

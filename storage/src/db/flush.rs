@@ -35,6 +35,11 @@ impl Inner {
             self.log_late_again()?;
             segment
         };
+        // Durable before the file is: from then on a start does not read the older segments.
+        if let Some(tombstones) = head.tombstones.load().as_deref() {
+            self.log_tombstones(tombstones)?;
+            head.wal.sync()?;
+        }
         let newest = head.max_ms.load(Ordering::Acquire);
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sealed = groups.iter().map(|group| (group.id, group.seal())).collect();

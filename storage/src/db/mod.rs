@@ -6,6 +6,9 @@ mod compact;
 #[cfg(test)]
 mod compact_tests;
 mod cut;
+mod delete;
+#[cfg(test)]
+mod delete_tests;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
@@ -16,9 +19,11 @@ mod open;
 mod retention;
 #[cfg(test)]
 mod select_tests;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use delete::CleanReport;
 pub use open::OpenReport;
 
 use crate::block::Block;

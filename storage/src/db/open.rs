@@ -79,6 +79,7 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        delete_torn_snapshots(&files, dir)?;
         let (cardinality, lost) = Cardinality::open(&files, dir);
         report.statistics_lost = lost;
         let blocks = open_blocks(&files, dir, &mut report)?;
@@ -163,8 +164,23 @@ impl Db {
     }
 }
 
+/// Deletes the snapshots that a crash left half made.
+fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let snapshots = dir.join(filenames::SNAPSHOTS_DIR);
+    if !files.list(dir)?.iter().any(|entry| entry.path == snapshots && entry.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, is_dir, .. } in files.list(&snapshots)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if is_dir && name.ends_with(filenames::CREATING_SUFFIX) {
+            files.remove_tree(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, StorageError> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Arc<Block>> = Vec::new();
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {

@@ -3,9 +3,18 @@
 use super::{Inner, MaintainReport};
 use crate::block::Block;
 use crate::filenames;
+use crate::io::Files;
 use crate::query::StorageError;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Takes a block away: its name first, so that no crash leaves a part of it that looks like a block.
+pub(super) fn remove_block(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let mut doomed = dir.to_owned().into_os_string();
+    doomed.push(filenames::DELETING_SUFFIX);
+    files.rename_durably(dir, Path::new(&doomed))?;
+    files.remove_tree(Path::new(&doomed))
+}
 
 impl Inner {
     pub(super) fn apply_retention(
@@ -78,12 +87,4 @@ impl Inner {
     pub(crate) fn wal_bytes(&self) -> u64 {
         self.files.tree_bytes(&self.dir.join(filenames::WAL_DIR))
     }
-}
-
-/// Takes a block's name away, then its files.
-pub(super) fn remove_block(files: &crate::io::Files, dir: &Path) -> Result<(), StorageError> {
-    let mut doomed = dir.to_owned().into_os_string();
-    doomed.push(filenames::DELETING_SUFFIX);
-    files.rename_durably(dir, Path::new(&doomed))?;
-    files.remove_tree(Path::new(&doomed))
 }

@@ -27,9 +27,10 @@ mod timelines;
 use crate::histogram::InvalidHistogram;
 use crate::level0::Level0;
 use crate::query::StorageError;
+use crate::tombstones::Tombstones;
 use crate::wal::Wal;
 use crate::wal::record::{self, Kind};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use budget::Budgets;
 use index::Index;
 use series::MemSeries;
@@ -109,6 +110,8 @@ pub(crate) struct Head {
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
     pub(crate) cuts: AtomicU64,
     pub(crate) timelines: Timelines,
+    /// What is deleted, by series id; `None` when nothing is. Changed by one task at a time, the database's.
+    pub(crate) tombstones: ArcSwapOption<Tombstones>,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -137,6 +140,7 @@ impl Head {
             sealed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),
+            tombstones: ArcSwapOption::empty(),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -178,6 +182,11 @@ impl Head {
             drop(index);
             self.index.write().unwrap_or_else(PoisonError::into_inner).order.complete();
         }
+    }
+
+    /// Says what is deleted of its series.
+    pub(crate) fn set_tombstones(&self, tombstones: Tombstones) {
+        self.tombstones.store((!tombstones.is_empty()).then(|| Arc::new(tombstones)));
     }
 
     /// Every live series.

@@ -4,6 +4,7 @@
 //! which number, so that parts are joined and sorted by numbers; labels are compared only for series that
 //! the head does not have.
 
+use super::masks::{Masks, retain_living};
 use super::postings::resolve;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
@@ -16,6 +17,7 @@ use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
 use crate::labels::matcher::Matcher;
 use crate::labels::{Labels, LabelsBuf};
+use crate::tombstones::Intervals;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub(super) struct Selection {
     pub(super) cut_ms: i64,
     pub(super) blocks: Vec<Arc<Block>>,
     pub(super) links: Vec<Link>,
+    pub(super) masks: Option<Masks>,
 }
 
 impl Selection {
@@ -108,6 +111,7 @@ pub(super) fn merge(
     blocks: &[Arc<Block>],
     matchers: &[Matcher],
     hints: &SelectHints,
+    masks: Option<&Masks>,
     found: &mut Vec<Found>,
     links: &mut Vec<Link>,
 ) -> Result<(), StorageError> {
@@ -123,7 +127,10 @@ pub(super) fn merge(
     let alone = blocks.len() == 1 && found.is_empty();
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
-        let numbers = resolve(&**block, matchers)?;
+        let mut numbers = resolve(&**block, matchers)?;
+        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number)) {
+            retain_living(block, &mut numbers, tombstones, (hints.mint, hints.maxt))?;
+        }
         found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
         let mut entries = block.entries();
@@ -241,11 +248,22 @@ impl SelectedSeries {
         let mut at = self.link;
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
+                let start = out.len();
                 block.read(link.number, range, out, joints)?;
+                let masks = self.selection.masks.as_ref();
+                let tombstones = masks.and_then(|masks| masks.block(link.block));
+                if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(link.number)) {
+                    joints.mask(out, start, deleted);
+                }
             }
             at = link.next;
         }
         Ok(())
+    }
+
+    /// What is deleted of the head's part.
+    fn deleted(&self, head: &HeadSeries) -> Option<&Intervals> {
+        self.selection.masks.as_ref()?.head_series(head.series.id)
     }
 
     /// Appends what was the head's at the selection, wherever it is now.
@@ -257,7 +275,11 @@ impl SelectedSeries {
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
         let db = &self.selection.db;
+        let start = out.len();
         head.read(&db.head.level0, (mint, maxt), self.selection.cut_ms, out, joints)?;
+        if let Some(deleted) = self.deleted(head) {
+            joints.mask(out, start, deleted);
+        }
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
             // A block may also have been merged from those that were selected.
@@ -292,6 +314,7 @@ impl Series for SelectedSeries {
             && let Some(newest) = head.newest(maxt)
             // A late sample may be older than what blocks have.
             && newest.timestamp >= self.selection.cut_ms
+            && !self.deleted(head).is_some_and(|deleted| deleted.covers(newest.timestamp, newest.timestamp))
         {
             return Ok((newest.timestamp >= mint).then_some(newest));
         }
