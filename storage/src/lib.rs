@@ -32,6 +32,8 @@ pub mod labels;
 pub mod number;
 pub mod query;
 pub mod sample;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod wal;
 
 mod filenames;

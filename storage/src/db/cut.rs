@@ -24,6 +24,18 @@ impl Inner {
         });
     }
 
+    /// The timestamp of the head's oldest sample, ms.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        // Samples move from open rows into chunks: looked for in this order none is missed.
+        let rows: Vec<i64> = {
+            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+            groups.iter().filter_map(|group| group.first_ms()).collect()
+        };
+        let series = self.head.all_series();
+        let sealed = series.iter().filter_map(|one| one.state().first_ms());
+        rows.into_iter().chain(sealed).min()
+    }
+
     /// Writes the block that begins at `min_time` and lets the head go of it.
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
@@ -63,12 +75,9 @@ impl Inner {
         let segment = head.wal.rotate()?;
         // From here on a query that selected before has to look for new blocks too.
         head.cuts.fetch_add(1, Ordering::AcqRel);
-        let mut oldest_ms = i64::MAX;
-        for one in &series {
-            oldest_ms = oldest_ms.min(one.state().drop_before(max_time).unwrap_or(i64::MAX));
-        }
-        head.min_ms
-            .store(max_time.max(oldest_ms.min(head.max_ms.load(Ordering::Acquire))), Ordering::Release);
+        series.iter().for_each(|one| one.state().drop_before(max_time));
+        // Not the oldest sample that is left: one that is appended meanwhile may be older.
+        head.min_ms.store(max_time, Ordering::Release);
         drop(series);
         self.drop_idle_series(report);
         self.truncate_wal(segment, max_time)

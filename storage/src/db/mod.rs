@@ -122,12 +122,25 @@ impl Db {
             if min > max || max.saturating_sub(min) <= range + range / 2 {
                 break;
             }
-            self.inner.cut_block(min.div_euclid(range) * range, &mut report)?;
+            // `min` is a bound: there may be nothing for a long time after it.
+            let oldest = self.inner.oldest_ms().unwrap_or(min).max(min);
+            if max.saturating_sub(oldest) <= range + range / 2 {
+                break;
+            }
+            self.inner.cut_block(oldest.div_euclid(range) * range, &mut report)?;
         }
         self.inner.apply_retention(now_ms, &mut report)?;
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
         Ok(report)
+    }
+
+    /// Forces what was written to the disk: what was appended before survives a power cut from then on.
+    ///
+    /// # Errors
+    /// The log cannot be synced.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.inner.head.wal.sync()
     }
 
     /// Forces everything that was written to the disk; the last act before the process ends.

@@ -14,7 +14,7 @@ use crate::wal::record::{self, Kind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
 pub struct Group {
@@ -43,6 +43,8 @@ struct Writer {
     full_in: Option<u64>,
     fresh: Vec<u32>,
     changes: Vec<(u32, f64)>,
+    /// Slots with a value in the row before whose sample of this row was refused.
+    ended: Vec<u32>,
 }
 
 /// The open rows, shared with readers.
@@ -155,6 +157,7 @@ impl Group {
         }
         // A block boundary or a full cell ends the open rows before the new one begins.
         self.seal_if_due(writer, timestamp);
+        self.end_silently(writer);
         self.log_row(writer, timestamp)?;
         self.apply(writer, timestamp);
         self.head.note_time(timestamp);
@@ -250,6 +253,21 @@ impl Group {
         }
     }
 
+    /// Makes the slots in `ended` absent without a marker. An open cell cannot say that, so the open rows end
+    /// here, and the log tells the group anew.
+    fn end_silently(&self, writer: &mut Writer) {
+        if writer.ended.is_empty() {
+            return;
+        }
+        let Writer { ended, present, .. } = writer;
+        for slot in ended.drain(..) {
+            if let Some(word) = present.get_mut(slot as usize / 64) {
+                *word &= !(1 << (slot % 64));
+            }
+        }
+        self.seal_locked(writer);
+    }
+
     /// Turns the open rows into chunks of the series.
     pub(crate) fn seal(&self) {
         self.seal_locked(&mut self.writer());
@@ -292,8 +310,13 @@ impl Group {
         rows.timestamps = Arc::default();
         // From here on the log tells the group anew: what was lost before costs no more than it did.
         writer.full_in = None;
-        writer.give_away();
+        writer.give_away(self);
         self.has_shared.store(writer.still_shared(), Ordering::Release);
+    }
+
+    /// The timestamp of the first open row, ms.
+    pub(crate) fn first_ms(&self) -> Option<i64> {
+        self.rows().timestamps.first().copied()
     }
 
     /// The newest sample of one slot's open cell.
@@ -400,11 +423,13 @@ impl Group {
                 writer.changes.push((slot, value));
             }
         }
-        let Writer { present, changes, .. } = writer;
+        // Where rows were lost, or a slot's samples refused, nothing says when it became absent.
+        let Writer { present, ended, .. } = writer;
+        ended.clear();
         for (at, (was, is)) in present.iter().zip(&named).enumerate() {
-            bits(was & !is, at, |slot| changes.push((slot, STALE_NAN)));
+            bits(was & !is, at, |slot| ended.push(slot));
         }
-        writer.changes.sort_unstable_by_key(|(slot, _)| *slot);
+        self.end_silently(writer);
     }
 
     /// Replays a slot's assignment. A slot whose series has no labels any more (its samples are all in
@@ -462,11 +487,12 @@ impl Writer {
     /// Compares the row with the last one; fills `changes` in slot order.
     fn collect_changes(&mut self, timestamp: i64, row: &Row, checked: bool, outcome: &mut RowOutcome) {
         self.changes.clear();
+        self.ended.clear();
         for at in 0..self.present.len() {
             let was = self.present.get(at).copied().unwrap_or(0);
             let is = row.present.get(at).copied().unwrap_or(0);
             let (last, values) = (&self.last, &row.values);
-            let (slots, changes) = (&self.slots, &mut self.changes);
+            let (slots, changes, ended) = (&self.slots, &mut self.changes, &mut self.ended);
             bits(was | is, at, |slot| {
                 let index = slot as usize;
                 let bit = 1u64 << (index % 64);
@@ -474,6 +500,9 @@ impl Writer {
                     if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
                 let Some(Some(series)) = slots.get(index) else { return };
                 if checked && !accept(series, timestamp, outcome, is & bit != 0) {
+                    if was & bit != 0 {
+                        ended.push(slot);
+                    }
                     return;
                 }
                 if is & bit == 0 {
@@ -550,7 +579,7 @@ impl Writer {
 
     /// Frees released slots that are absent. Only right after a seal: an open cell may still hold rows of
     /// the old series.
-    fn give_away(&mut self) {
+    fn give_away(&mut self, group: &Group) {
         let (slots, by_series, free) = (&mut self.slots, &mut self.by_series, &mut self.free);
         let present = &self.present;
         self.released.retain(|&slot| {
@@ -560,7 +589,10 @@ impl Writer {
             }
             if let Some(series) = slots.get_mut(index).and_then(Option::take) {
                 by_series.remove(&series.id);
-                series.state().owners.retain(|(_, owned)| *owned != slot);
+                let own = |(owner, owned): &(Weak<Group>, u32)| {
+                    *owned == slot && std::ptr::eq(owner.as_ptr(), group)
+                };
+                series.state().owners.retain(|owner| !own(owner));
                 free.push(slot);
             }
             false

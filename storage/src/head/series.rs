@@ -162,8 +162,14 @@ impl SeriesState {
         }
     }
 
-    /// Lets go of what ended before a time, ms; the first timestamp of what is left outside of cells.
-    pub(crate) fn drop_before(&mut self, before_ms: i64) -> Option<i64> {
+    /// The first timestamp outside of cells, ms.
+    pub(crate) fn first_ms(&self) -> Option<i64> {
+        let open = self.open.range().map(|(first, _)| first);
+        self.chunks.iter().map(Chunk::min).chain(open).min()
+    }
+
+    /// Lets go of what ended before a time, ms.
+    pub(crate) fn drop_before(&mut self, before_ms: i64) {
         if self.chunks.iter().any(|chunk| chunk.max() < before_ms) {
             Arc::make_mut(&mut self.chunks).retain(|chunk| chunk.max() >= before_ms);
             self.version += 1;
@@ -172,7 +178,5 @@ impl SeriesState {
             self.open.clear();
             self.version += 1;
         }
-        let open = self.open.range().map(|(first, _)| first);
-        self.chunks.iter().map(Chunk::min).chain(open).min()
     }
 }

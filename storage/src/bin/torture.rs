@@ -1,0 +1,2 @@
+//! Tortures the storage engine for as long as one likes.
+fn main() {}
