@@ -2,12 +2,9 @@
 
 use super::{Inner, MaintainReport};
 use crate::block::{Block, BlockWriter};
-use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
-use crate::wal::record::{self, Kind};
-use crate::wal::writer;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -26,14 +23,17 @@ impl Inner {
 
     /// The timestamp of the head's oldest sample, ms.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
-        // Samples move from open rows into chunks: looked for in this order none is missed.
+        // Samples move from open rows into chunks and from there to level 0: looked for in this order none is
+        // missed.
         let rows: Vec<i64> = {
             let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
             groups.iter().filter_map(|group| group.first_ms()).collect()
         };
         let series = self.head.all_series();
-        let sealed = series.iter().filter_map(|one| one.state().first_ms());
-        rows.into_iter().chain(sealed).min()
+        let waiting = series.iter().filter_map(|one| one.state().first_ms());
+        let oldest = rows.into_iter().chain(waiting).min();
+        let flushed = self.head.level0.load().iter().map(|file| file.range().0).min();
+        oldest.into_iter().chain(flushed).min()
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
@@ -45,9 +45,7 @@ impl Inner {
             head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
             head.epoch.fetch_add(2, Ordering::AcqRel);
         }
-        for group in self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            group.seal_before(max_time);
-        }
+        self.flush(report)?;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         let mut block =
@@ -56,9 +54,15 @@ impl Inner {
         for one in &series {
             columns.clear();
             let mut joints = Joints::new(&columns);
-            HeadSeries::live(one).read(min_time, max_time - 1, &mut columns, &mut joints).map_err(|e| {
-                StorageError::Corrupt { what: format!("head series {:?}", one.labels), detail: e.to_string() }
-            })?;
+            let read =
+                HeadSeries::live(one).read(&head.level0, (min_time, max_time - 1), &mut columns, &mut joints);
+            match read {
+                // What can be read of it is kept.
+                Err(StorageError::Corrupt { what, detail }) => {
+                    report.damaged.push(format!("{what}: {detail}"))
+                }
+                other => other?,
+            }
             joints.tidy(&mut columns);
             if !columns.is_empty() {
                 block.add_series(&one.labels, &columns)?;
@@ -71,20 +75,26 @@ impl Inner {
             self.blocks.store(Arc::new(blocks));
             report.blocks_written.push(path);
         }
-        // A new segment first: what it says of every live series outlives the segments before it.
-        let segment = head.wal.rotate()?;
+        head.cut_ms.fetch_max(max_time, Ordering::AcqRel);
         // From here on a query that selected before has to look for new blocks too.
         head.cuts.fetch_add(1, Ordering::AcqRel);
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            head.level0.load().iter().cloned().partition(|file| file.range().1 >= max_time);
+        head.level0.store(Arc::new(kept));
         series.iter().for_each(|one| one.state().drop_before(max_time));
         // Not the oldest sample that is left: one that is appended meanwhile may be older.
         head.min_ms.store(max_time, Ordering::Release);
         drop(series);
+        for file in gone {
+            self.files.remove_file(file.path())?;
+        }
         self.drop_idle_series(report);
-        self.truncate_wal(segment, max_time)
+        Ok(())
     }
 
     /// Removes the series without samples and without a writer.
-    fn drop_idle_series(&self, report: &mut MaintainReport) {
+    pub(super) fn drop_idle_series(&self, report: &mut MaintainReport) {
+        let level0 = self.head.level0.load();
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
         index.order.complete();
         let mut doomed = index.all();
@@ -94,34 +104,10 @@ impl Inner {
             // The index has three references and the list one; another is an appender's that has yet to
             // commit, or a query's.
             let idle = state.chunks.is_empty() && state.open.is_empty() && state.owners.is_empty();
-            idle && Arc::strong_count(series) <= 4
+            idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);
         report.series_removed += doomed.len();
         self.head.series_removed.fetch_add(report.series_removed as u64, Ordering::Relaxed);
-    }
-
-    /// Tells the newest segment the labels of every live series, then deletes the segments whose samples
-    /// are all in blocks.
-    fn truncate_wal(&self, newest: u64, before_ms: i64) -> Result<(), StorageError> {
-        let head = &self.head;
-        let closed = writer::segments(&self.files, &self.dir.join(filenames::WAL_DIR))?;
-        let keep_from = {
-            let mut segment_max = self.segment_max.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = head.max_ms.load(Ordering::Acquire);
-            for (number, _) in closed.iter().filter(|(number, _)| *number < newest) {
-                segment_max.entry(*number).or_insert(now);
-            }
-            let keep_from =
-                segment_max.iter().find(|(_, max)| **max >= before_ms).map_or(newest, |(number, _)| *number);
-            segment_max.retain(|number, _| *number >= keep_from);
-            keep_from
-        };
-        let series = head.all_series();
-        head.wal.append(|_, out| {
-            record::put_list(out, Kind::Series, &series, |out, one| one.encode(out));
-        })?;
-        head.wal.sync()?;
-        head.wal.delete_before(keep_from)
     }
 }
