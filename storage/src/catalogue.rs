@@ -35,7 +35,7 @@ impl Catalogue {
     /// the ids it found. A torn end is cut off.
     ///
     /// # Errors
-    /// The file is there and cannot be read or cut.
+    /// The file is there and cannot be read.
     pub(crate) fn open(
         files: &Files,
         dir: &Path,
@@ -53,10 +53,13 @@ impl Catalogue {
                 }
             });
         }
-        if let Some(at) = damage.torn_at {
-            files.cut_durably(&path, at as u64)?;
-        }
-        let file = if there { Some(files.open(&path)?) } else { None };
+        // A killed process may have left labels unsynced, of series whose log the next flush deletes.
+        let ready = match damage.torn_at {
+            Some(at) => files.cut_durably(&path, at as u64),
+            None if there => files.sync_file(&path),
+            None => Ok(()),
+        };
+        let file = if there && ready.is_ok() { files.open(&path).ok() } else { None };
         Ok((Self { files: files.clone(), path, file, known }, damage))
     }
 

@@ -25,6 +25,7 @@
 pub mod block;
 mod catalogue;
 pub mod codec;
+pub mod damage;
 pub mod db;
 pub mod head;
 pub mod histogram;
@@ -40,6 +41,7 @@ pub mod wal;
 
 mod filenames;
 
+pub use damage::{Damage, DamageAction, DamageKind};
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;

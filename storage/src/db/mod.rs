@@ -1,13 +1,16 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+mod aside;
 mod cut;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
+mod log;
 mod open;
 mod retention;
 #[cfg(test)]
 mod select_tests;
+mod stop;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +18,7 @@ pub use open::OpenReport;
 
 use crate::block::Block;
 use crate::catalogue::Catalogue;
+use crate::damage::Damage;
 use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::group::Group;
@@ -25,9 +29,10 @@ use crate::query::{Querier, Queryable, StorageError};
 use crate::wal::WalSync;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use stop::Stop;
 
 /// How a database behaves.
 #[derive(Debug, Clone)]
@@ -81,7 +86,7 @@ pub(crate) struct Inner {
     /// The newest sample at the last flush, ms.
     flushed_ms: AtomicI64,
     report: OpenReport,
-    closed: AtomicBool,
+    stop: Arc<Stop>,
     _lock: DiskLock,
 }
 
@@ -160,7 +165,7 @@ impl Db {
     /// Something cannot be written. What was logged is.
     pub fn close(&self) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inner.closed.store(true, Ordering::Release);
+        self.inner.stop.now();
         self.inner.head.wal.sync()?;
         self.inner.flush(&mut MaintainReport::default())
     }
@@ -176,10 +181,35 @@ impl Db {
         Ok(report)
     }
 
+    /// What was found damaged on the disk since the database was opened.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Damage> {
+        self.inner.files.damage().list()
+    }
+
+    /// How many damaged places [`Db::damage`] has; cheap.
+    #[must_use]
+    pub fn damage_count(&self) -> u64 {
+        self.inner.files.damage().count()
+    }
+
+    /// Whether appends fail at the moment because the log cannot be written, and how many have failed.
+    #[must_use]
+    pub fn log_failures(&self) -> (bool, u64) {
+        let wal = &self.inner.head.wal;
+        (wal.is_failing(), wal.failures())
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {
         crate::query::stats::DbStats::of(&self.inner, limit)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.now();
     }
 }
 

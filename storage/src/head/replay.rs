@@ -58,6 +58,8 @@ impl Replay {
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
+            // Read before everything else.
+            Kind::Void => Ok(()),
         };
         if applied.is_err() {
             self.dropped += 1;
