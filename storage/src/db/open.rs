@@ -121,6 +121,8 @@ impl Db {
         let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
         let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
+        // The log behind it is deleted next: its name must be on the disk, though a killed process gave it.
+        files.sync_dir(&level0_dir).or_else(|error| if level0.is_empty() { Ok(()) } else { Err(error) })?;
         let segments = log::find(&files, &wal_dir, marks.segment, options.wal_sync)?;
         let next_segment = log::next_number(&files, &wal_dir, marks.segment)?;
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync);

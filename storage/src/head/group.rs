@@ -45,6 +45,8 @@ struct Writer {
     changes: Vec<(u32, f64)>,
     /// Slots with a value in the row before whose sample of this row was refused.
     ended: Vec<u32>,
+    /// Slots of series with several writers whose newest timestamp is the row's, and what it was before.
+    claimed: Vec<(u32, i64)>,
 }
 
 /// The open rows, shared with readers.
@@ -202,6 +204,7 @@ impl Group {
         if let Err(error) = written {
             // Their labels may be in what was not written: the next record tells them again.
             writer.slots.iter().flatten().for_each(|s| s.logged.store(false, Ordering::Release));
+            writer.give_back(timestamp);
             return Err(error.into());
         }
         writer.full_in = full_in;
@@ -263,6 +266,9 @@ impl Group {
         for slot in &ended {
             if let Some(word) = writer.present.get_mut(*slot as usize / 64) {
                 *word &= !(1 << (slot % 64));
+            }
+            if let Some(last) = writer.last.get_mut(*slot as usize) {
+                *last = STALE_NAN;
             }
         }
         self.seal_locked(writer);
@@ -495,22 +501,31 @@ impl Writer {
     fn collect_changes(&mut self, timestamp: i64, row: &Row, checked: bool, outcome: &mut RowOutcome) {
         self.changes.clear();
         self.ended.clear();
+        self.claimed.clear();
         for at in 0..self.present.len() {
             let was = self.present.get(at).copied().unwrap_or(0);
             let is = row.present.get(at).copied().unwrap_or(0);
             let (last, values) = (&self.last, &row.values);
             let (slots, changes, ended) = (&self.slots, &mut self.changes, &mut self.ended);
+            let claimed = &mut self.claimed;
             bits(was | is, at, |slot| {
                 let index = slot as usize;
                 let bit = 1u64 << (index % 64);
                 let value =
                     if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
                 let Some(Some(series)) = slots.get(index) else { return };
-                if checked && !accept(series, timestamp, outcome, is & bit != 0) {
-                    if was & bit != 0 {
-                        ended.push(slot);
+                if checked {
+                    let before = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
+                    if timestamp <= before {
+                        if is & bit != 0 {
+                            outcome.refuse(timestamp, before);
+                        }
+                        if was & bit != 0 {
+                            ended.push(slot);
+                        }
+                        return;
                     }
-                    return;
+                    claimed.push((slot, before));
                 }
                 if is & bit == 0 {
                     outcome.stale += 1;
@@ -524,6 +539,20 @@ impl Writer {
                     }
                 }
             });
+        }
+    }
+
+    /// The row is not written: its timestamp is free again for every writer.
+    fn give_back(&mut self, timestamp: i64) {
+        for (slot, before) in self.claimed.drain(..) {
+            if let Some(Some(series)) = self.slots.get(slot as usize) {
+                let _ = series.last_ms.compare_exchange(
+                    timestamp,
+                    before,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
+            }
         }
     }
 
@@ -607,14 +636,9 @@ impl Writer {
     }
 }
 
-/// Order check of a series with several writers, or with a past; keeps its newest timestamp.
-fn accept(series: &MemSeries, timestamp: i64, outcome: &mut RowOutcome, counted: bool) -> bool {
-    let last = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
-    if timestamp > last {
-        return true;
+impl RowOutcome {
+    /// Counts a sample that is not newer than the series' newest one.
+    fn refuse(&mut self, timestamp: i64, newest: i64) {
+        if timestamp == newest { self.duplicate += 1 } else { self.out_of_order += 1 }
     }
-    if counted {
-        if timestamp == last { outcome.duplicate += 1 } else { outcome.out_of_order += 1 }
-    }
-    false
 }

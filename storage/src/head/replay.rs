@@ -137,6 +137,16 @@ impl Replay {
         Ok(slot)
     }
 
+    /// The series with an id. One whose labels are lost keeps its id, lest a new series take over its samples at
+    /// the next start.
+    fn known(&self, id: u32) -> Option<&Arc<MemSeries>> {
+        let known = self.series.get(&id);
+        if known.is_none() {
+            self.head.index.write().unwrap_or_else(PoisonError::into_inner).reserve_id(id);
+        }
+        known
+    }
+
     fn schema(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
         let group_id = varint::take(&mut payload)?;
         let group = self.group(group_id);
@@ -144,7 +154,7 @@ impl Replay {
             let number = varint::take(&mut payload)?;
             let slot = self.slot(group_id, number)?;
             let id = id(&mut payload)?;
-            group.replay_slot(slot, self.series.get(&id));
+            group.replay_slot(slot, self.known(id));
         }
         Ok(())
     }
@@ -161,7 +171,7 @@ impl Replay {
             let slot = self.slot(group_id, at)?;
             let tagged = varint::take(&mut payload)?;
             let id = u32::try_from(tagged >> 1).map_err(|_| CodecError("series id out of bounds"))?;
-            group.replay_slot(slot, self.series.get(&id));
+            group.replay_slot(slot, self.known(id));
             if tagged & 1 == 1 {
                 values.push((slot, f64::from_bits(varint::take_u64(&mut payload)?)));
             }
@@ -207,7 +217,7 @@ impl Replay {
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
         if entry.timestamp >= self.min_valid_ms {
-            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            let series = self.known(id).ok_or(CodecError("unknown series"))?;
             let timestamp = entry.timestamp;
             self.head.push_private(series, std::iter::once(entry));
             self.head.note_time(timestamp);

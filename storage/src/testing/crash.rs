@@ -206,6 +206,8 @@ fn remains(image: &Image, under_way: Option<&Op>, end: End, rng: &mut Rng) -> Im
 /// # Errors
 /// It does what it must not.
 pub(super) fn go_on(workload: &mut Workload, disk: &SimDisk, rng: &mut Rng) -> Result<(), String> {
+    workload.verbose = std::env::var_os("TORTURE_VERBOSE").is_some();
+    workload.tell(|| "going on".to_owned());
     workload.open()?;
     for _ in 0..rng.below(8) {
         workload.step()?;
@@ -215,7 +217,10 @@ pub(super) fn go_on(workload: &mut Workload, disk: &SimDisk, rng: &mut Rng) -> R
     workload.sync()?;
     workload.check(true)?;
     let (now, image) = (disk.now(), disk.image());
-    let end = if rng.once_in(3) { End::Kill } else { End::PowerCut };
+    // Where nothing is promised, even what the database showed at its start may go with the power.
+    let killed = rng.once_in(3) || workload.mode() == Mode::Never;
+    let end = if killed { End::Kill } else { End::PowerCut };
+    workload.tell(|| format!("{end:?} at last"));
     let remains = remains(&image, None, end, rng);
     let db = open(&SimDisk::of(remains), &options(workload.mode()))
         .map_err(|error| format!("refuses to start: {error}"))?;

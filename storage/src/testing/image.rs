@@ -55,11 +55,7 @@ struct FileNode {
 }
 
 /// A change of a directory's names: what each name leads to afterwards.
-#[derive(Debug, Clone)]
-struct NameOp {
-    changes: Vec<(String, Option<usize>)>,
-    doomed: bool,
-}
+type NameOp = Vec<(String, Option<usize>)>;
 
 #[derive(Debug, Clone, Default)]
 struct DirNode {
@@ -128,10 +124,10 @@ impl Image {
         }
     }
 
-    fn rename_names(&mut self, dir: usize, changes: Vec<(String, Option<usize>)>) {
+    fn rename_names(&mut self, dir: usize, changes: NameOp) {
         if let Some(Node::Dir(dir)) = self.nodes.get_mut(dir) {
             apply_names(&mut dir.now, &changes);
-            dir.pending.push(NameOp { changes, doomed: false });
+            dir.pending.push(changes);
         }
     }
 
@@ -173,17 +169,13 @@ impl Image {
             }
             Op::SyncDir(number) => {
                 if let Some(Node::Dir(dir)) = self.nodes.get_mut(*number) {
-                    let doomed = dir.pending.extract_if(.., |op| op.doomed).collect();
-                    for op in std::mem::replace(&mut dir.pending, doomed) {
-                        apply_names(&mut dir.kept, &op.changes);
+                    for changes in std::mem::take(&mut dir.pending) {
+                        apply_names(&mut dir.kept, &changes);
                     }
                 }
             }
-            Op::SyncDirFailed(number) => {
-                if let Some(Node::Dir(dir)) = self.nodes.get_mut(*number) {
-                    dir.pending.iter_mut().for_each(|op| op.doomed = true);
-                }
-            }
+            // Names are in the file system's journal, which a failed sync does not drop.
+            Op::SyncDirFailed(_) => {}
             Op::Rename((from_dir, from), (to_dir, to)) => {
                 let Some(number) = self.entry(*from_dir, from) else { return };
                 if from_dir == to_dir {
@@ -217,8 +209,8 @@ impl Image {
                 // Most often the names follow their order, as a journal keeps it; else each goes its own way.
                 let whole = if rng.once_in(2) { Some(rng.below(dir.pending.len() + 1)) } else { None };
                 for (at, op) in dir.pending.iter().enumerate() {
-                    if whole.map_or_else(|| rng.once_in(2), |whole| at < whole && !op.doomed) {
-                        apply_names(&mut kept, &op.changes);
+                    if whole.map_or_else(|| rng.once_in(2), |whole| at < whole) {
+                        apply_names(&mut kept, op);
                     }
                 }
                 Node::Dir(DirNode { now: kept.clone(), kept, pending: Vec::new() })

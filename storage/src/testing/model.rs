@@ -149,7 +149,7 @@ impl Model {
                 }
                 let shown = dump.get(series).and_then(|samples| samples.get(timestamp));
                 if !shown.is_some_and(|shown| record.point().is_some_and(|point| point.same(shown))) {
-                    return Err(format!("series {series} at {timestamp} is lost: {shown:?} of {record:?}"));
+                    return Err(format!("series {series} at {timestamp} is lost: {shown:?} of {record:?}; shown are {:?}", dump.get(series)));
                 }
             }
         }

@@ -59,5 +59,11 @@ fn longer_runs_survive_faults_too() {
 fn one() {
     let seed = std::env::var("SEED").map_or(0, |s| s.parse().unwrap());
     let steps = std::env::var("STEPS").map_or(0, |s| s.parse().unwrap());
-    Run::new(seed, steps, &mut Tally::default()).map(|_| ()).unwrap();
+    let tally = &mut Tally::default();
+    match std::env::var("HOW").as_deref() {
+        Ok("some") => Run::new(seed, steps, tally).and_then(|run| run.cut_somewhere(3, tally)),
+        Ok("fault") => fault::fail_somewhere(seed, steps, tally),
+        _ => Run::new(seed, steps, tally).and_then(|run| run.cut_everywhere(tally)),
+    }
+    .unwrap();
 }

@@ -112,9 +112,10 @@ impl Workload {
         }
     }
 
-    fn tell(&self, what: impl FnOnce() -> String) {
+    /// Tells something, if steps are to be told.
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
         if self.verbose {
-            eprintln!("{:>8} {}", self.disk.now(), what());
+            eprintln!("{:06} {}", self.disk.now(), what());
         }
     }
 
@@ -152,7 +153,7 @@ impl Workload {
         if self.db.is_some() {
             return Ok(());
         }
-        let known = self.disk.exists(&data_dir().join("wal"));
+        let known = self.disk.exists(&data_dir().join("lock"));
         let start = self.disk.failed();
         for _ in 0..4 {
             let failed = self.disk.failed();
