@@ -28,6 +28,8 @@ pub(crate) struct Catalogue {
     /// `None`: the file is not there, or a failed write left something behind; then it is written anew.
     file: Option<Box<dyn DiskFile>>,
     known: RoaringBitmap,
+    /// Bytes behind the last whole record when it was opened.
+    pub(crate) torn_bytes: usize,
 }
 
 impl Catalogue {
@@ -45,6 +47,7 @@ impl Catalogue {
         let mut known = RoaringBitmap::new();
         let there = files.list(dir)?.iter().any(|listed| listed.path == path);
         let mut damage = Damage::default();
+        let mut torn_bytes = 0;
         if there {
             let bytes = files.map(&path)?;
             damage = read_segment(&bytes, |kind, payload| {
@@ -52,15 +55,17 @@ impl Catalogue {
                     each(payload, &mut known);
                 }
             });
+            torn_bytes = damage.torn_at.map_or(0, |at| bytes.len() - at);
         }
-        // A killed process may have left labels unsynced, of series whose log the next flush deletes.
-        let ready = match damage.torn_at {
-            Some(at) => files.cut_durably(&path, at as u64),
-            None if there => files.sync_file(&path),
-            None => Ok(()),
-        };
-        let file = if there && ready.is_ok() { files.open(&path).ok() } else { None };
-        Ok((Self { files: files.clone(), path, file, known }, damage))
+        let cut = damage.torn_at.map_or(Ok(()), |at| files.cut_durably(&path, at as u64));
+        let file = if there && cut.is_ok() { files.open(&path).ok() } else { None };
+        Ok((Self { files: files.clone(), path, file, known, torn_bytes }, damage))
+    }
+
+    /// The log still tells the labels of these series: the flush that was to make them durable here may not have
+    /// come to its end.
+    pub(crate) fn doubt(&mut self, series: &RoaringBitmap) {
+        self.known -= series;
     }
 
     /// Makes the labels of all `live` series durable.

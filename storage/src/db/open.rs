@@ -130,7 +130,7 @@ impl Db {
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
-        let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
+        let (mut catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
             let _ = replay.labels(payload, |id| {
                 known.insert(id);
@@ -139,10 +139,17 @@ impl Db {
         for (at, len) in damage.gaps {
             report.note(&files, lost(dir.join(filenames::CATALOGUE), DamageKind::Catalogue, at, len));
         }
+        if let Some(at) = damage.torn_at {
+            let path = dir.join(filenames::CATALOGUE);
+            let mut torn = lost(path, DamageKind::Catalogue, at, catalogue.torn_bytes);
+            torn.action = DamageAction::CutOff;
+            report.note(&files, torn);
+        }
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.
         log::read_labels(&files, &segments, &mut replay, &mut report);
         replay.labels_end();
+        catalogue.doubt(&replay.told);
         for file in &level0 {
             let (min, max) = file.range();
             head.note_time(min.max(min_valid_ms));

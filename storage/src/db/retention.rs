@@ -36,6 +36,8 @@ impl Inner {
             return Ok(());
         }
         keep.reverse();
+        // Oldest first: a crash in between leaves no hole.
+        drop.reverse();
         self.blocks.store(Arc::new(keep));
         for block in drop {
             let path = block.dir().to_owned();

@@ -546,12 +546,8 @@ impl Writer {
     fn give_back(&mut self, timestamp: i64) {
         for (slot, before) in self.claimed.drain(..) {
             if let Some(Some(series)) = self.slots.get(slot as usize) {
-                let _ = series.last_ms.compare_exchange(
-                    timestamp,
-                    before,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                );
+                let _ =
+                    series.last_ms.compare_exchange(timestamp, before, Ordering::AcqRel, Ordering::Relaxed);
             }
         }
     }

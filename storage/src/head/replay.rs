@@ -8,6 +8,7 @@ use crate::codec::{CodecError, varint};
 use crate::labels::Labels;
 use crate::wal::record::Kind;
 use crate::wal::runs;
+use roaring::RoaringBitmap;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -27,6 +28,8 @@ pub(crate) struct Replay {
     min_valid_ms: i64,
     /// Rows of a group before this one of its sequence are in level 0 already.
     marks: HashMap<u64, u64>,
+    /// Series whose labels are in the log.
+    pub(crate) told: RoaringBitmap,
     pub(crate) records: u64,
     pub(crate) samples: u64,
     /// Records that could not be applied: damaged, or after a lost one.
@@ -43,6 +46,7 @@ impl Replay {
             series: HashMap::new(),
             min_valid_ms,
             marks,
+            told: RoaringBitmap::new(),
             records: 0,
             samples: 0,
             dropped: 0,
@@ -52,7 +56,14 @@ impl Replay {
     pub(crate) fn record(&mut self, kind: Kind, payload: &[u8]) {
         self.records += 1;
         let applied = match kind {
-            Kind::Series => self.labels(payload, |_| {}),
+            Kind::Series => {
+                let mut told = std::mem::take(&mut self.told);
+                let taken = self.labels(payload, |id| {
+                    told.insert(id);
+                });
+                self.told = told;
+                taken
+            }
             Kind::Schema => self.schema(payload),
             Kind::Full => self.full(payload),
             Kind::Row => self.row(payload),
@@ -88,7 +99,10 @@ impl Replay {
             let len = varint::take_count(&mut payload, 8)?;
             let text = std::str::from_utf8(varint::take_bytes(&mut payload, len)?);
             let labels = text.ok().and_then(Labels::from_encoded).ok_or(CodecError("damaged label set"))?;
-            if self.series.get(&id).is_some_and(|s| s.labels == labels) {
+            if let Some(known) = self.series.get(&id).filter(|s| s.labels == labels) {
+                if known.id == id {
+                    each(id);
+                }
                 continue;
             }
             let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);

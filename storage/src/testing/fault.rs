@@ -48,6 +48,8 @@ fn fail(seed: u64, steps: usize, fault: Fault, tally: &mut Tally) -> Result<(), 
 fn run(seed: u64, steps: usize, fault: Option<Fault>, tally: &mut Tally) -> Result<u64, String> {
     let (mode, disk) = (mode_of(seed), SimDisk::default());
     let mut workload = Workload::new(seed, &disk, mode, Model::default(), 1_000_000);
+    workload.verbose = std::env::var_os("TORTURE_VERBOSE").is_some();
+    workload.tell(|| format!("{fault:?}"));
     disk.fail(fault);
     for step in 0..steps {
         workload

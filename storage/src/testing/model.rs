@@ -69,6 +69,12 @@ impl Model {
         }
     }
 
+    /// The process ended after a sync that failed: what was not synced then will not be, though the next process
+    /// can read it.
+    pub fn doubt(&mut self) {
+        self.unsynced.clear();
+    }
+
     /// From now on samples before `before_ms` may go.
     pub fn expire(&mut self, now: usize, before_ms: i64) {
         self.expired.push((now, before_ms));
@@ -149,7 +155,10 @@ impl Model {
                 }
                 let shown = dump.get(series).and_then(|samples| samples.get(timestamp));
                 if !shown.is_some_and(|shown| record.point().is_some_and(|point| point.same(shown))) {
-                    return Err(format!("series {series} at {timestamp} is lost: {shown:?} of {record:?}; shown are {:?}", dump.get(series)));
+                    return Err(format!(
+                        "series {series} at {timestamp} is lost: {shown:?} of {record:?}; shown are {:?}",
+                        dump.get(series)
+                    ));
                 }
             }
         }
@@ -165,11 +174,11 @@ impl Model {
         for (series, samples) in dump {
             for (timestamp, point) in samples {
                 let record = self.series.get_mut(series).and_then(|samples| samples.get_mut(timestamp));
-                // An append that failed may have reached the log.
+                // An append that failed may have reached the log. A power cut may take it whatever is synced from
+                // now on: the kernel does not tell the next process what it could not write.
                 if let Some(record) = record.filter(|record| record.acknowledged.is_none()) {
                     let which = record.attempts.iter().position(|(_, tried)| tried.same(point));
                     record.acknowledged = which.map(|which| (now, which));
-                    self.unsynced.push((*series, *timestamp));
                 }
             }
         }

@@ -62,6 +62,7 @@ fn one() {
     let tally = &mut Tally::default();
     match std::env::var("HOW").as_deref() {
         Ok("some") => Run::new(seed, steps, tally).and_then(|run| run.cut_somewhere(3, tally)),
+        Ok("faults") => fault::fail_everywhere(seed, steps, tally),
         Ok("fault") => fault::fail_somewhere(seed, steps, tally),
         _ => Run::new(seed, steps, tally).and_then(|run| run.cut_everywhere(tally)),
     }

@@ -153,6 +153,9 @@ impl Workload {
         if self.db.is_some() {
             return Ok(());
         }
+        if self.disk.failed() > 0 {
+            self.model.doubt();
+        }
         let known = self.disk.exists(&data_dir().join("lock"));
         let start = self.disk.failed();
         for _ in 0..4 {
