@@ -5,6 +5,9 @@ mod cut;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
+mod late;
+#[cfg(test)]
+mod late_tests;
 mod log;
 mod open;
 mod retention;
@@ -45,6 +48,8 @@ pub struct DbOptions {
     pub retention_bytes: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
+    /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
+    pub out_of_order_window_ms: i64,
 }
 
 impl Default for DbOptions {
@@ -54,6 +59,7 @@ impl Default for DbOptions {
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
+            out_of_order_window_ms: 0,
         }
     }
 }
@@ -130,6 +136,9 @@ impl Db {
         if self.inner.is_flush_due() {
             self.inner.flush(&mut report)?;
         }
+        if self.inner.late_is_due() {
+            self.inner.write_late_blocks(&mut report)?;
+        }
         let range = self.inner.options.block_range_ms;
         loop {
             let head = &self.inner.head;
@@ -156,6 +165,11 @@ impl Db {
     /// The log cannot be synced.
     pub fn sync(&self) -> Result<(), StorageError> {
         self.inner.head.wal.sync()
+    }
+
+    /// Changes [`DbOptions::out_of_order_window_ms`].
+    pub fn set_out_of_order_window(&self, window_ms: i64) {
+        self.inner.head.late_window_ms.store(window_ms.max(0), Ordering::Release);
     }
 
     /// Forces everything to the disk, in the form that the next start reads fastest; the last act before the

@@ -7,7 +7,6 @@ use crate::damage::{Damage, DamageAction, DamageKind};
 use crate::filenames;
 use crate::head::Head;
 use crate::head::replay::Replay;
-use crate::head::series::Tail;
 use crate::io::Files;
 use crate::io::disk::Listed;
 use crate::level0::Level0;
@@ -129,6 +128,8 @@ impl Db {
         let head = Arc::new(Head::new(wal, options.block_range_ms));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
+        head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
         let (mut catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
@@ -157,7 +158,7 @@ impl Db {
         }
         for one in head.all_series() {
             if level0.iter().any(|file| file.has(one.id)) {
-                one.state().tail = Tail::Stored;
+                one.state().stored = true;
             }
         }
         let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);
@@ -166,7 +167,6 @@ impl Db {
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
-        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let inner = Arc::new(Inner {
             files,
             dir: dir.to_owned(),

@@ -71,6 +71,7 @@ impl Replay {
             Kind::Runs => self.runs(payload),
             // Read before everything else.
             Kind::Void => Ok(()),
+            Kind::Late => self.late(payload),
         };
         if applied.is_err() {
             self.dropped += 1;
@@ -85,7 +86,7 @@ impl Replay {
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
     pub(crate) fn finish(self) {
         for group in self.groups.values() {
-            group.seal();
+            group.retire();
         }
     }
 
@@ -227,6 +228,15 @@ impl Replay {
 
     fn runs(&mut self, payload: &[u8]) -> Result<(), CodecError> {
         runs::read(payload, |id, entry| self.sample(id, entry))
+    }
+
+    fn late(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        runs::read(payload, |id, entry| {
+            let series = self.known(id).ok_or(CodecError("unknown series"))?;
+            self.head.push_late(series, entry);
+            self.samples += 1;
+            Ok(())
+        })
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {

@@ -7,7 +7,8 @@ use super::Head;
 use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
-use super::series::{MemSeries, SeriesState, Tail};
+use super::owners::Owners;
+use super::series::{MemSeries, SeriesState};
 use crate::codec::CodecError;
 use crate::level0::{self, Level0};
 use crate::query::tidy::Joints;
@@ -85,7 +86,7 @@ impl Head {
             let state = self.settled(series);
             private |= series.shared.load(Ordering::Relaxed);
             newest.push(state.tail());
-            for (group, slot) in &state.owners {
+            for (group, slot) in state.owners.iter() {
                 // A group that is gone sealed its cells before, under the lock that is held here.
                 let Some(group) = group.upgrade() else { continue };
                 if last.0 != group.id {
@@ -101,17 +102,19 @@ impl Head {
         private
     }
 
-    /// The state of a series whose tail is known or not there.
+    /// The state of a series, whose tail is known now if there is one.
     pub(crate) fn settled<'a>(&self, series: &'a MemSeries) -> MutexGuard<'a, SeriesState> {
         let state = series.state();
-        if !matches!(state.tail, Tail::Stored) {
+        if !state.stored {
             return state;
         }
         drop(state);
-        let stored = level0::newest(&self.level0.load(), series.id);
+        let newest = level0::newest(&self.level0.load(), series.id);
         let mut state = series.state();
-        if matches!(state.tail, Tail::Stored) {
-            state.tail = stored.map_or(Tail::None, |newest| Tail::Known(Box::new(newest)));
+        if std::mem::take(&mut state.stored)
+            && let Some(newest) = newest
+        {
+            state.note(newest);
         }
         state
     }
@@ -122,6 +125,9 @@ impl Head {
             let state = self.settled(series);
             (state.tail(), state.owners.clone())
         };
+        // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
+        // first, the list of chunks is taken after them and the files after that: what moves in between is read
+        // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
         let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
         (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), !owners.is_empty())
@@ -147,7 +153,10 @@ impl HeadSeries {
         }
         let (chunks, open, owners) = {
             let state = self.series.state();
-            (Arc::clone(&state.chunks), state.open.range(), state.owners.clone())
+            if state.late().is_some_and(|late| !late.within(mint, maxt).is_empty()) {
+                return Ok(true);
+            }
+            (state.chunks.clone(), state.open_range(), state.owners.clone())
         };
         let in_memory = chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
             || open.is_some_and(|(first, last)| first <= maxt && last >= mint)
@@ -166,11 +175,13 @@ impl HeadSeries {
         Ok(false)
     }
 
-    /// Appends the samples within `[mint, maxt]`, as parts.
+    /// Appends the samples within `[mint, maxt]`, as parts; of those that were not late, only what is not
+    /// older than `cut_ms`, since blocks have the rest.
     pub(crate) fn read(
         &self,
         level0: &ArcSwap<Vec<Arc<Level0>>>,
         (mint, maxt): (i64, i64),
+        cut_ms: i64,
         out: &mut Columns,
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
@@ -178,15 +189,31 @@ impl HeadSeries {
         if mint > maxt {
             return Ok(());
         }
-        // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
-        // first, the list of chunks is taken after them and the files after that: what moves in between is read
-        // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
-        let owners = self.series.state().owners.clone();
+        let (owners, late) = {
+            let state = self.series.state();
+            let late = state.late().map(|late| late.within(mint, maxt).to_vec());
+            (state.owners.clone(), late.unwrap_or_default())
+        };
+        self.read_in_order((mint.max(cut_ms), maxt), level0, owners, out, joints)?;
+        // Behind the others: of two samples for one timestamp the first stays.
+        late.into_iter().for_each(|entry| entry.push_to(out));
+        joints.join(out);
+        Ok(())
+    }
+
+    fn read_in_order(
+        &self,
+        (mint, maxt): (i64, i64),
+        level0: &ArcSwap<Vec<Arc<Level0>>>,
+        owners: Owners,
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), StorageError> {
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
         let (chunks, version) = {
             let state = self.series.state();
-            (Arc::clone(&state.chunks), state.version)
+            (state.chunks.clone(), state.version)
         };
         let files = level0.load();
         for file in files.iter().filter(|file| file.overlaps(mint, maxt)) {
@@ -202,12 +229,12 @@ impl HeadSeries {
         }
         let grown = {
             let state = self.series.state();
-            state.open.read_within(mint, maxt, out).map_err(|e| self.damaged(e))?;
+            state.read_open(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
             if state.version == version {
                 return Ok(());
             }
-            Arc::clone(&state.chunks)
+            state.chunks.clone()
         };
         // Open samples were sealed meanwhile, into chunks behind the last one that was read, which may be on
         // their way into a file already.

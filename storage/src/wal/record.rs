@@ -9,6 +9,7 @@
 //! ROW     group varint, sequence varint, timestamp zigzag, changes as in `codec::cell`, gaps in slots
 //! SAMPLES (series id varint, timestamp zigzag, bits u64)*: read, but no longer written
 //! RUNS    samples by series, as in `wal::runs`
+//! LATE    the same, of samples older than others of their series
 //! VOID    (segment varint, offset varint)*
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
@@ -44,13 +45,15 @@ pub enum Kind {
     Runs = 6,
     /// Segments that are void from a place on; only at the beginning of a segment.
     Void = 15,
+    /// Late samples, in the form of [`Kind::Runs`].
+    Late = 8,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Series, Self::Full, Self::Schema, Self::Row, Self::Samples, Self::Runs, Self::Void]
-            .into_iter()
-            .find(|k| *k as u8 == byte)
+        let rows = [Self::Series, Self::Full, Self::Schema, Self::Row];
+        let samples = [Self::Samples, Self::Runs, Self::Late, Self::Void];
+        rows.into_iter().chain(samples).find(|k| *k as u8 == byte)
     }
 }
 
