@@ -32,6 +32,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("metadata", false, api::metadata::by_metric),
     ("narthex/queries/active", false, api::queries::active),
     ("narthex/queries/top", false, api::queries::top),
+    ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),

@@ -47,6 +47,8 @@ impl DamageKind {
 pub enum DamageAction {
     /// The file is left where it lies and not served.
     NotServed,
+    /// A query that needs the damaged bytes fails; the rest of the file is served.
+    Refused,
     /// The bytes are left where they are and skipped; the rest of the file is served.
     Skipped,
     /// The bytes were cut off the file's end.
@@ -61,6 +63,7 @@ impl DamageAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotServed => "left in place, not served",
+            Self::Refused => "queries that need it fail, the rest is served",
             Self::Skipped => "skipped, the rest is served",
             Self::CutOff => "cut off",
             Self::MovedAside => "moved aside",
@@ -122,18 +125,5 @@ impl DamageList {
     /// How much of it was found so far.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
-    }
-
-    /// The files that are damaged within a time, ms.
-    pub(crate) fn files_within(&self, mint: i64, maxt: i64) -> Vec<PathBuf> {
-        if self.count() == 0 {
-            return Vec::new();
-        }
-        let found = self.found();
-        let within = |one: &&Damage| one.range.is_some_and(|(first, last)| first <= maxt && last >= mint);
-        let mut files: Vec<PathBuf> = found.list.iter().filter(within).map(|one| one.path.clone()).collect();
-        files.sort_unstable();
-        files.dedup();
-        files
     }
 }

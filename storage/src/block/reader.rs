@@ -5,6 +5,7 @@ use super::pages::Pages;
 use super::table::{self, Table};
 use crate::codec::CodecError;
 use crate::codec::timestamp::Timeline;
+use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Decoded timestamp columns that a block keeps; they are shared by all series of a target.
 const TIMELINE_CACHE_MAX: usize = 4096;
@@ -22,6 +23,7 @@ const TIMELINE_CACHE_MAX: usize = 4096;
 /// An open block.
 pub struct Block {
     dir: PathBuf,
+    damage: Arc<DamageList>,
     meta: BlockMeta,
     pub(super) index: Bytes,
     pub(super) chunks: Pages,
@@ -59,6 +61,7 @@ impl Block {
         let series = Table::open(&index, series).map_err(bad)?;
         Ok(Self {
             dir: dir.to_owned(),
+            damage: Arc::clone(files.damage()),
             meta,
             index,
             chunks: Pages::new(files.map(&dir.join(filenames::CHUNKS))?),
@@ -99,8 +102,20 @@ impl Block {
         mint <= self.meta.min_time && self.meta.max_time <= maxt
     }
 
+    /// The error of a read that met damage, which is noted.
     pub(super) fn damaged(&self, file: &str, detail: impl ToString) -> StorageError {
-        corrupt(&self.dir.join(file), "read", detail)
+        let path = self.dir.join(file);
+        let error = corrupt(&path, "read", detail);
+        self.damage.note(Damage {
+            path,
+            kind: DamageKind::Page,
+            offset: 0,
+            bytes: 0,
+            range: Some((self.meta.min_time, self.meta.max_time.saturating_sub(1))),
+            action: DamageAction::Refused,
+            detail: error.to_string(),
+        });
+        error
     }
 
     /// Where the id in the head of a series is remembered.

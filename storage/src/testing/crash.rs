@@ -49,6 +49,11 @@ pub struct Run {
     now_ms: i64,
 }
 
+/// Whether the steps of workloads are told, as the environment says by `TORTURE_VERBOSE`.
+pub(super) fn is_verbose() -> bool {
+    std::env::var_os("TORTURE_VERBOSE").is_some()
+}
+
 /// How a seed's log is synced.
 #[must_use]
 pub fn mode_of(seed: u64) -> Mode {
@@ -67,7 +72,7 @@ impl Run {
     pub fn new(seed: u64, steps: usize, tally: &mut Tally) -> Result<Self, String> {
         let (mode, disk) = (mode_of(seed), SimDisk::default());
         let mut workload = Workload::new(seed, &disk, mode, Model::default(), 1_000_000);
-        workload.verbose = std::env::var_os("TORTURE_VERBOSE").is_some();
+        workload.verbose = is_verbose();
         for step in 0..steps {
             workload
                 .step()
@@ -206,7 +211,7 @@ fn remains(image: &Image, under_way: Option<&Op>, end: End, rng: &mut Rng) -> Im
 /// # Errors
 /// It does what it must not.
 pub(super) fn go_on(workload: &mut Workload, disk: &SimDisk, rng: &mut Rng) -> Result<(), String> {
-    workload.verbose = std::env::var_os("TORTURE_VERBOSE").is_some();
+    workload.verbose = is_verbose();
     workload.tell(|| "going on".to_owned());
     workload.open()?;
     for _ in 0..rng.below(8) {

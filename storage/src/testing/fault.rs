@@ -1,7 +1,7 @@
 //! Operations of the disk that fail while the database runs: errors are told, nothing is lost, and work goes on
 //! by itself once the disk does.
 
-use super::crash::{Tally, go_on, mode_of};
+use super::crash::{Tally, go_on, is_verbose, mode_of};
 use super::disk::{Fault, FaultKind, SimDisk};
 use super::image::Image;
 use super::model::{End, Model};
@@ -48,7 +48,7 @@ fn fail(seed: u64, steps: usize, fault: Fault, tally: &mut Tally) -> Result<(), 
 fn run(seed: u64, steps: usize, fault: Option<Fault>, tally: &mut Tally) -> Result<u64, String> {
     let (mode, disk) = (mode_of(seed), SimDisk::default());
     let mut workload = Workload::new(seed, &disk, mode, Model::default(), 1_000_000);
-    workload.verbose = std::env::var_os("TORTURE_VERBOSE").is_some();
+    workload.verbose = is_verbose();
     workload.tell(|| format!("{fault:?}"));
     disk.fail(fault);
     for step in 0..steps {

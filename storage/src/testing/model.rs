@@ -100,7 +100,8 @@ impl Model {
     }
 
     /// Whether a sample may have gone by a time.
-    fn may_be_gone(&self, timestamp: i64, now: usize) -> bool {
+    #[must_use]
+    pub fn may_be_gone(&self, timestamp: i64, now: usize) -> bool {
         self.expired.iter().any(|(begun, before)| *begun <= now && timestamp < *before)
     }
 
@@ -131,11 +132,15 @@ impl Model {
         Ok(())
     }
 
-    /// Whether a database that opened on the remains of a run which ended at `now` shows what it must.
+    /// Whether everything that a database shows was written once.
     ///
     /// # Errors
-    /// Says what is wrong.
-    pub fn check_survivor(&self, dump: &Dump, now: usize, end: End) -> Result<(), String> {
+    /// Says what was not.
+    pub fn check_written(&self, dump: &Dump) -> Result<(), String> {
+        self.check_written_by(dump, usize::MAX)
+    }
+
+    fn check_written_by(&self, dump: &Dump, now: usize) -> Result<(), String> {
         for (series, samples) in dump {
             for (timestamp, point) in samples {
                 let record = self.series.get(series).and_then(|samples| samples.get(timestamp));
@@ -144,6 +149,15 @@ impl Model {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Whether a database that opened on the remains of a run which ended at `now` shows what it must.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check_survivor(&self, dump: &Dump, now: usize, end: End) -> Result<(), String> {
+        self.check_written_by(dump, now)?;
         for (series, samples) in &self.series {
             for (timestamp, record) in samples {
                 let bound = match end {

@@ -132,14 +132,20 @@ pub fn dump(db: &impl Queryable, only: Option<u32>) -> Result<Dump, String> {
         if newest.map(|newest| newest.timestamp) != columns.timestamps.last().copied() {
             return Err(format!("series {number}: the newest sample is not the last one"));
         }
-        let one = |at: usize| -> Option<(i64, Point)> {
-            let value = match columns.histogram(at) {
-                Some(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
-                None => SampleValue::Float(*columns.values.get(at)?),
-            };
-            Some((*columns.timestamps.get(at)?, Point { start: columns.start(at), value }))
-        };
-        all.insert(number, (0..columns.len()).filter_map(one).collect());
+        all.insert(number, points(&columns));
     }
     Ok(all)
+}
+
+/// The samples of columns, by time.
+#[must_use]
+pub fn points(columns: &Columns) -> BTreeMap<i64, Point> {
+    let one = |at: usize| -> Option<(i64, Point)> {
+        let value = match columns.histogram(at) {
+            Some(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
+            None => SampleValue::Float(*columns.values.get(at)?),
+        };
+        Some((*columns.timestamps.get(at)?, Point { start: columns.start(at), value }))
+    };
+    (0..columns.len()).filter_map(one).collect()
 }

@@ -27,44 +27,30 @@ fn for_seeds(
 
 #[test]
 fn the_database_agrees_with_the_model() {
-    let tally = for_seeds(0..400, |seed, tally| Run::new(seed, 120, tally).map(|_| ()));
-    assert!(tally.samples > 10_000, "{tally:?}");
+    let tally = for_seeds(0..150, |seed, tally| Run::new(seed, 120, tally).map(|_| ()));
+    assert!(tally.samples > 5_000, "{tally:?}");
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_wherever_the_disk_is_cut() {
-    let tally = for_seeds(0..150, |seed, tally| Run::new(seed, 40, tally)?.cut_everywhere(tally));
-    assert!(tally.cuts > 10_000 && tally.double_cuts > 1_000 && tally.went_on > 1_000, "{tally:?}");
+    let tally = for_seeds(0..40, |seed, tally| Run::new(seed, 40, tally)?.cut_everywhere(tally));
+    assert!(tally.cuts > 8_000 && tally.double_cuts > 1_000, "{tally:?}");
 }
 
 #[test]
 fn longer_runs_survive_cuts_too() {
-    let tally = for_seeds(1_000..3_000, |seed, tally| Run::new(seed, 100, tally)?.cut_somewhere(3, tally));
-    assert!(tally.cuts > 4_000, "{tally:?}");
+    let tally = for_seeds(1_000..1_300, |seed, tally| Run::new(seed, 100, tally)?.cut_somewhere(3, tally));
+    assert!(tally.cuts > 1_000, "{tally:?}");
 }
 
 #[test]
 fn a_fault_at_any_operation_is_told_and_survived() {
-    let tally = for_seeds(0..20, |seed, tally| fault::fail_everywhere(seed, 30, tally));
-    assert!(tally.faults > 500, "{tally:?}");
+    let tally = for_seeds(0..8, |seed, tally| fault::fail_everywhere(seed, 25, tally));
+    assert!(tally.faults > 300, "{tally:?}");
 }
 
 #[test]
 fn longer_runs_survive_faults_too() {
-    let tally = for_seeds(1_000..2_000, |seed, tally| fault::fail_somewhere(seed, 80, tally));
-    assert_eq!(tally.faults, 1_000);
-}
-
-#[test]
-fn one() {
-    let seed = std::env::var("SEED").map_or(0, |s| s.parse().unwrap());
-    let steps = std::env::var("STEPS").map_or(0, |s| s.parse().unwrap());
-    let tally = &mut Tally::default();
-    match std::env::var("HOW").as_deref() {
-        Ok("some") => Run::new(seed, steps, tally).and_then(|run| run.cut_somewhere(3, tally)),
-        Ok("faults") => fault::fail_everywhere(seed, steps, tally),
-        Ok("fault") => fault::fail_somewhere(seed, steps, tally),
-        _ => Run::new(seed, steps, tally).and_then(|run| run.cut_everywhere(tally)),
-    }
-    .unwrap();
+    let tally = for_seeds(1_000..1_200, |seed, tally| fault::fail_somewhere(seed, 80, tally));
+    assert_eq!(tally.faults, 200);
 }

@@ -411,6 +411,7 @@ impl Workload {
                     appender.append_histogram(&labels(series), timestamp, Arc::clone(histogram), point.start)
                 }
             };
+            let gone = newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
             let order = newest.as_ref().map(|(newest, _)| timestamp.cmp(newest));
             let again = newest.is_some_and(|(_, newest)| newest.value.same(&point.value));
             match (result, order) {
@@ -419,6 +420,11 @@ impl Workload {
                     taken.push((series, timestamp, point));
                 }
                 (Ok(()), Some(std::cmp::Ordering::Equal)) if again => {}
+                // Nobody knows any more that it is late.
+                (Ok(()), _) if gone => {
+                    staged.insert(series, (timestamp, point.clone()));
+                    taken.push((series, timestamp, point));
+                }
                 (Err(AppendError::Duplicate), Some(std::cmp::Ordering::Equal)) if !again => {}
                 (Err(AppendError::OutOfOrder), Some(std::cmp::Ordering::Less)) => {}
                 (Err(AppendError::OutOfBounds), _) if self.is_old(timestamp) => {}
