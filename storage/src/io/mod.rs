@@ -22,6 +22,9 @@ pub(crate) fn corrupt(path: &Path, place: &str, detail: impl ToString) -> Storag
     StorageError::Corrupt { what: format!("{} ({place})", path.display()), detail: detail.to_string() }
 }
 
+/// A file that has its name, and whether the name is on the disk.
+pub(crate) type Named = (Box<dyn DiskFile>, Result<(), StorageError>);
+
 /// A disk, with errors that name the file, and the list of what was found damaged on it.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -104,11 +107,7 @@ impl Files {
 
     /// Writes a new file aside, waits until its bytes are on the disk, and gives it its name; the second
     /// result says whether the name is on the disk, too.
-    pub(crate) fn write_aside(
-        &self,
-        path: &Path,
-        bytes: &[u8],
-    ) -> Result<(Box<dyn DiskFile>, Result<(), StorageError>), StorageError> {
+    pub(crate) fn write_aside(&self, path: &Path, bytes: &[u8]) -> Result<Named, StorageError> {
         let mut aside = path.to_owned().into_os_string();
         aside.push(filenames::CREATING_SUFFIX);
         let aside = Path::new(&aside);
