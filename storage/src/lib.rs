@@ -23,8 +23,10 @@
 //! ```
 
 pub mod block;
+pub mod cardinality;
 mod catalogue;
 pub mod codec;
+mod compact;
 pub mod damage;
 pub mod db;
 pub mod head;
@@ -37,14 +39,17 @@ pub mod query;
 pub mod sample;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tombstones;
 pub mod wal;
 
 mod filenames;
 
+pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
 pub use damage::{Damage, DamageAction, DamageKind};
-pub use db::{Db, DbOptions, MaintainReport, OpenReport};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
+pub use head::budget::SeriesBudget;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
 pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};

@@ -1,7 +1,9 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
+use super::retention::remove_block;
 use super::{Db, DbOptions, Inner, MaintainReport, aside, log};
-use crate::block::Block;
+use crate::block::{Block, in_order};
+use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::damage::{Damage, DamageAction, DamageKind};
 use crate::filenames;
@@ -14,7 +16,7 @@ use crate::query::StorageError;
 use crate::wal::{Wal, WalSync};
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What was found when the directory was opened.
@@ -36,13 +38,18 @@ pub struct OpenReport {
     pub gaps: Vec<(PathBuf, usize, usize)>,
     /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
     pub torn: Vec<(PathBuf, usize, usize)>,
+    /// Statistics of cardinality that cannot be read and begin anew, with the reason.
+    pub statistics_lost: Option<(PathBuf, String)>,
 }
 
 impl OpenReport {
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {
-        self.damaged_blocks.len() + self.gaps.len() + self.torn.len()
+        self.damaged_blocks.len()
+            + self.gaps.len()
+            + self.torn.len()
+            + usize::from(self.statistics_lost.is_some())
     }
 
     /// Notes a stretch of a file that is skipped or was cut off.
@@ -116,8 +123,13 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        delete_torn_snapshots(&files, dir)?;
+        let (cardinality, statistics_lost) = Cardinality::open(&files, dir);
+        report.statistics_lost = statistics_lost;
         let blocks = open_blocks(&files, dir, &mut report)?;
-        let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
+        // Of late samples a block says nothing of what else came at their time.
+        let in_time = blocks.iter().map(|block| block.meta()).filter(|meta| !meta.is_late());
+        let min_valid_ms = in_time.map(|meta| meta.max_time).max().unwrap_or(i64::MIN);
         let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
         // The log behind it is deleted next: its name must be on the disk, though a killed process gave it.
@@ -125,7 +137,7 @@ impl Db {
         let segments = log::find(&files, &wal_dir, marks.segment, options.wal_sync)?;
         let next_segment = log::next_number(&files, &wal_dir, marks.segment)?;
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync);
-        let head = Arc::new(Head::new(wal, options.block_range_ms));
+        let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
@@ -180,6 +192,9 @@ impl Db {
             flushed_ms: AtomicI64::new(flushed_ms),
             report,
             stop: Arc::default(),
+            unmergeable: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            cardinality,
             _lock: lock,
         });
         // The catalogue names series that are long gone.
@@ -189,8 +204,23 @@ impl Db {
     }
 }
 
+/// Deletes the snapshots that a crash left half made.
+fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let snapshots = dir.join(filenames::SNAPSHOTS_DIR);
+    if !files.list(dir)?.iter().any(|entry| entry.path == snapshots && entry.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, is_dir, .. } in files.list(&snapshots)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if is_dir && name.ends_with(filenames::CREATING_SUFFIX) {
+            files.remove_tree(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, StorageError> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Arc<Block>> = Vec::new();
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
@@ -203,7 +233,14 @@ fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec
             }
         }
     }
-    blocks.sort_by_key(|block| block.meta().min_time);
+    // Those that were merged into another one, before they could be deleted.
+    let replaced = |block: &Block| blocks.iter().any(|other| block.meta().is_replaced_by(other.meta()));
+    let (leftover, mut blocks): (Vec<Arc<Block>>, Vec<_>) =
+        blocks.iter().cloned().partition(|block| replaced(block));
+    for block in leftover {
+        remove_block(files, block.dir())?;
+    }
+    in_order(&mut blocks);
     report.blocks = blocks.len();
     Ok(blocks)
 }

@@ -9,6 +9,7 @@
 //! ROW     group varint, sequence varint, timestamp zigzag, changes as in `codec::cell`, gaps in slots
 //! SAMPLES (series id varint, timestamp zigzag, bits u64)*: read, but no longer written
 //! RUNS    samples by series, as in `wal::runs`
+//! TOMBSTONES deleted intervals by series, as in `tombstones::file`
 //! LATE    the same, of samples older than others of their series
 //! VOID    (segment varint, offset varint)*
 //! ```
@@ -43,6 +44,8 @@ pub enum Kind {
     Samples = 5,
     /// Samples with timestamps of their own, by series; histograms and start timestamps too.
     Runs = 6,
+    /// What is deleted of series.
+    Tombstones = 7,
     /// Segments that are void from a place on; only at the beginning of a segment.
     Void = 15,
     /// Late samples, in the form of [`Kind::Runs`].
@@ -52,7 +55,7 @@ pub enum Kind {
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         let rows = [Self::Series, Self::Full, Self::Schema, Self::Row];
-        let samples = [Self::Samples, Self::Runs, Self::Late, Self::Void];
+        let samples = [Self::Samples, Self::Runs, Self::Tombstones, Self::Late, Self::Void];
         rows.into_iter().chain(samples).find(|k| *k as u8 == byte)
     }
 }
