@@ -213,7 +213,13 @@ mod tests {
                 let mut all = Vec::new();
                 timeline.extend(0..timeline.len(), &mut all);
                 prop_assert_eq!(&all, &column);
-                prop_assert!(timeline.holds(&column) && !timeline.holds(&[i64::MIN, 7]));
+                prop_assert!(timeline.holds(&column));
+                let longer: Vec<i64> = column.iter().copied().chain([7]).collect();
+                prop_assert!(!timeline.holds(&longer));
+                if let Some((last, before)) = column.split_last() {
+                    let other: Vec<i64> = before.iter().copied().chain([last.wrapping_add(1)]).collect();
+                    prop_assert!(!timeline.holds(&other) && !timeline.holds(before));
+                }
                 prop_assert_eq!(timeline.range(), column.first().copied().zip(column.last().copied()));
                 for (mint, maxt) in [(mint, mint.saturating_add(length)), (i64::MIN, mint), (mint, i64::MAX)] {
                     let mut some = Vec::new();

@@ -54,24 +54,25 @@ impl Inner {
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
-        // The first block after a snapshot that was opened begins where that one ended.
-        let before = {
+        {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+            head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
             head.epoch.fetch_add(2, Ordering::AcqRel);
-            before
-        };
+        }
+        // The first block after a snapshot that was opened begins where that one ended. Not `min_valid_ms`: a cut
+        // that failed has raised it already.
+        let from = min_time.max(head.cut_ms.load(Ordering::Acquire));
         self.flush(report)?;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         let tombstones = head.tombstones.load_full();
-        let plan = BlockPlan::of_head(min_time.max(before), max_time, false);
+        let plan = BlockPlan::of_head(from, max_time, false);
         let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
         let mut columns = Columns::default();
         for one in &series {
-            let range = (min_time, max_time - 1);
+            let range = (from, max_time - 1);
             let one = HeadSeries::live(one);
-            match self.read_head(&one, range, min_time, tombstones.as_deref(), &mut columns) {
+            match self.read_head(&one, range, from, tombstones.as_deref(), &mut columns) {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
                     report.damaged.push(format!("{what}: {detail}"))

@@ -18,4 +18,6 @@ pub mod workload;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod found_tests;
+#[cfg(test)]
 mod tests;
