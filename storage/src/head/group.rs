@@ -324,6 +324,17 @@ impl Group {
             return;
         }
         let ended = std::mem::take(&mut writer.ended);
+        {
+            let rows = self.rows();
+            for &slot in &ended {
+                // The cell will not tell of it any more.
+                if let (Some(Some(series)), Some((timestamp, value))) =
+                    (writer.slots.get(slot as usize), rows.newest(slot))
+                {
+                    series.state().note(Entry::float(timestamp, value));
+                }
+            }
+        }
         for slot in &ended {
             if let Some(word) = writer.present.get_mut(*slot as usize / 64) {
                 *word &= !(1 << (slot % 64));
@@ -546,8 +557,10 @@ impl Group {
             return;
         }
         if !fresh {
-            // The slot was given to another series: what it held so far belongs to the old one.
-            self.seal_locked(&mut writer);
+            // The slot was given to another series: what it held so far belongs to the old one, which may be
+            // present yet when rows were lost.
+            writer.ended.push(slot);
+            self.end_silently(&mut writer);
         }
         if let Some(place) = writer.slots.get_mut(index) {
             *place = series.cloned();
