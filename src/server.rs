@@ -191,19 +191,28 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
         wal_samples = report.samples,
         "TSDB started"
     );
-    for (file, reason) in &report.damaged_blocks {
-        error!(block = %file.display(), error = reason, "Block cannot be read and is not served");
-    }
-    for (file, offset, bytes) in &report.gaps {
-        error!(file = %file.display(), offset, bytes, "Damage in the write-ahead log, skipped");
-    }
-    for (file, length, bytes) in &report.torn {
-        warn!(file = %file.display(), length, bytes, "Torn end of the write-ahead log, cut back");
-    }
+    log_damage(&db, 0);
     if let Some((file, reason)) = &report.statistics_lost {
         warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
     }
     Ok(db)
+}
+
+/// Logs what was found damaged after the first `known` places; how many there are now.
+fn log_damage(db: &Db, known: usize) -> usize {
+    let found = db.damage();
+    for damage in found.iter().skip(known) {
+        error!(
+            file = %damage.path.display(),
+            kind = damage.kind.as_str(),
+            offset = damage.offset,
+            bytes = damage.bytes,
+            action = damage.action.as_str(),
+            detail = damage.detail,
+            "Damage found on the disk"
+        );
+    }
+    found.len()
 }
 
 fn limits(flags: &Flags, pool: Arc<MemoryPool>) -> Limits {
@@ -359,10 +368,20 @@ async fn obey(
 
 /// Cuts blocks and enforces retention, until the server stops.
 async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
+    let (mut damaged, mut was_failing) = (db.damage().len(), false);
     loop {
         tokio::select! {
             () = tokio::time::sleep(MAINTENANCE) => {}
             _ = stop.wait_for(|stop| *stop) => return,
+        }
+        damaged = log_damage(&db, damaged);
+        let (failing, failures) = db.log_failures();
+        if failing != was_failing {
+            was_failing = failing;
+            match failing {
+                true => error!(failures, "The write-ahead log cannot be written: samples are not stored"),
+                false => info!(failures, "The write-ahead log is written again"),
+            }
         }
         let db = db.clone();
         match tokio::task::spawn_blocking(move || db.maintain(now_ms())).await {

@@ -150,6 +150,7 @@ impl Telemetry {
 
 fn storage(page: &mut Page, db: &Db) {
     let stats = db.stats(1);
+    let (failing, failures) = db.log_failures();
     for (name, kind, help, value) in [
         (
             "prometheus_tsdb_head_series",
@@ -222,6 +223,24 @@ fn storage(page: &mut Page, db: &Db) {
             "counter",
             "Total number of WAL corruptions.",
             db.open_report().corruptions() as f64,
+        ),
+        (
+            "narthex_storage_damaged_places",
+            "gauge",
+            "Damaged places found on the disk since the start; /api/v1/narthex/storage/damage lists them.",
+            db.damage_count() as f64,
+        ),
+        (
+            "narthex_storage_log_failing",
+            "gauge",
+            "Whether the write-ahead log cannot be written at present.",
+            f64::from(u8::from(failing)),
+        ),
+        (
+            "narthex_storage_log_failures_total",
+            "counter",
+            "Total number of appends that the write-ahead log could not take.",
+            failures as f64,
         ),
     ] {
         page.single(name, kind, help, value);

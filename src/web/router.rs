@@ -33,6 +33,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/cardinality", false, api::cardinality::cardinality),
     ("narthex/queries/active", false, api::queries::active),
     ("narthex/queries/top", false, api::queries::top),
+    ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),

@@ -28,6 +28,8 @@ pub(crate) struct Catalogue {
     /// `None`: the file is not there, or a failed write left something behind; then it is written anew.
     file: Option<Box<dyn DiskFile>>,
     known: RoaringBitmap,
+    /// Bytes behind the last whole record when it was opened.
+    pub(crate) torn_bytes: usize,
 }
 
 impl Catalogue {
@@ -35,7 +37,7 @@ impl Catalogue {
     /// the ids it found. A torn end is cut off.
     ///
     /// # Errors
-    /// The file is there and cannot be read or cut.
+    /// The file is there and cannot be read.
     pub(crate) fn open(
         files: &Files,
         dir: &Path,
@@ -45,6 +47,7 @@ impl Catalogue {
         let mut known = RoaringBitmap::new();
         let there = files.list(dir)?.iter().any(|listed| listed.path == path);
         let mut damage = Damage::default();
+        let mut torn_bytes = 0;
         if there {
             let bytes = files.map(&path)?;
             damage = read_segment(&bytes, |kind, payload| {
@@ -52,12 +55,17 @@ impl Catalogue {
                     each(payload, &mut known);
                 }
             });
+            torn_bytes = damage.torn_at.map_or(0, |at| bytes.len() - at);
         }
-        if let Some(at) = damage.torn_at {
-            files.cut_durably(&path, at as u64)?;
-        }
-        let file = if there { Some(files.open(&path)?) } else { None };
-        Ok((Self { files: files.clone(), path, file, known }, damage))
+        let cut = damage.torn_at.map_or(Ok(()), |at| files.cut_durably(&path, at as u64));
+        let file = if there && cut.is_ok() { files.open(&path).ok() } else { None };
+        Ok((Self { files: files.clone(), path, file, known, torn_bytes }, damage))
+    }
+
+    /// The log still tells the labels of these series: the flush that was to make them durable here may not have
+    /// come to its end.
+    pub(crate) fn doubt(&mut self, series: &RoaringBitmap) {
+        self.known -= series;
     }
 
     /// Makes the labels of all `live` series durable.

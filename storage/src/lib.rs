@@ -27,6 +27,7 @@ pub mod cardinality;
 mod catalogue;
 pub mod codec;
 mod compact;
+pub mod damage;
 pub mod db;
 pub mod head;
 pub mod histogram;
@@ -36,12 +37,15 @@ mod level0;
 pub mod number;
 pub mod query;
 pub mod sample;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tombstones;
 pub mod wal;
 
 mod filenames;
 
 pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
+pub use damage::{Damage, DamageAction, DamageKind};
 pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;

@@ -9,6 +9,7 @@ mod api;
 mod cardinality;
 mod cli;
 mod crash;
+mod damage;
 mod differential;
 mod host;
 mod hostile;

@@ -9,6 +9,7 @@ pub mod parse;
 pub mod queries;
 pub mod query;
 pub mod status;
+pub mod storage;
 pub mod targets;
 pub mod tree;
 pub mod write;

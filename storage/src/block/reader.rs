@@ -9,6 +9,7 @@ use super::v2;
 use crate::codec::CodecError;
 use crate::codec::frame;
 use crate::codec::timestamp::Timeline;
+use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
@@ -28,6 +29,7 @@ const TIMELINE_CACHE_MAX: usize = 4096;
 /// An open block.
 pub struct Block {
     dir: PathBuf,
+    damage: Arc<DamageList>,
     meta: BlockMeta,
     pub(super) layout: Layout,
     timelines: Bytes,
@@ -79,6 +81,7 @@ impl Block {
         let tombstones = Deleted::read(files, dir, series as usize)?.map(Arc::new);
         Ok(Self {
             dir: dir.to_owned(),
+            damage: Arc::clone(files.damage()),
             meta,
             layout,
             timelines: files.map(&dir.join(filenames::TIMELINES))?,
@@ -119,8 +122,20 @@ impl Block {
         mint <= self.meta.min_time && self.meta.max_time <= maxt
     }
 
+    /// The error of a read that met damage, which is noted.
     pub(super) fn damaged(&self, file: &str, detail: impl ToString) -> StorageError {
-        corrupt(&self.dir.join(file), "read", detail)
+        let path = self.dir.join(file);
+        let error = corrupt(&path, "read", detail);
+        self.damage.note(Damage {
+            path,
+            kind: DamageKind::Page,
+            offset: 0,
+            bytes: 0,
+            range: Some((self.meta.min_time, self.meta.max_time.saturating_sub(1))),
+            action: DamageAction::Refused,
+            detail: error.to_string(),
+        });
+        error
     }
 
     pub(super) fn bad_index(&self, error: CodecError) -> StorageError {

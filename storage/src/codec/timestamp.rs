@@ -10,10 +10,9 @@ pub fn encode(timestamps: &[i64], out: &mut Vec<u8>) {
     varint::put(out, timestamps.len() as u64);
     let Some(&first) = timestamps.first() else { return };
     varint::put_signed(out, first);
-    let step = match (timestamps.last(), timestamps.len()) {
-        (Some(last), n) if n > 1 => last.wrapping_sub(first) / (n as i64 - 1),
-        _ => 0,
-    };
+    // A span that no step can tell is all residuals.
+    let span = timestamps.last().and_then(|last| last.checked_sub(first)).unwrap_or(0);
+    let step = span / (timestamps.len() as i64 - 1).max(1);
     varint::put_signed(out, step);
     let residual = |i: usize, t: i64| varint::zigzag(t.wrapping_sub(grid(first, step, i)));
     let width =
@@ -49,8 +48,8 @@ impl Timeline {
     #[must_use]
     pub fn regular(timestamps: &[i64]) -> Option<Self> {
         let first = timestamps.first().copied().unwrap_or(0);
-        let step = timestamps.get(1).map_or(0, |second| second.wrapping_sub(first));
-        let even = |pair: &[i64]| matches!(pair, [a, b] if b.wrapping_sub(*a) == step);
+        let step = timestamps.get(1).map_or(Some(0), |second| second.checked_sub(first))?;
+        let even = |pair: &[i64]| matches!(pair, [a, b] if b.checked_sub(*a) == Some(step));
         timestamps.windows(2).all(even).then_some(Self::Regular { first, step, count: timestamps.len() })
     }
 
@@ -196,6 +195,7 @@ mod tests {
         #[test]
         fn columns_come_back(
             column in prop_oneof![
+                Just([i64::MIN, i64::MAX].into()),
                 proptest::collection::btree_set(any::<i64>(), 0..480),
                 proptest::collection::btree_set(-2000i64..2000, 0..480),
                 (any::<i32>(), 1i64..1_000_000, 0i64..480)
@@ -213,7 +213,13 @@ mod tests {
                 let mut all = Vec::new();
                 timeline.extend(0..timeline.len(), &mut all);
                 prop_assert_eq!(&all, &column);
-                prop_assert!(timeline.holds(&column) && !timeline.holds(&[i64::MIN, 7]));
+                prop_assert!(timeline.holds(&column));
+                let longer: Vec<i64> = column.iter().copied().chain([7]).collect();
+                prop_assert!(!timeline.holds(&longer));
+                if let Some((last, before)) = column.split_last() {
+                    let other: Vec<i64> = before.iter().copied().chain([last.wrapping_add(1)]).collect();
+                    prop_assert!(!timeline.holds(&other) && !timeline.holds(before));
+                }
                 prop_assert_eq!(timeline.range(), column.first().copied().zip(column.last().copied()));
                 for (mint, maxt) in [(mint, mint.saturating_add(length)), (i64::MIN, mint), (mint, i64::MAX)] {
                     let mut some = Vec::new();

@@ -22,36 +22,57 @@ impl Inner {
         });
     }
 
+    /// The timestamp of the head's oldest sample, ms.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        // Samples move from open rows into chunks and from there to level 0: looked for in this order none is
+        // missed.
+        let rows: Vec<i64> = {
+            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+            groups.iter().filter_map(|group| group.first_ms()).collect()
+        };
+        let series = self.head.all_series();
+        let waiting = series.iter().filter_map(|one| one.state().first_ms());
+        let oldest = rows.into_iter().chain(waiting).min();
+        let flushed = self.head.level0.load().iter().map(|file| file.range().0).min();
+        oldest.into_iter().chain(flushed).min()
+    }
+
     /// Where the next block begins, when the head is long enough for one.
     pub(super) fn next_cut(&self) -> Option<i64> {
         let (head, range) = (&self.head, self.options.block_range_ms);
         let (min, max) = (head.min_ms.load(Ordering::Acquire), head.max_ms.load(Ordering::Acquire));
-        let due = min <= max && max.saturating_sub(min) > range + range / 2;
-        due.then_some(min.div_euclid(range) * range)
+        let is_long = |from: i64| min <= max && max.saturating_sub(from) > range + range / 2;
+        if !is_long(min) {
+            return None;
+        }
+        // `min` is a bound: there may be nothing for a long time after it.
+        let oldest = self.oldest_ms().unwrap_or(min).max(min);
+        is_long(oldest).then_some(oldest.div_euclid(range) * range)
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
-        // The first block after a snapshot that was opened begins where that one ended.
-        let before = {
+        {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
+            head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
             head.epoch.fetch_add(2, Ordering::AcqRel);
-            before
-        };
+        }
+        // The first block after a snapshot that was opened begins where that one ended. Not `min_valid_ms`: a cut
+        // that failed has raised it already.
+        let from = min_time.max(head.cut_ms.load(Ordering::Acquire));
         self.flush(report)?;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         let tombstones = head.tombstones.load_full();
-        let plan = BlockPlan::of_head(min_time.max(before), max_time, false);
+        let plan = BlockPlan::of_head(from, max_time, false);
         let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
         let mut columns = Columns::default();
         for one in &series {
-            let range = (min_time, max_time - 1);
+            let range = (from, max_time - 1);
             let one = HeadSeries::live(one);
-            match self.read_head(&one, range, min_time, tombstones.as_deref(), &mut columns) {
+            match self.read_head(&one, range, from, tombstones.as_deref(), &mut columns) {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
                     report.damaged.push(format!("{what}: {detail}"))
@@ -74,14 +95,10 @@ impl Inner {
         head.cuts.fetch_add(1, Ordering::AcqRel);
         let (kept, gone): (Vec<_>, Vec<_>) =
             head.level0.load().iter().cloned().partition(|file| file.range().1 >= max_time);
-        let oldest_file = kept.iter().map(|file| file.range().0).min().unwrap_or(i64::MAX);
         head.level0.store(Arc::new(kept));
-        let mut oldest_ms = oldest_file;
-        for one in &series {
-            oldest_ms = oldest_ms.min(one.state().drop_before(max_time).unwrap_or(i64::MAX));
-        }
-        head.min_ms
-            .store(max_time.max(oldest_ms.min(head.max_ms.load(Ordering::Acquire))), Ordering::Release);
+        series.iter().for_each(|one| one.state().drop_before(max_time));
+        // Not the oldest sample that is left: one that is appended meanwhile may be older.
+        head.min_ms.store(max_time, Ordering::Release);
         drop(series);
         for file in gone {
             self.files.remove_file(file.path())?;

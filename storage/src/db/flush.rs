@@ -49,6 +49,8 @@ impl Inner {
         let mut series = head.all_series();
         series.sort_unstable_by_key(|one| one.id);
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).save(&series)?;
+        self.files.create_dirs(&self.dir.join(filenames::LEVEL0_DIR))?;
+        self.files.sync_dir(&self.dir)?;
         let number = self.next_level0.fetch_add(1, Ordering::AcqRel);
         let mut file = Writer::new(&self.files, &self.dir.join(filenames::LEVEL0_DIR), number)?;
         let mut written = Vec::with_capacity(series.len());

@@ -1,5 +1,6 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+mod aside;
 #[cfg(test)]
 mod cardinality_tests;
 mod compact;
@@ -15,11 +16,13 @@ mod histogram_tests;
 mod late;
 #[cfg(test)]
 mod late_tests;
+mod log;
 mod open;
 mod retention;
 #[cfg(test)]
 mod select_tests;
 mod snapshot;
+mod stop;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +32,7 @@ pub use open::OpenReport;
 use crate::block::Block;
 use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
+use crate::damage::Damage;
 use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::budget::SeriesBudget;
@@ -44,6 +48,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use stop::Stop;
 
 /// How a database behaves.
 #[derive(Debug, Clone)]
@@ -112,12 +117,12 @@ pub(crate) struct Inner {
     /// The newest sample at the last flush, ms.
     flushed_ms: AtomicI64,
     report: OpenReport,
+    stop: Arc<Stop>,
     /// Blocks that cannot be merged: a part of them is damaged.
     unmergeable: Mutex<HashSet<String>>,
     /// Ends a merge that is under way.
     stopping: AtomicBool,
     pub(crate) cardinality: Cardinality,
-    closed: AtomicBool,
     _lock: DiskLock,
 }
 
@@ -202,6 +207,14 @@ impl Db {
         Ok(report)
     }
 
+    /// Forces what was written to the disk: what was appended before survives a power cut from then on.
+    ///
+    /// # Errors
+    /// The log cannot be synced.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.inner.head.wal.sync()
+    }
+
     /// Ends a merge of blocks that is under way, and lets none begin; the blocks stay as they are.
     pub fn stop_compaction(&self) {
         self.inner.stopping.store(true, Ordering::Release);
@@ -220,7 +233,7 @@ impl Db {
     pub fn close(&self) -> Result<(), StorageError> {
         self.stop_compaction();
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inner.closed.store(true, Ordering::Release);
+        self.inner.stop.now();
         self.inner.head.wal.sync()?;
         let flushed = self.inner.flush(&mut MaintainReport::default());
         // Samples are not at stake: without the file there is less to compare with.
@@ -239,10 +252,35 @@ impl Db {
         Ok(report)
     }
 
+    /// What was found damaged on the disk since the database was opened.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Damage> {
+        self.inner.files.damage().list()
+    }
+
+    /// How many damaged places [`Db::damage`] has; cheap.
+    #[must_use]
+    pub fn damage_count(&self) -> u64 {
+        self.inner.files.damage().count()
+    }
+
+    /// Whether appends fail at the moment because the log cannot be written, and how many have failed.
+    #[must_use]
+    pub fn log_failures(&self) -> (bool, u64) {
+        let wal = &self.inner.head.wal;
+        (wal.is_failing(), wal.failures())
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {
         crate::query::stats::DbStats::of(&self.inner, limit)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.now();
     }
 }
 

@@ -1,10 +1,11 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
 use super::retention::remove_block;
-use super::{Db, DbOptions, Inner, MaintainReport};
+use super::{Db, DbOptions, Inner, MaintainReport, aside, log};
 use crate::block::{Block, in_order};
 use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
+use crate::damage::{Damage, DamageAction, DamageKind};
 use crate::filenames;
 use crate::head::Head;
 use crate::head::replay::Replay;
@@ -12,9 +13,7 @@ use crate::io::Files;
 use crate::io::disk::Listed;
 use crate::level0::Level0;
 use crate::query::StorageError;
-use crate::wal::reader::read_segment;
-use crate::wal::record::Kind;
-use crate::wal::{Wal, WalSync, writer};
+use crate::wal::{Wal, WalSync};
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -52,6 +51,47 @@ impl OpenReport {
             + self.torn.len()
             + usize::from(self.statistics_lost.is_some())
     }
+
+    /// Notes a stretch of a file that is skipped or was cut off.
+    pub(super) fn note(&mut self, files: &Files, damage: Damage) {
+        let place = (
+            damage.path.clone(),
+            usize::try_from(damage.offset).unwrap_or(usize::MAX),
+            usize::try_from(damage.bytes).unwrap_or(usize::MAX),
+        );
+        match damage.action {
+            DamageAction::CutOff => self.torn.push(place),
+            _ => self.gaps.push(place),
+        }
+        files.damage().note(damage);
+    }
+
+    /// Notes a file or directory that cannot be read.
+    pub(super) fn not_served(
+        &mut self,
+        files: &Files,
+        path: PathBuf,
+        kind: DamageKind,
+        error: &StorageError,
+    ) {
+        self.damaged_blocks.push((path.clone(), error.to_string()));
+        let bytes = files.tree_bytes(&path);
+        let (action, detail) = (DamageAction::NotServed, error.to_string());
+        files.damage().note(Damage { path, kind, offset: 0, bytes, range: None, action, detail });
+    }
+}
+
+/// A stretch of a file that holds nothing whole.
+pub(super) fn lost(path: PathBuf, kind: DamageKind, at: usize, len: usize) -> Damage {
+    Damage {
+        path,
+        kind,
+        offset: at as u64,
+        bytes: len as u64,
+        range: None,
+        action: DamageAction::Skipped,
+        detail: "no whole record".to_owned(),
+    }
 }
 
 impl Db {
@@ -69,8 +109,12 @@ impl Db {
     /// # Errors
     /// As [`Db::open`].
     pub fn open_on(files: Files, dir: &Path, options: DbOptions) -> Result<Self, StorageError> {
-        let wal_dir = dir.join(filenames::WAL_DIR);
+        let (wal_dir, level0_dir) = (dir.join(filenames::WAL_DIR), dir.join(filenames::LEVEL0_DIR));
+        files.create_dirs(dir)?;
+        aside::move_misplaced(&files, dir);
         files.create_dirs(&wal_dir)?;
+        // Made now if there is room, else by the flush that needs it.
+        let _ = files.create_dirs(&level0_dir);
         let lock = files.lock(&dir.join(filenames::LOCK))?;
         // The log is only as durable as the names that lead to it.
         files.sync_dir(dir)?;
@@ -80,40 +124,45 @@ impl Db {
         }
         let mut report = OpenReport::default();
         delete_torn_snapshots(&files, dir)?;
-        let (cardinality, lost) = Cardinality::open(&files, dir);
-        report.statistics_lost = lost;
+        let (cardinality, statistics_lost) = Cardinality::open(&files, dir);
+        report.statistics_lost = statistics_lost;
         let blocks = open_blocks(&files, dir, &mut report)?;
         // Of late samples a block says nothing of what else came at their time.
         let in_time = blocks.iter().map(|block| block.meta()).filter(|meta| !meta.is_late());
         let min_valid_ms = in_time.map(|meta| meta.max_time).max().unwrap_or(i64::MIN);
-        let level0_dir = dir.join(filenames::LEVEL0_DIR);
         let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
-        let mut segments = writer::segments(&files, &wal_dir)?;
-        // A crash may have come before they were deleted.
-        for (_, path) in segments.extract_if(.., |(number, _)| *number < marks.segment) {
-            files.remove_file(&path)?;
-        }
-        let next_segment = segments.last().map_or(marks.segment, |(number, _)| number + 1);
-        let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
+        // The log behind it is deleted next: its name must be on the disk, though a killed process gave it.
+        files.sync_dir(&level0_dir).or_else(|error| if level0.is_empty() { Ok(()) } else { Err(error) })?;
+        let segments = log::find(&files, &wal_dir, marks.segment, options.wal_sync)?;
+        let next_segment = log::next_number(&files, &wal_dir, marks.segment)?;
+        let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync);
         let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
         head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
-        let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
+        let (mut catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
             let _ = replay.labels(payload, |id| {
                 known.insert(id);
             });
         })?;
-        let path = dir.join(filenames::CATALOGUE);
-        report.gaps.extend(damage.gaps.iter().map(|(at, len)| (path.clone(), *at, *len)));
+        for (at, len) in damage.gaps {
+            report.note(&files, lost(dir.join(filenames::CATALOGUE), DamageKind::Catalogue, at, len));
+        }
+        if let Some(at) = damage.torn_at {
+            let path = dir.join(filenames::CATALOGUE);
+            let mut torn = lost(path, DamageKind::Catalogue, at, catalogue.torn_bytes);
+            torn.action = DamageAction::CutOff;
+            report.note(&files, torn);
+        }
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.
-        read_labels_and_cut(&files, &segments, &mut replay, &mut report)?;
+        log::read_labels(&files, &segments, &mut replay, &mut report);
         replay.labels_end();
+        catalogue.doubt(&replay.told);
         for file in &level0 {
             let (min, max) = file.range();
             head.note_time(min.max(min_valid_ms));
@@ -126,16 +175,7 @@ impl Db {
         }
         let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);
         head.level0.store(Arc::new(level0));
-        for (_, path) in &segments {
-            let bytes = files.map(path)?;
-            let damage = read_segment(&bytes, |kind, payload| {
-                if kind != Kind::Series {
-                    replay.record(kind, payload);
-                }
-            });
-            report.segments += 1;
-            report.gaps.extend(damage.gaps.iter().map(|(at, len)| (path.clone(), *at, *len)));
-        }
+        log::read(segments, &files, &mut replay, &mut report);
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
@@ -151,10 +191,10 @@ impl Db {
             next_level0: AtomicU64::new(next_level0),
             flushed_ms: AtomicI64::new(flushed_ms),
             report,
+            stop: Arc::default(),
             unmergeable: Mutex::default(),
             stopping: AtomicBool::new(false),
             cardinality,
-            closed: AtomicBool::new(false),
             _lock: lock,
         });
         // The catalogue names series that are long gone.
@@ -184,11 +224,12 @@ fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
-            if is_dir { files.remove_tree(&path) } else { files.remove_file(&path) }?;
+            // What cannot be deleted now is in nobody's way.
+            let _ = if is_dir { files.remove_tree(&path) } else { files.remove_file(&path) };
         } else if name.len() == 26 && is_dir && ulid::Ulid::from_string(name).is_ok() {
             match Block::open(files, &path) {
                 Ok(block) => blocks.push(Arc::new(block)),
-                Err(error) => report.damaged_blocks.push((path, error.to_string())),
+                Err(error) => report.not_served(files, path, DamageKind::Block, &error),
             }
         }
     }
@@ -211,64 +252,35 @@ fn open_level0(
     min_valid_ms: i64,
     report: &mut OpenReport,
 ) -> Result<(Vec<Arc<Level0>>, u64), StorageError> {
-    files.create_dirs(dir)?;
     let (mut found, mut next) = (Vec::new(), 0);
-    for Listed { path, .. } in files.list(dir)? {
+    for Listed { path, .. } in files.list(dir).unwrap_or_default() {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) {
-            files.remove_file(&path)?;
+            let _ = files.remove_file(&path);
         }
         let Ok(number) = name.parse::<u64>() else { continue };
         next = next.max(number.saturating_add(1));
         match Level0::open(files, &path) {
             // A crash came after the block and before the deletion.
-            Ok(file) if file.range().1 < min_valid_ms => files.remove_file(&path)?,
+            Ok(file) if file.range().1 < min_valid_ms => {
+                let _ = files.remove_file(&path);
+            }
             Ok(file) => found.push((number, Arc::new(file))),
-            Err(error) => report.damaged_blocks.push((path, error.to_string())),
+            Err(error) => report.not_served(files, path, DamageKind::Level0, &error),
         }
     }
     found.sort_unstable_by_key(|(number, _)| *number);
     Ok((found.into_iter().map(|(_, file)| file).collect(), next))
 }
 
-/// Replays the labels of every segment, and cuts each back to its last whole record.
-fn read_labels_and_cut(
-    files: &Files,
-    segments: &[(u64, PathBuf)],
-    replay: &mut Replay,
-    report: &mut OpenReport,
-) -> Result<(), StorageError> {
-    for (_, path) in segments {
-        let (len, damage) = {
-            let bytes = files.map(path)?;
-            let damage = read_segment(&bytes, |kind, payload| {
-                if kind == Kind::Series {
-                    replay.record(kind, payload);
-                }
-            });
-            (bytes.len(), damage)
-        };
-        // Nobody has it mapped any more.
-        if let Some(at) = damage.torn_at {
-            files.cut_durably(path, at as u64)?;
-            report.torn.push((path.clone(), at, len - at));
-        }
-    }
-    Ok(())
-}
-
 /// One thread that syncs the log by policy, and ends with the database.
 fn spawn_sync(inner: &Arc<Inner>) {
     let WalSync::Interval(interval) = inner.head.wal.policy() else { return };
-    let weak = Arc::downgrade(inner);
+    let (weak, stop) = (Arc::downgrade(inner), Arc::clone(&inner.stop));
     let spawned = std::thread::Builder::new().name("wal-sync".to_owned()).spawn(move || {
-        loop {
-            std::thread::sleep(interval);
+        while !stop.wait(interval) {
             let Some(inner) = weak.upgrade() else { return };
-            if inner.closed.load(Ordering::Acquire) {
-                return;
-            }
-            // A failure poisons the log: the next append reports it.
+            // What a failed sync may have lost is told again by the next one, or by the next append.
             let _ = inner.head.wal.sync();
         }
     });

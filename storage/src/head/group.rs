@@ -16,7 +16,7 @@ use crate::wal::record::{self, Kind};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
 pub struct Group {
@@ -47,6 +47,10 @@ struct Writer {
     full_in: Option<u64>,
     fresh: Vec<u32>,
     changes: Vec<(u32, f64)>,
+    /// Slots with a value in the row before whose sample of this row was refused.
+    ended: Vec<u32>,
+    /// Slots of series with several writers whose newest timestamp is the row's, and what it was before.
+    claimed: Vec<(u32, i64)>,
     scratch: Vec<u8>,
 }
 
@@ -217,6 +221,7 @@ impl Group {
         }
         // A block boundary or a full cell ends the open rows before the new one begins.
         self.seal_if_due(writer, timestamp);
+        self.end_silently(writer);
         self.log_row(writer, timestamp)?;
         self.apply(writer, timestamp);
         self.head.note_time(timestamp);
@@ -261,6 +266,7 @@ impl Group {
         if let Err(error) = written {
             // Their labels may be in what was not written: the next record tells them again.
             writer.slots.iter().flatten().for_each(|s| s.logged.store(false, Ordering::Release));
+            writer.give_back(timestamp);
             return Err(error.into());
         }
         writer.full_in = full_in;
@@ -311,6 +317,42 @@ impl Group {
         }
     }
 
+    /// Makes the slots in `ended` absent without a marker. An open cell cannot say that, so the open rows end
+    /// here, and the log tells the group anew.
+    fn end_silently(&self, writer: &mut Writer) {
+        if writer.ended.is_empty() {
+            return;
+        }
+        let ended = std::mem::take(&mut writer.ended);
+        {
+            let rows = self.rows();
+            for &slot in &ended {
+                // The cell will not tell of it any more.
+                if let (Some(Some(series)), Some((timestamp, value))) =
+                    (writer.slots.get(slot as usize), rows.newest(slot))
+                {
+                    series.state().note(Entry::float(timestamp, value));
+                }
+            }
+        }
+        for slot in &ended {
+            if let Some(word) = writer.present.get_mut(*slot as usize / 64) {
+                *word &= !(1 << (slot % 64));
+            }
+            if let Some(last) = writer.last.get_mut(*slot as usize) {
+                *last = STALE_NAN;
+            }
+        }
+        self.seal_locked(writer);
+        writer.full_in = None;
+        let mut rows = self.rows();
+        for slot in ended {
+            if let Some(cell) = rows.cells.get_mut(slot as usize) {
+                *cell = writer.cell_from(slot as usize);
+            }
+        }
+    }
+
     /// Turns the open rows into chunks of the series; the place of the next row in the group's sequence.
     pub(crate) fn seal(&self) -> u64 {
         let mut writer = self.writer();
@@ -333,7 +375,7 @@ impl Group {
     fn seal_locked(&self, writer: &mut Writer) {
         let mut rows = self.rows();
         if rows.timestamps.is_empty() {
-            writer.give_away();
+            writer.give_away(self);
             return;
         }
         let shared = Arc::new(Timeline::of(&rows.timestamps));
@@ -375,8 +417,13 @@ impl Group {
         slabs.clear();
         // From here on the log tells the group anew: what was lost before costs no more than it did.
         writer.full_in = None;
-        writer.give_away();
+        writer.give_away(self);
         self.has_shared.store(writer.still_shared(), Ordering::Release);
+    }
+
+    /// The timestamp of the first open row, ms.
+    pub(crate) fn first_ms(&self) -> Option<i64> {
+        self.rows().timestamps.first().copied()
     }
 
     /// The newest sample of one slot's open cell.
@@ -485,11 +532,13 @@ impl Group {
                 writer.changes.push((slot, value));
             }
         }
-        let Writer { present, changes, .. } = writer;
+        // Where rows were lost, or a slot's samples refused, nothing says when it became absent.
+        let Writer { present, ended, .. } = writer;
+        ended.clear();
         for (at, (was, is)) in present.iter().zip(&named).enumerate() {
-            bits(was & !is, at, |slot| changes.push((slot, STALE_NAN)));
+            bits(was & !is, at, |slot| ended.push(slot));
         }
-        writer.changes.sort_unstable_by_key(|(slot, _)| *slot);
+        self.end_silently(writer);
     }
 
     /// Replays a slot's assignment. A slot whose series has no labels any more (its samples are all in
@@ -508,8 +557,10 @@ impl Group {
             return;
         }
         if !fresh {
-            // The slot was given to another series: what it held so far belongs to the old one.
-            self.seal_locked(&mut writer);
+            // The slot was given to another series: what it held so far belongs to the old one, which may be
+            // present yet when rows were lost.
+            writer.ended.push(slot);
+            self.end_silently(&mut writer);
         }
         if let Some(place) = writer.slots.get_mut(index) {
             *place = series.cloned();
@@ -566,25 +617,35 @@ impl Writer {
         outcome: &mut RowOutcome,
     ) {
         self.changes.clear();
+        self.ended.clear();
+        self.claimed.clear();
         for at in 0..self.present.len() {
             let was = self.present.get(at).copied().unwrap_or(0);
             let is = row.present.get(at).copied().unwrap_or(0);
             let (last, values) = (&self.last, &row.values);
-            let (slots, changes) = (&self.slots, &mut self.changes);
+            let (slots, changes, ended) = (&self.slots, &mut self.changes, &mut self.ended);
+            let claimed = &mut self.claimed;
             bits(was | is, at, |slot| {
                 let index = slot as usize;
                 let bit = 1u64 << (index % 64);
                 let value =
                     if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
                 let Some(Some(series)) = slots.get(index) else { return };
-                if checked && !accept(series, timestamp, outcome, is & bit != 0) {
-                    if let Some(late) = &mut late
-                        && is & bit != 0
-                        && timestamp < series.last_ms.load(Ordering::Acquire)
-                    {
-                        late.push((Arc::clone(series), Entry::float(timestamp, value)));
+                if checked {
+                    let before = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
+                    if timestamp <= before {
+                        if is & bit != 0 {
+                            outcome.refuse(timestamp, before);
+                            if let Some(late) = late.as_mut().filter(|_| timestamp < before) {
+                                late.push((Arc::clone(series), Entry::float(timestamp, value)));
+                            }
+                        }
+                        if was & bit != 0 {
+                            ended.push(slot);
+                        }
+                        return;
                     }
-                    return;
+                    claimed.push((slot, before));
                 }
                 if is & bit == 0 {
                     outcome.stale += 1;
@@ -598,6 +659,16 @@ impl Writer {
                     }
                 }
             });
+        }
+    }
+
+    /// The row is not written: its timestamp is free again for every writer.
+    fn give_back(&mut self, timestamp: i64) {
+        for (slot, before) in self.claimed.drain(..) {
+            if let Some(Some(series)) = self.slots.get(slot as usize) {
+                let _ =
+                    series.last_ms.compare_exchange(timestamp, before, Ordering::AcqRel, Ordering::Relaxed);
+            }
         }
     }
 
@@ -659,7 +730,7 @@ impl Writer {
 
     /// Frees released slots that are absent. Only right after a seal: an open cell may still hold rows of
     /// the old series.
-    fn give_away(&mut self) {
+    fn give_away(&mut self, group: &Group) {
         let (slots, by_series, free) = (&mut self.slots, &mut self.by_series, &mut self.free);
         let present = &self.present;
         self.released.retain(|&slot| {
@@ -669,7 +740,10 @@ impl Writer {
             }
             if let Some(series) = slots.get_mut(index).and_then(Option::take) {
                 by_series.remove(&series.id);
-                series.state().owners.retain(|(_, owned)| *owned != slot);
+                let own = |(owner, owned): &(Weak<Group>, u32)| {
+                    *owned == slot && std::ptr::eq(owner.as_ptr(), group)
+                };
+                series.state().owners.retain(|owner| !own(owner));
                 free.push(slot);
             }
             false
@@ -677,14 +751,9 @@ impl Writer {
     }
 }
 
-/// Order check of a series with several writers, or with a past; keeps its newest timestamp.
-fn accept(series: &MemSeries, timestamp: i64, outcome: &mut RowOutcome, counted: bool) -> bool {
-    let last = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
-    if timestamp > last {
-        return true;
+impl RowOutcome {
+    /// Counts a sample that is not newer than the series' newest one.
+    fn refuse(&mut self, timestamp: i64, newest: i64) {
+        if timestamp == newest { self.duplicate += 1 } else { self.out_of_order += 1 }
     }
-    if counted {
-        if timestamp == last { outcome.duplicate += 1 } else { outcome.out_of_order += 1 }
-    }
-    false
 }

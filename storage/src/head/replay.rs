@@ -9,6 +9,7 @@ use crate::labels::Labels;
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
 use crate::wal::runs;
+use roaring::RoaringBitmap;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -29,6 +30,8 @@ pub(crate) struct Replay {
     min_valid_ms: i64,
     /// Rows of a group before this one of its sequence are in level 0 already.
     marks: HashMap<u64, u64>,
+    /// Series whose labels are in the log.
+    pub(crate) told: RoaringBitmap,
     pub(crate) records: u64,
     pub(crate) samples: u64,
     /// Records that could not be applied: damaged, or after a lost one.
@@ -46,6 +49,7 @@ impl Replay {
             tombstones: Tombstones::default(),
             min_valid_ms,
             marks,
+            told: RoaringBitmap::new(),
             records: 0,
             samples: 0,
             dropped: 0,
@@ -55,12 +59,21 @@ impl Replay {
     pub(crate) fn record(&mut self, kind: Kind, payload: &[u8]) {
         self.records += 1;
         let applied = match kind {
-            Kind::Series => self.labels(payload, |_| {}),
+            Kind::Series => {
+                let mut told = std::mem::take(&mut self.told);
+                let taken = self.labels(payload, |id| {
+                    told.insert(id);
+                });
+                self.told = told;
+                taken
+            }
             Kind::Schema => self.schema(payload),
             Kind::Full => self.full(payload),
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
+            // Read before everything else.
+            Kind::Void => Ok(()),
             Kind::Tombstones => self.tombstones(payload),
             Kind::Late => self.late(payload),
         };
@@ -93,7 +106,10 @@ impl Replay {
             let len = varint::take_count(&mut payload, 8)?;
             let text = std::str::from_utf8(varint::take_bytes(&mut payload, len)?);
             let labels = text.ok().and_then(Labels::from_encoded).ok_or(CodecError("damaged label set"))?;
-            if self.series.get(&id).is_some_and(|s| s.labels == labels) {
+            if let Some(known) = self.series.get(&id).filter(|s| s.labels == labels) {
+                if known.id == id {
+                    each(id);
+                }
                 continue;
             }
             let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -142,6 +158,16 @@ impl Replay {
         Ok(slot)
     }
 
+    /// The series with an id. One whose labels are lost keeps its id, lest a new series take over its samples at
+    /// the next start.
+    fn known(&self, id: u32) -> Option<&Arc<MemSeries>> {
+        let known = self.series.get(&id);
+        if known.is_none() {
+            self.head.index.write().unwrap_or_else(PoisonError::into_inner).reserve_id(id);
+        }
+        known
+    }
+
     fn schema(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
         let group_id = varint::take(&mut payload)?;
         let group = self.group(group_id);
@@ -149,7 +175,7 @@ impl Replay {
             let number = varint::take(&mut payload)?;
             let slot = self.slot(group_id, number)?;
             let id = id(&mut payload)?;
-            group.replay_slot(slot, self.series.get(&id));
+            group.replay_slot(slot, self.known(id));
         }
         Ok(())
     }
@@ -166,7 +192,7 @@ impl Replay {
             let slot = self.slot(group_id, at)?;
             let tagged = varint::take(&mut payload)?;
             let id = u32::try_from(tagged >> 1).map_err(|_| CodecError("series id out of bounds"))?;
-            group.replay_slot(slot, self.series.get(&id));
+            group.replay_slot(slot, self.known(id));
             if tagged & 1 == 1 {
                 values.push((slot, f64::from_bits(varint::take_u64(&mut payload)?)));
             }
@@ -236,7 +262,7 @@ impl Replay {
 
     fn late(&mut self, payload: &[u8]) -> Result<(), CodecError> {
         runs::read(payload, |id, entry| {
-            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            let series = self.known(id).ok_or(CodecError("unknown series"))?;
             self.head.push_late(series, entry);
             self.samples += 1;
             Ok(())
@@ -245,7 +271,7 @@ impl Replay {
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
         if entry.timestamp >= self.min_valid_ms {
-            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            let series = self.known(id).ok_or(CodecError("unknown series"))?;
             let timestamp = entry.timestamp;
             self.head.push_private(series, std::iter::once(entry));
             self.head.note_time(timestamp);

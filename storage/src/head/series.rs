@@ -225,16 +225,20 @@ impl SeriesState {
         }
     }
 
-    /// Lets go of what ended before a time, ms; the first timestamp of what is left outside of cells.
-    pub(crate) fn drop_before(&mut self, before_ms: i64) -> Option<i64> {
+    /// The first timestamp outside of cells, ms.
+    pub(crate) fn first_ms(&self) -> Option<i64> {
+        let open = self.open_range().map(|(first, _)| first);
+        self.chunks.iter().map(Chunk::min).chain(open).min()
+    }
+
+    /// Lets go of what ended before a time, ms.
+    pub(crate) fn drop_before(&mut self, before_ms: i64) {
         let dropped = self.chunks.retain(|_, chunk| chunk.max() >= before_ms);
         let ended = self.open_range().is_some_and(|(_, last)| last < before_ms);
         if ended && let Some(private) = &mut self.private {
             private.open.clear();
         }
         self.version = self.version.wrapping_add(u32::from(dropped || ended));
-        let open = self.open_range().map(|(first, _)| first);
-        self.chunks.iter().map(Chunk::min).chain(open).min()
     }
 
     /// First and last timestamp of the samples that no chunk holds yet.

@@ -3,6 +3,7 @@
 use super::{FOOTER_LEN, MAGIC, Marks, PAGE_BITS, PAGE_BYTES, VERSION};
 use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, frame, varint};
+use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
 use crate::head::entry::{Entry, SampleValue};
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
@@ -23,6 +24,7 @@ const TIMELINE_CACHE_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Level0 {
     path: PathBuf,
+    damage: Arc<DamageList>,
     bytes: Bytes,
     min: i64,
     max: i64,
@@ -54,12 +56,12 @@ impl Level0 {
     /// Opens a file and checks all of it but the pages.
     pub(crate) fn open(files: &Files, path: &Path) -> Result<Self, StorageError> {
         let bytes = files.map(path)?;
-        let level0 = Self::parse(path, bytes).map_err(|e| corrupt(path, "footer", e))?;
+        let level0 = Self::parse(path, bytes, files.damage()).map_err(|e| corrupt(path, "footer", e))?;
         level0.bytes.release();
         Ok(level0)
     }
 
-    fn parse(path: &Path, bytes: Bytes) -> Result<Self, CodecError> {
+    fn parse(path: &Path, bytes: Bytes, damage: &Arc<DamageList>) -> Result<Self, CodecError> {
         let footer_at = bytes.len().checked_sub(FOOTER_LEN).ok_or(CodecError("file too short"))?;
         let (body, mut footer) = bytes.split_at_checked(footer_at).ok_or(CodecError("file too short"))?;
         let crc_at = FOOTER_LEN - 4;
@@ -101,6 +103,7 @@ impl Level0 {
         let (path, cache) = (path.to_owned(), RwLock::default());
         Ok(Self {
             path,
+            damage: Arc::clone(damage),
             bytes,
             min,
             max,
@@ -238,7 +241,19 @@ impl Level0 {
             }
             Ok(())
         };
-        all().map_err(|e| corrupt(&self.path, &format!("series {id}"), e))
+        all().map_err(|e| {
+            let error = corrupt(&self.path, &format!("series {id}"), e);
+            self.damage.note(Damage {
+                path: self.path.clone(),
+                kind: DamageKind::Level0,
+                offset: 0,
+                bytes: 0,
+                range: Some((self.min, self.max)),
+                action: DamageAction::Refused,
+                detail: error.to_string(),
+            });
+            error
+        })
     }
 
     /// The entry of a series, and what stands behind it.

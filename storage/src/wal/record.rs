@@ -11,6 +11,7 @@
 //! RUNS    samples by series, as in `wal::runs`
 //! TOMBSTONES deleted intervals by series, as in `tombstones::file`
 //! LATE    the same, of samples older than others of their series
+//! VOID    (segment varint, offset varint)*
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
 //! waits for its next FULL.
@@ -45,24 +46,17 @@ pub enum Kind {
     Runs = 6,
     /// What is deleted of series.
     Tombstones = 7,
+    /// Segments that are void from a place on; only at the beginning of a segment.
+    Void = 15,
     /// Late samples, in the form of [`Kind::Runs`].
     Late = 8,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [
-            Self::Series,
-            Self::Full,
-            Self::Schema,
-            Self::Row,
-            Self::Samples,
-            Self::Runs,
-            Self::Tombstones,
-            Self::Late,
-        ]
-        .into_iter()
-        .find(|k| *k as u8 == byte)
+        let rows = [Self::Series, Self::Full, Self::Schema, Self::Row];
+        let samples = [Self::Samples, Self::Runs, Self::Tombstones, Self::Late, Self::Void];
+        rows.into_iter().chain(samples).find(|k| *k as u8 == byte)
     }
 }
 
@@ -80,6 +74,28 @@ pub fn put(out: &mut Vec<u8>, kind: Kind, payload: impl FnOnce(&mut Vec<u8>)) {
         len_field.copy_from_slice(&len.to_le_bytes());
         crc_field.copy_from_slice(&crc.to_le_bytes());
     }
+}
+
+/// Appends a record that says from which offset on segments are void.
+pub fn put_voids(out: &mut Vec<u8>, voids: &[(u64, u64)]) {
+    put(out, Kind::Void, |out| {
+        for (segment, from) in voids {
+            varint::put(out, *segment);
+            varint::put(out, *from);
+        }
+    });
+}
+
+/// Which segments are void, and from which offset on, as the segment that begins with `bytes` says.
+#[must_use]
+pub fn voids(mut bytes: &[u8]) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    if let Ok((Kind::Void, mut payload)) = take(&mut bytes) {
+        while let (Ok(segment), Ok(from)) = (varint::take(&mut payload), varint::take(&mut payload)) {
+            found.push((segment, from));
+        }
+    }
+    found
 }
 
 /// Appends a list whose items `encode` writes, in as many records as it takes; none when it is empty.
