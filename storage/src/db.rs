@@ -1,6 +1,6 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
-use crate::block::{Block, BlockWriter};
+use crate::block::{BlockWriter, ServedBlock};
 use crate::filenames;
 use crate::head::Head;
 use crate::head::append::Appender;
@@ -91,7 +91,7 @@ pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     pub(crate) options: DbOptions,
     pub(crate) head: Arc<Head>,
-    pub(crate) blocks: ArcSwap<Vec<Arc<Block>>>,
+    pub(crate) blocks: ArcSwap<Vec<Arc<ServedBlock>>>,
     groups: Mutex<Vec<Arc<Group>>>,
     maintenance: Mutex<()>,
     /// Newest timestamp in each closed segment of the log, ms.
@@ -125,7 +125,12 @@ impl Db {
         }
         let mut report = OpenReport::default();
         let blocks = open_blocks(dir, &mut report)?;
-        let min_valid_ms = blocks.iter().map(|b| b.meta().max_time).max().unwrap_or(i64::MIN);
+        let min_valid_ms = blocks
+            .iter()
+            .filter(|b| b.bounds_the_head())
+            .map(|b| b.meta().max_time)
+            .max()
+            .unwrap_or(i64::MIN);
         let segments = writer::segments(&wal_dir)?;
         let next_segment = segments.last().map_or(0, |(number, _)| number + 1);
         let wal = Wal::create(&wal_dir, next_segment, options.wal_sync)?;
@@ -275,7 +280,7 @@ impl Inner {
         }
         if let Some(path) = block.finish()? {
             let mut blocks = Vec::clone(&self.blocks.load());
-            blocks.push(Arc::new(Block::open(&path)?));
+            blocks.push(Arc::new(ServedBlock::open(&path)?));
             blocks.sort_by_key(|b| b.meta().min_time);
             self.blocks.store(Arc::new(blocks));
             report.blocks_written.push(path);
@@ -395,7 +400,7 @@ fn lock(dir: &Path) -> Result<File, StorageError> {
     }
 }
 
-fn open_blocks(dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, StorageError> {
+fn open_blocks(dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<ServedBlock>>, StorageError> {
     let mut blocks = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
         let path = entry.map_err(failed("list", dir))?.path();
@@ -403,7 +408,7 @@ fn open_blocks(dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, S
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
             fs::remove_dir_all(&path).map_err(failed("delete", &path))?;
         } else if name.len() == 26 && path.is_dir() && ulid::Ulid::from_string(name).is_ok() {
-            match Block::open(&path) {
+            match ServedBlock::open(&path) {
                 Ok(block) => blocks.push(Arc::new(block)),
                 Err(error) => report.damaged_blocks.push((path, error.to_string())),
             }

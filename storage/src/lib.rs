@@ -30,6 +30,7 @@ pub mod histogram;
 pub mod io;
 pub mod labels;
 pub mod number;
+pub mod prometheus;
 pub mod query;
 pub mod sample;
 pub mod wal;

@@ -8,11 +8,13 @@ mod pages;
 mod postings;
 mod reader;
 mod series;
+mod served;
 mod table;
 mod writer;
 
-pub use meta::BlockMeta;
+pub use meta::{BlockMeta, BlockStats};
 pub use reader::Block;
+pub use served::ServedBlock;
 pub(crate) use writer::BlockWriter;
 
 /// Samples of one frame in a block.

@@ -91,10 +91,6 @@ impl Block {
         (self.index.len() + self.chunks.len() + self.timelines.len()) as u64
     }
 
-    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
-        self.meta.min_time <= maxt && self.meta.max_time > mint
-    }
-
     /// Whether everything in the block is within `[mint, maxt]`.
     pub(super) fn is_within(&self, mint: i64, maxt: i64) -> bool {
         mint <= self.meta.min_time && self.meta.max_time <= maxt

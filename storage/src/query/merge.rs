@@ -7,7 +7,7 @@
 use super::postings::resolve;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
-use crate::block::Block;
+use crate::block::ServedBlock;
 use crate::db::Inner;
 use crate::head::Head;
 use crate::head::index::Index;
@@ -37,7 +37,7 @@ pub(super) struct Selection {
     pub(super) db: Arc<Inner>,
     /// Blocks that were cut from the head before it was looked at.
     pub(super) cuts: u64,
-    pub(super) blocks: Vec<Arc<Block>>,
+    pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
 }
 
@@ -95,7 +95,7 @@ impl Origin {
 /// has no meaning. `found` holds the head's part, in order.
 pub(super) fn merge(
     head: &Head,
-    blocks: &[Arc<Block>],
+    blocks: &[Arc<ServedBlock>],
     matchers: &[Matcher],
     hints: &SelectHints,
     found: &mut Vec<Found>,
@@ -164,7 +164,7 @@ pub(super) fn merge(
 /// The head's series with the labels of a block's series; if there is none, `buffer` holds the labels.
 fn twin<'a>(
     index: &'a Index,
-    block: &Block,
+    block: &ServedBlock,
     number: u32,
     buffer: &mut LabelsBuf,
 ) -> Result<Option<&'a Arc<MemSeries>>, StorageError> {
@@ -251,7 +251,8 @@ impl SelectedSeries {
         let db = &self.selection.db;
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
-            let known = |block: &Arc<Block>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
+            let known =
+                |block: &Arc<ServedBlock>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
                     block.read(number, (mint, maxt.min(head.limit())), out, joints)?;

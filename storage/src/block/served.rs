@@ -1,0 +1,178 @@
+//! A block of either kind, ours or Prometheus's: what queries and retention need of one.
+
+use super::{Block, BlockMeta};
+use crate::filenames;
+use crate::io::{corrupt, failed};
+use crate::labels::{Labels, LabelsBuf};
+use crate::prometheus::PrometheusBlock;
+use crate::query::postings::Postings;
+use crate::query::tidy::Joints;
+use crate::query::{Columns, StorageError};
+use roaring::RoaringBitmap;
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+
+/// An open block, whoever wrote it.
+pub enum ServedBlock {
+    /// One of ours.
+    Own(Block),
+    /// One that Prometheus wrote.
+    Prometheus(PrometheusBlock),
+}
+
+/// What tells the two apart in `meta.json`.
+#[derive(Deserialize)]
+struct Kind {
+    format: Option<String>,
+}
+
+/// Does the same with either kind.
+macro_rules! either {
+    ($self:ident, $block:ident => $what:expr) => {
+        match $self {
+            Self::Own($block) => $what,
+            Self::Prometheus($block) => $what,
+        }
+    };
+}
+
+/// Does the same with the lists of either kind.
+macro_rules! postings {
+    ($self:ident, $lists:ident => $what:expr) => {
+        match $self {
+            Self::Own($lists) => $what,
+            Self::Prometheus(block) => {
+                let $lists = block.postings();
+                $what
+            }
+        }
+    };
+}
+
+impl ServedBlock {
+    /// Opens the block in `dir`.
+    ///
+    /// # Errors
+    /// A file is missing, or holds what no block writer wrote.
+    pub fn open(dir: &Path) -> Result<Self, StorageError> {
+        let path = dir.join(filenames::META);
+        let text = std::fs::read(&path).map_err(failed("read", &path))?;
+        let kind: Kind = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
+        match kind.format {
+            Some(_) => Block::open(dir).map(Self::Own),
+            None => PrometheusBlock::open(dir).map(Self::Prometheus),
+        }
+    }
+
+    /// The block, if it is one of ours: what may be compacted.
+    #[must_use]
+    pub fn own(&self) -> Option<&Block> {
+        match self {
+            Self::Own(block) => Some(block),
+            Self::Prometheus(_) => None,
+        }
+    }
+
+    /// What the block holds.
+    #[must_use]
+    pub fn meta(&self) -> &BlockMeta {
+        either!(self, block => block.meta())
+    }
+
+    /// Where the block lies.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        either!(self, block => block.dir())
+    }
+
+    /// Bytes of its files.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        either!(self, block => block.size_bytes())
+    }
+
+    /// Whether everything before the end of the block is in blocks, so that the head takes nothing older.
+    pub(crate) fn bounds_the_head(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Prometheus(block) => !block.is_out_of_order(),
+        }
+    }
+
+    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
+        self.meta().min_time <= maxt && self.meta().max_time > mint
+    }
+
+    /// Where the id in the head of a series is remembered.
+    pub(crate) fn twin(&self, number: u32) -> Option<&AtomicU32> {
+        either!(self, block => block.twin(number))
+    }
+
+    /// Writes the labels of a series to `out`.
+    pub(crate) fn labels(&self, number: u32, out: &mut LabelsBuf) -> Result<(), StorageError> {
+        either!(self, block => block.labels(number, out))
+    }
+
+    /// The number of the series with these labels.
+    pub(crate) fn find(&self, labels: &Labels) -> Result<Option<u32>, StorageError> {
+        either!(self, block => block.find(labels))
+    }
+
+    /// Whether a series has a chunk in `[mint, maxt]`.
+    pub(crate) fn has_chunk(&self, number: u32, mint: i64, maxt: i64) -> Result<bool, StorageError> {
+        either!(self, block => block.has_chunk(number, mint, maxt))
+    }
+
+    /// Appends the samples of a series within a range of time, as parts.
+    pub(crate) fn read(
+        &self,
+        number: u32,
+        range: (i64, i64),
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), StorageError> {
+        either!(self, block => block.read(number, range, out, joints))
+    }
+
+    /// Label names, sorted.
+    pub(crate) fn label_names(&self) -> Vec<&str> {
+        either!(self, block => block.label_names())
+    }
+
+    /// Values of a label, sorted.
+    pub(crate) fn label_values(&self, name: &str) -> Vec<&str> {
+        either!(self, block => block.label_values(name))
+    }
+}
+
+impl Postings for ServedBlock {
+    fn everything(&self) -> RoaringBitmap {
+        postings!(self, lists => lists.everything())
+    }
+
+    fn with_name(&self, name: &str) -> Result<RoaringBitmap, StorageError> {
+        postings!(self, lists => lists.with_name(name))
+    }
+
+    fn with_value(&self, name: &str, value: &str) -> Result<RoaringBitmap, StorageError> {
+        postings!(self, lists => lists.with_value(name, value))
+    }
+
+    fn with_wanted(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, StorageError> {
+        postings!(self, lists => lists.with_wanted(name, wanted))
+    }
+
+    fn value_count(&self, name: &str) -> usize {
+        postings!(self, lists => lists.value_count(name))
+    }
+
+    fn filter(
+        &self,
+        series: &RoaringBitmap,
+        name: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<RoaringBitmap, StorageError> {
+        postings!(self, lists => lists.filter(series, name, wanted))
+    }
+}
