@@ -35,12 +35,6 @@ pub mod query;
 pub mod sample;
 pub mod wal;
 
-#[cfg(test)]
-mod db_histogram_tests;
-#[cfg(test)]
-mod db_select_tests;
-#[cfg(test)]
-mod db_tests;
 mod filenames;
 
 pub use db::{Db, DbOptions, MaintainReport, OpenReport};

@@ -2,19 +2,19 @@
 
 use super::PAGE_BYTES;
 use crate::codec::{CodecError, varint};
-use crate::io::mmap::Mapped;
+use crate::io::mmap::Bytes;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The file of pages.
 pub(super) struct Pages {
-    bytes: Mapped,
+    bytes: Bytes,
     /// For each stretch of [`PAGE_BYTES`]: where in it the page begins whose checksum was found right, plus
     /// one. A page is at least that long, all but the last, so that no two begin in one stretch.
     checked: Box<[AtomicU32]>,
 }
 
 impl Pages {
-    pub(super) fn new(bytes: Mapped) -> Self {
+    pub(super) fn new(bytes: Bytes) -> Self {
         let checked = (0..bytes.len().div_ceil(PAGE_BYTES)).map(|_| AtomicU32::new(0)).collect();
         Self { bytes, checked }
     }

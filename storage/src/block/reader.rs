@@ -6,12 +6,11 @@ use super::table::{self, Table};
 use crate::codec::CodecError;
 use crate::codec::timestamp::Timeline;
 use crate::filenames;
-use crate::io::mmap::Mapped;
-use crate::io::{corrupt, failed};
+use crate::io::mmap::Bytes;
+use crate::io::{Files, corrupt};
 use crate::query::StorageError;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
@@ -24,9 +23,9 @@ const TIMELINE_CACHE_MAX: usize = 4096;
 pub struct Block {
     dir: PathBuf,
     meta: BlockMeta,
-    pub(super) index: Mapped,
+    pub(super) index: Bytes,
     pub(super) chunks: Pages,
-    timelines: Mapped,
+    timelines: Bytes,
     pub(super) symbols: Table,
     pub(super) series: Table,
     pub(super) pairs: Range<usize>,
@@ -41,9 +40,9 @@ impl Block {
     ///
     /// # Errors
     /// A file is missing, or holds what no block writer wrote.
-    pub fn open(dir: &Path) -> Result<Self, StorageError> {
+    pub fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let path = dir.join(filenames::META);
-        let text = fs::read(&path).map_err(failed("read", &path))?;
+        let text = files.map(&path)?;
         let meta: BlockMeta = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
         if meta.format != "narthex" || !VERSIONS.contains(&meta.version) {
             return Err(corrupt(
@@ -53,7 +52,7 @@ impl Block {
             ));
         }
         let index_path = dir.join(filenames::INDEX);
-        let index = Mapped::open(&index_path)?;
+        let index = files.map(&index_path)?;
         let bad = |e: CodecError| corrupt(&index_path, "index", e);
         let [symbols, series, pairs, lists] = table::sections(&index).map_err(bad)?;
         let symbols = Table::open(&index, symbols).map_err(bad)?;
@@ -62,8 +61,8 @@ impl Block {
             dir: dir.to_owned(),
             meta,
             index,
-            chunks: Pages::new(Mapped::open(&dir.join(filenames::CHUNKS))?),
-            timelines: Mapped::open(&dir.join(filenames::TIMELINES))?,
+            chunks: Pages::new(files.map(&dir.join(filenames::CHUNKS))?),
+            timelines: files.map(&dir.join(filenames::TIMELINES))?,
             symbols,
             series,
             pairs,

@@ -2,7 +2,7 @@
 
 use super::{Block, BlockMeta};
 use crate::filenames;
-use crate::io::{corrupt, failed};
+use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
 use crate::prometheus::PrometheusBlock;
 use crate::query::postings::Postings;
@@ -55,13 +55,13 @@ impl ServedBlock {
     ///
     /// # Errors
     /// A file is missing, or holds what no block writer wrote.
-    pub fn open(dir: &Path) -> Result<Self, StorageError> {
+    pub fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let path = dir.join(filenames::META);
-        let text = std::fs::read(&path).map_err(failed("read", &path))?;
+        let text = files.map(&path)?;
         let kind: Kind = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
         match kind.format {
-            Some(_) => Block::open(dir).map(Self::Own),
-            None => PrometheusBlock::open(dir).map(Self::Prometheus),
+            Some(_) => Block::open(files, dir).map(Self::Own),
+            None => PrometheusBlock::open(files, dir).map(Self::Prometheus),
         }
     }
 

@@ -4,23 +4,29 @@ use super::meta::{BlockMeta, BlockStats, VERSION};
 use super::{CHUNK_SAMPLES, INDEX_MAGIC, PAGE_BYTES};
 use crate::codec::{frame, timestamp, varint};
 use crate::filenames;
-use crate::io::{failed, rename_durably, sync_dir, write_durably};
+use crate::io::disk::DiskFile;
+use crate::io::{Files, failed};
 use crate::labels::Labels;
 use crate::query::{Columns, StorageError};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+/// Pages are handed to the disk in pieces of this size.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// Takes series in label order. Dropped before [`BlockWriter::finish`], it leaves a directory that the
 /// next start deletes.
 pub(crate) struct BlockWriter {
+    files: Files,
     dir: PathBuf,
     temporary: PathBuf,
     meta: BlockMeta,
-    chunks: BufWriter<File>,
+    chunks: Box<dyn DiskFile>,
     page: Vec<u8>,
-    page_offset: u64,
+    /// Pages that are not yet in the file.
+    out: Vec<u8>,
+    /// Bytes of the file.
+    written: u64,
     timelines: Vec<u8>,
     timeline_ids: HashMap<Vec<u8>, u64>,
     previous: Option<Labels>,
@@ -36,25 +42,27 @@ struct PendingSeries {
 impl BlockWriter {
     /// Starts a block for `[min_time, max_time)`, ms, in `data_dir`.
     pub(crate) fn new(
+        files: &Files,
         data_dir: &Path,
         ulid: String,
         min_time: i64,
         max_time: i64,
     ) -> Result<Self, StorageError> {
         let temporary = data_dir.join(format!("{ulid}{}", filenames::CREATING_SUFFIX));
-        fs::create_dir_all(&temporary).map_err(failed("create", &temporary))?;
-        let path = temporary.join(filenames::CHUNKS);
-        let chunks = BufWriter::new(File::create(&path).map_err(failed("create", &path))?);
+        files.create_dirs(&temporary)?;
+        let chunks = files.create(&temporary.join(filenames::CHUNKS))?;
         let stats = BlockStats::default();
         let meta =
             BlockMeta { ulid, min_time, max_time, stats, format: "narthex".to_owned(), version: VERSION };
         Ok(Self {
+            files: files.clone(),
             dir: data_dir.to_owned(),
             temporary,
             meta,
             chunks,
             page: Vec::new(),
-            page_offset: 0,
+            out: Vec::new(),
+            written: 0,
             timelines: Vec::new(),
             timeline_ids: HashMap::new(),
             previous: None,
@@ -84,7 +92,7 @@ impl BlockWriter {
             varint::put_signed(&mut list, first - self.meta.min_time);
             varint::put(&mut list, (last - first) as u64);
             varint::put(&mut list, timeline);
-            varint::put(&mut list, self.page_offset);
+            varint::put(&mut list, self.written + self.out.len() as u64);
             varint::put(&mut list, in_page);
         }
         self.meta.stats.num_chunks += count as u64;
@@ -110,39 +118,43 @@ impl BlockWriter {
     }
 
     fn flush_page(&mut self) -> Result<(), StorageError> {
-        let header =
-            [(self.page.len() as u32).to_le_bytes(), crc32fast::hash(&self.page).to_le_bytes()].concat();
+        self.out.extend_from_slice(&(self.page.len() as u32).to_le_bytes());
+        self.out.extend_from_slice(&crc32fast::hash(&self.page).to_le_bytes());
+        self.out.append(&mut self.page);
+        if self.out.len() >= WRITE_BYTES { self.write_out() } else { Ok(()) }
+    }
+
+    fn write_out(&mut self) -> Result<(), StorageError> {
         let path = self.temporary.join(filenames::CHUNKS);
-        let written = self.chunks.write_all(&header).and_then(|()| self.chunks.write_all(&self.page));
-        written.map_err(failed("write", &path))?;
-        self.page_offset += (header.len() + self.page.len()) as u64;
-        self.page.clear();
+        self.chunks.append(&self.out).map_err(failed("write", &path))?;
+        self.written += self.out.len() as u64;
+        self.out.clear();
         Ok(())
     }
 
     /// Makes the block durable and gives it its name; `None`, and nothing left, when it is empty.
     pub(crate) fn finish(mut self) -> Result<Option<PathBuf>, StorageError> {
         if self.series.is_empty() {
-            fs::remove_dir_all(&self.temporary).map_err(failed("delete", &self.temporary))?;
+            self.files.remove_tree(&self.temporary)?;
             return Ok(None);
         }
         self.flush_page()?;
         let path = self.temporary.join(filenames::CHUNKS);
-        let file = self.chunks.into_inner().map_err(|e| failed("write", &path)(e.into_error()))?;
-        file.sync_all().map_err(failed("sync", &path))?;
+        self.write_out()?;
+        self.chunks.sync().map_err(failed("sync", &path))?;
         self.meta.stats.num_series = self.series.len() as u64;
-        write_durably(&self.temporary.join(filenames::TIMELINES), &self.timelines)?;
+        self.files.write_durably(&self.temporary.join(filenames::TIMELINES), &self.timelines)?;
         let index_path = self.temporary.join(filenames::INDEX);
         let index = encode_index(&self.series).ok_or_else(|| {
             failed("write", &index_path)(std::io::Error::other("an index section exceeds 4 GiB"))
         })?;
-        write_durably(&index_path, &index)?;
+        self.files.write_durably(&index_path, &index)?;
         let meta = serde_json::to_vec_pretty(&self.meta)
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
-        write_durably(&self.temporary.join(filenames::META), &meta)?;
-        sync_dir(&self.temporary)?;
+        self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
+        self.files.sync_dir(&self.temporary)?;
         let target = self.dir.join(&self.meta.ulid);
-        rename_durably(&self.temporary, &target)?;
+        self.files.rename_durably(&self.temporary, &target)?;
         Ok(Some(target))
     }
 }

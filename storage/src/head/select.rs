@@ -7,7 +7,7 @@ use super::Head;
 use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
-use super::series::{Chunk, MemSeries};
+use super::series::MemSeries;
 use crate::codec::CodecError;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, Newest};

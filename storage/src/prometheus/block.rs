@@ -7,13 +7,12 @@ use super::tombstones::{self, Tombstones, visible};
 use crate::block::{BlockMeta, BlockStats};
 use crate::codec::CodecError;
 use crate::filenames;
-use crate::io::{corrupt, failed};
+use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
 use crate::query::postings::Postings;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use std::cmp::Ordering;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
@@ -46,16 +45,16 @@ impl PrometheusBlock {
     ///
     /// # Errors
     /// A file is missing, or holds what Prometheus does not write.
-    pub fn open(dir: &Path) -> Result<Self, StorageError> {
+    pub fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let path = dir.join(filenames::META);
-        let text = fs::read(&path).map_err(failed("read", &path))?;
+        let text = files.map(&path)?;
         let meta: Meta = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
         if meta.version != VERSION {
             return Err(corrupt(&path, "meta", format!("version {} is not known", meta.version)));
         }
         let out_of_order = meta.is_out_of_order();
-        let index = Index::open(dir)?;
-        let tombstones = tombstones::read(dir, |reference| index.number(reference))?;
+        let index = Index::open(files, dir)?;
+        let tombstones = tombstones::read(files, dir, |reference| index.number(reference))?;
         let stats = BlockStats {
             num_samples: meta.stats.num_samples,
             num_series: meta.stats.num_series,
@@ -69,7 +68,7 @@ impl PrometheusBlock {
             format: "prometheus".to_owned(),
             version: meta.version,
         };
-        let segments = Segments::open(dir)?;
+        let segments = Segments::open(files, dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             meta,

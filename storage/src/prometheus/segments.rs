@@ -8,10 +8,9 @@
 
 use super::bytes::{take_checked, take_u32};
 use crate::codec::{CodecError, varint};
-use crate::io::mmap::Mapped;
-use crate::io::{corrupt, failed};
+use crate::io::mmap::Bytes;
+use crate::io::{Files, corrupt};
 use crate::query::StorageError;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Directory of the segments.
@@ -24,20 +23,18 @@ pub(super) const VERSION: u8 = 1;
 pub(super) const HEADER_LEN: usize = 8;
 
 /// The segments of a block.
-pub(super) struct Segments(Vec<(PathBuf, Mapped)>);
+pub(super) struct Segments(Vec<(PathBuf, Bytes)>);
 
 /// Files with a number for a name, in the order of the numbers.
-pub(super) fn numbered(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
-        let path = entry.map_err(failed("list", dir))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(number) = name.parse().ok().filter(|_| name.bytes().all(|b| b.is_ascii_digit())) {
-            files.push((number, path));
-        }
-    }
-    files.sort_unstable();
-    Ok(files)
+pub(super) fn numbered(files: &Files, dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
+    let number = |path: &Path| {
+        let name = path.file_name()?.to_str()?;
+        name.parse().ok().filter(|_| name.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let listed = files.list(dir)?.into_iter().filter(|listed| !listed.is_dir);
+    let mut found: Vec<_> = listed.filter_map(|listed| Some((number(&listed.path)?, listed.path))).collect();
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// Encoding and chunk at a place, and where the next one begins.
@@ -52,10 +49,10 @@ fn chunk_at(segment: &[u8], offset: usize) -> Result<(u8, &[u8], usize), CodecEr
 
 impl Segments {
     /// Opens the segments of the block in `dir`.
-    pub(super) fn open(dir: &Path) -> Result<Self, StorageError> {
+    pub(super) fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let mut segments = Vec::new();
-        for (_, path) in numbered(&dir.join(DIR))? {
-            let bytes = Mapped::open(&path)?;
+        for (_, path) in numbered(files, &dir.join(DIR))? {
+            let bytes = files.map(&path)?;
             let mut head: &[u8] = &bytes;
             let magic = take_u32(&mut head).map_err(|e| corrupt(&path, "header", e))?;
             if magic != MAGIC || head.first() != Some(&VERSION) {
@@ -79,7 +76,7 @@ impl Segments {
         Ok((encoding, chunk))
     }
 
-    fn at(&self, place: u64) -> Result<&(PathBuf, Mapped), StorageError> {
+    fn at(&self, place: u64) -> Result<&(PathBuf, Bytes), StorageError> {
         let segment = usize::try_from(place >> 32).ok().and_then(|number| self.0.get(number));
         segment
             .ok_or_else(|| corrupt(Path::new(DIR), "segment", format!("there is no segment {}", place >> 32)))

@@ -8,11 +8,10 @@
 
 use super::bytes::{take_checked, take_u8, take_u32};
 use crate::codec::{CodecError, varint};
-use crate::io::{corrupt, failed};
+use crate::io::{Files, corrupt};
 use crate::query::StorageError;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The file's name.
@@ -67,13 +66,16 @@ pub(super) fn visible((mint, maxt): (i64, i64), deleted: &[(i64, i64)]) -> Vec<(
 }
 
 /// Reads the tombstones of the block in `dir`; `number` knows a series by its reference.
-pub(super) fn read(dir: &Path, number: impl Fn(u64) -> Option<u32>) -> Result<Tombstones<u32>, StorageError> {
+pub(super) fn read(
+    files: &Files,
+    dir: &Path,
+    number: impl Fn(u64) -> Option<u32>,
+) -> Result<Tombstones<u32>, StorageError> {
     let path = dir.join(FILE);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Tombstones::default()),
-        Err(error) => return Err(failed("read", &path)(error)),
-    };
+    if !files.list(dir)?.iter().any(|listed| listed.path == path) {
+        return Ok(Tombstones::default());
+    }
+    let bytes = files.map(&path)?;
     let mut stones = Tombstones::default();
     let read = decode(&bytes, |series, interval| {
         // A series that the block does not have has nothing to hide.

@@ -1,10 +1,9 @@
 //! Appends records to segments; one `write` per commit.
 
 use crate::filenames;
-use crate::io::{failed, sync_dir};
+use crate::io::disk::{DiskFile, Listed};
+use crate::io::{Files, failed};
 use crate::query::StorageError;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +25,7 @@ pub enum WalSync {
 
 /// The open end of the log.
 pub struct Wal {
+    files: Files,
     dir: PathBuf,
     sync: WalSync,
     inner: Mutex<Inner>,
@@ -35,7 +35,7 @@ pub struct Wal {
 }
 
 struct Inner {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     segment: u64,
     len: u64,
     buffer: Vec<u8>,
@@ -46,10 +46,11 @@ impl Wal {
     ///
     /// # Errors
     /// The segment cannot be created.
-    pub fn create(dir: &Path, segment: u64, sync: WalSync) -> Result<Self, StorageError> {
-        let file = create_segment(dir, segment)?;
+    pub fn create(files: &Files, dir: &Path, segment: u64, sync: WalSync) -> Result<Self, StorageError> {
+        let file = create_segment(files, dir, segment)?;
         let inner = Inner { file, segment, len: 0, buffer: Vec::new() };
         Ok(Self {
+            files: files.clone(),
             dir: dir.to_owned(),
             sync,
             inner: Mutex::new(inner),
@@ -77,7 +78,7 @@ impl Wal {
             return Ok(());
         }
         let path = self.dir.join(filenames::segment(inner.segment));
-        if let Err(error) = (&*inner.file).write_all(&inner.buffer) {
+        if let Err(error) = inner.file.append(&inner.buffer) {
             // Half a record in the middle would hide what follows: cut it off, or refuse to go on.
             if inner.file.set_len(inner.len).is_err() {
                 self.poisoned.store(true, Ordering::Release);
@@ -93,7 +94,7 @@ impl Wal {
         if self.sync == WalSync::Always {
             let file = Arc::clone(&inner.file);
             drop(guard);
-            self.sync_file(&file)?;
+            self.sync_file(&*file)?;
         }
         Ok(())
     }
@@ -110,8 +111,8 @@ impl Wal {
     }
 
     fn rotate_locked(&self, inner: &mut Inner) -> Result<(), StorageError> {
-        self.sync_file(&inner.file)?;
-        inner.file = create_segment(&self.dir, inner.segment + 1)?;
+        self.sync_file(&*inner.file)?;
+        inner.file = create_segment(&self.files, &self.dir, inner.segment + 1)?;
         inner.segment += 1;
         inner.len = 0;
         Ok(())
@@ -126,7 +127,7 @@ impl Wal {
             return Ok(());
         }
         let file = Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner).file);
-        self.sync_file(&file)
+        self.sync_file(&*file)
     }
 
     /// The policy given at creation.
@@ -140,12 +141,12 @@ impl Wal {
     /// # Errors
     /// A segment cannot be deleted.
     pub fn delete_before(&self, segment: u64) -> Result<(), StorageError> {
-        for (number, path) in segments(&self.dir)? {
+        for (number, path) in segments(&self.files, &self.dir)? {
             if number < segment {
-                fs::remove_file(&path).map_err(failed("delete", &path))?;
+                self.files.remove_file(&path)?;
             }
         }
-        sync_dir(&self.dir)
+        self.files.sync_dir(&self.dir)
     }
 
     /// Bytes appended since the start.
@@ -154,8 +155,8 @@ impl Wal {
         self.bytes_written.load(Ordering::Relaxed)
     }
 
-    fn sync_file(&self, file: &File) -> Result<(), StorageError> {
-        file.sync_data().map_err(|error| {
+    fn sync_file(&self, file: &dyn DiskFile) -> Result<(), StorageError> {
+        file.sync().map_err(|error| {
             self.poisoned.store(true, Ordering::Release);
             failed("sync write-ahead log in", &self.dir)(error)
         })
@@ -171,22 +172,19 @@ impl Wal {
     }
 }
 
-fn create_segment(dir: &Path, segment: u64) -> Result<Arc<File>, StorageError> {
-    let path = dir.join(filenames::segment(segment));
-    let file =
-        OpenOptions::new().append(true).create_new(true).open(&path).map_err(failed("create", &path))?;
-    sync_dir(dir)?;
-    Ok(Arc::new(file))
+fn create_segment(files: &Files, dir: &Path, segment: u64) -> Result<Arc<dyn DiskFile>, StorageError> {
+    let file = files.create(&dir.join(filenames::segment(segment)))?;
+    files.sync_dir(dir)?;
+    Ok(Arc::from(file))
 }
 
 /// The segments in a directory, oldest first.
 ///
 /// # Errors
 /// The directory cannot be listed.
-pub fn segments(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
+pub fn segments(files: &Files, dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
-        let path = entry.map_err(failed("list", dir))?.path();
+    for Listed { path, .. } in files.list(dir)? {
         let number = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok());
         if let Some(number) = number {
             found.push((number, path));

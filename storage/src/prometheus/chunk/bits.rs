@@ -141,12 +141,9 @@ impl BitWriter {
         self.bytes
     }
 
+    #[cfg(test)]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
     }
 }
 

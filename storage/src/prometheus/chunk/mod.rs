@@ -9,7 +9,7 @@ pub(crate) mod varbit;
 mod xor;
 mod xor2;
 
-pub(crate) use histogram_encode::encode as encode_histograms;
+pub(crate) use histogram_encode::{chunk_len, encode as encode_histograms};
 pub(crate) use xor::encode as encode_floats;
 
 use crate::codec::CodecError;

@@ -12,12 +12,13 @@ mod postings;
 mod series;
 mod symbols;
 mod table;
+mod writer;
 
 use super::bytes::{section, take_u32, take_u64};
 use crate::codec::{CodecError, varint};
 use crate::filenames;
-use crate::io::corrupt;
-use crate::io::mmap::Mapped;
+use crate::io::mmap::Bytes;
+use crate::io::{Files, corrupt};
 use crate::query::StorageError;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use symbols::Symbols;
 use table::PairTable;
 
 pub(super) use series::ChunkRef;
+pub(super) use writer::IndexWriter;
 
 /// First bytes of an index.
 pub(super) const MAGIC: u32 = 0xBAAA_D700;
@@ -34,7 +36,7 @@ const TOC_LEN: usize = 6 * 8 + 4;
 /// An open index.
 pub(super) struct Index {
     path: PathBuf,
-    bytes: Mapped,
+    bytes: Bytes,
     /// Version 1: references are offsets in bytes, and symbols are referred to by their place.
     first_version: bool,
     symbols: Symbols,
@@ -71,9 +73,9 @@ fn contents(bytes: &[u8]) -> Result<(bool, Contents), CodecError> {
 
 impl Index {
     /// Opens the index of the block in `dir`, and checks what is read of it as a whole.
-    pub(super) fn open(dir: &Path) -> Result<Self, StorageError> {
+    pub(super) fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let path = dir.join(filenames::INDEX);
-        let bytes = Mapped::open(&path)?;
+        let bytes = files.map(&path)?;
         let read = || -> Result<_, CodecError> {
             let (first_version, contents) = contents(&bytes)?;
             let symbols = Symbols::open(&bytes, contents.symbols, first_version)?;

@@ -178,10 +178,12 @@ fn what_is_sealed_while_it_is_read_is_read_once() {
     let group = db.create_group();
     let slots = [group.register(&labels(0)).unwrap()];
     let rows = 20_000;
-    let append = |at: i64| group.append_row(at, &row(&slots, at as f64)).unwrap();
+    let append = |at: i64| {
+        group.append_row(at, &row(&slots, at as f64)).unwrap();
+    };
     append(1);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| (2..rows).for_each(|at| drop(append(at))));
+        let writer = scope.spawn(|| (2..rows).for_each(append));
         while !writer.is_finished() {
             let selected = select(&db, RANGE, true);
             let newest = selected[0].newest(0, i64::MAX, &mut Columns::default()).unwrap().unwrap().timestamp;

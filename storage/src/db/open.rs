@@ -1,0 +1,184 @@
+//! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
+
+use super::{Db, DbOptions, Inner};
+use crate::block::ServedBlock;
+use crate::filenames;
+use crate::head::Head;
+use crate::head::replay::Replay;
+use crate::io::Files;
+use crate::io::disk::Listed;
+use crate::query::StorageError;
+use crate::wal::reader::read_segment;
+use crate::wal::record::Kind;
+use crate::wal::{Wal, WalSync, writer};
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What was found when the directory was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Blocks that are served.
+    pub blocks: usize,
+    /// Blocks that cannot be read, with the reason. They are left where they lie.
+    pub damaged_blocks: Vec<(PathBuf, String)>,
+    /// Segments of the log that were read.
+    pub segments: u64,
+    /// Records that were read.
+    pub records: u64,
+    /// Samples that were brought back.
+    pub samples: u64,
+    /// Records that could not be applied.
+    pub dropped_records: u64,
+    /// Damaged stretches inside a segment: file, offset, bytes.
+    pub gaps: Vec<(PathBuf, usize, usize)>,
+    /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
+    pub torn: Vec<(PathBuf, usize, usize)>,
+}
+
+impl OpenReport {
+    /// Damaged places altogether.
+    #[must_use]
+    pub fn corruptions(&self) -> usize {
+        self.damaged_blocks.len() + self.gaps.len() + self.torn.len()
+    }
+}
+
+impl Db {
+    /// Opens the directory, creates what is missing, and brings back what the log holds. Damage is
+    /// reported and set aside; it never prevents the start.
+    ///
+    /// # Errors
+    /// The directory cannot be created, read or written, or another process holds it.
+    pub fn open(dir: &Path, options: DbOptions) -> Result<Self, StorageError> {
+        Self::open_on(Files::os(), dir, options)
+    }
+
+    /// Opens a directory of any disk, as [`Db::open`] does.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_on(files: Files, dir: &Path, options: DbOptions) -> Result<Self, StorageError> {
+        let wal_dir = dir.join(filenames::WAL_DIR);
+        files.create_dirs(&wal_dir)?;
+        let lock = files.lock(&dir.join(filenames::LOCK))?;
+        // The log is only as durable as the names that lead to it.
+        files.sync_dir(dir)?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // A service manager may hide the directory above from the server: then it made the name.
+            let _ = files.sync_dir(parent);
+        }
+        let mut report = OpenReport::default();
+        let blocks = open_blocks(&files, dir, &mut report)?;
+        let bounds = blocks.iter().filter(|b| b.bounds_the_head()).map(|b| b.meta().max_time);
+        let min_valid_ms = bounds.max().unwrap_or(i64::MIN);
+        let segments = writer::segments(&files, &wal_dir)?;
+        let next_segment = segments.last().map_or(0, |(number, _)| number + 1);
+        let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
+        let head = Arc::new(Head::new(wal, options.block_range_ms));
+        let mut replay = Replay::new(Arc::clone(&head), min_valid_ms);
+        // Labels first: a segment may speak of series that only a later one names, once those before it
+        // were deleted.
+        read_labels_and_cut(&files, &segments, &mut replay, &mut report)?;
+        let mut segment_max = BTreeMap::new();
+        for (number, path) in &segments {
+            let bytes = files.map(path)?;
+            let damage = read_segment(&bytes, |kind, payload| {
+                if kind != Kind::Series {
+                    replay.record(kind, payload);
+                }
+            });
+            segment_max.insert(*number, replay.take_newest_ms());
+            report.segments += 1;
+            report.gaps.extend(damage.gaps.iter().map(|(at, len)| (path.clone(), *at, *len)));
+        }
+        (report.records, report.samples, report.dropped_records) =
+            (replay.records, replay.samples, replay.dropped);
+        replay.finish();
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
+        let inner = Arc::new(Inner {
+            files,
+            dir: dir.to_owned(),
+            options,
+            head,
+            blocks: ArcSwap::from_pointee(blocks),
+            groups: Mutex::default(),
+            maintenance: Mutex::default(),
+            segment_max: Mutex::new(segment_max),
+            report,
+            closed: AtomicBool::new(false),
+            _lock: lock,
+        });
+        spawn_sync(&inner);
+        Ok(Self { inner })
+    }
+}
+
+fn open_blocks(
+    files: &Files,
+    dir: &Path,
+    report: &mut OpenReport,
+) -> Result<Vec<Arc<ServedBlock>>, StorageError> {
+    let mut blocks = Vec::new();
+    for Listed { path, is_dir, .. } in files.list(dir)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
+            if is_dir { files.remove_tree(&path) } else { files.remove_file(&path) }?;
+        } else if name.len() == 26 && is_dir && ulid::Ulid::from_string(name).is_ok() {
+            match ServedBlock::open(files, &path) {
+                Ok(block) => blocks.push(Arc::new(block)),
+                Err(error) => report.damaged_blocks.push((path, error.to_string())),
+            }
+        }
+    }
+    blocks.sort_by_key(|block| block.meta().min_time);
+    report.blocks = blocks.len();
+    Ok(blocks)
+}
+
+/// Replays the labels of every segment, and cuts each back to its last whole record.
+fn read_labels_and_cut(
+    files: &Files,
+    segments: &[(u64, PathBuf)],
+    replay: &mut Replay,
+    report: &mut OpenReport,
+) -> Result<(), StorageError> {
+    for (_, path) in segments {
+        let (len, damage) = {
+            let bytes = files.map(path)?;
+            let damage = read_segment(&bytes, |kind, payload| {
+                if kind == Kind::Series {
+                    replay.record(kind, payload);
+                }
+            });
+            (bytes.len(), damage)
+        };
+        // Nobody has it mapped any more.
+        if let Some(at) = damage.torn_at {
+            files.cut_durably(path, at as u64)?;
+            report.torn.push((path.clone(), at, len - at));
+        }
+    }
+    Ok(())
+}
+
+/// One thread that syncs the log by policy, and ends with the database.
+fn spawn_sync(inner: &Arc<Inner>) {
+    let WalSync::Interval(interval) = inner.head.wal.policy() else { return };
+    let weak = Arc::downgrade(inner);
+    let spawned = std::thread::Builder::new().name("wal-sync".to_owned()).spawn(move || {
+        loop {
+            std::thread::sleep(interval);
+            let Some(inner) = weak.upgrade() else { return };
+            if inner.closed.load(Ordering::Acquire) {
+                return;
+            }
+            // A failure poisons the log: the next append reports it.
+            let _ = inner.head.wal.sync();
+        }
+    });
+    // Without the thread the log is still written; only a power cut would cost more.
+    drop(spawned);
+}
