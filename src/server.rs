@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 /// How often the head is looked at: blocks to cut, retention.
-const MAINTENANCE: Duration = Duration::from_secs(30);
+const MAINTENANCE: Duration = Duration::from_secs(15);
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]

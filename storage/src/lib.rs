@@ -23,12 +23,14 @@
 //! ```
 
 pub mod block;
+mod catalogue;
 pub mod codec;
 pub mod db;
 pub mod head;
 pub mod histogram;
 pub mod io;
 pub mod labels;
+mod level0;
 pub mod number;
 pub mod prometheus;
 pub mod query;

@@ -87,6 +87,16 @@ impl Timeline {
         }
     }
 
+    /// Whether both are the same column, as far as that is known without a look at listed timestamps.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Listed(a), Self::Listed(b)) => Arc::ptr_eq(a, b),
+            (Self::Regular { .. }, Self::Regular { .. }) => self == other,
+            _ => false,
+        }
+    }
+
     /// The number of timestamps.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,6 +1,7 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
 mod cut;
+mod flush;
 #[cfg(test)]
 mod histogram_tests;
 mod open;
@@ -13,6 +14,7 @@ mod tests;
 pub use open::OpenReport;
 
 use crate::block::ServedBlock;
+use crate::catalogue::Catalogue;
 use crate::head::Head;
 use crate::head::append::Appender;
 use crate::head::group::Group;
@@ -22,9 +24,8 @@ use crate::query::select::DbQuerier;
 use crate::query::{Querier, Queryable, StorageError};
 use crate::wal::WalSync;
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,10 @@ impl Default for DbOptions {
 /// What a round of maintenance did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MaintainReport {
+    /// New files of level 0.
+    pub flushed: Vec<PathBuf>,
+    /// What could not be read of samples that went into a block.
+    pub damaged: Vec<String>,
     /// New blocks.
     pub blocks_written: Vec<PathBuf>,
     /// Blocks deleted by retention.
@@ -71,8 +76,10 @@ pub(crate) struct Inner {
     pub(crate) blocks: ArcSwap<Vec<Arc<ServedBlock>>>,
     groups: Mutex<Vec<Arc<Group>>>,
     maintenance: Mutex<()>,
-    /// Newest timestamp in each closed segment of the log, ms.
-    segment_max: Mutex<BTreeMap<u64, i64>>,
+    catalogue: Mutex<Catalogue>,
+    next_level0: AtomicU64,
+    /// The newest sample at the last flush, ms.
+    flushed_ms: AtomicI64,
     report: OpenReport,
     closed: AtomicBool,
     _lock: DiskLock,
@@ -115,6 +122,9 @@ impl Db {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         let mut report = MaintainReport::default();
         self.inner.retire_groups();
+        if self.inner.is_flush_due() {
+            self.inner.flush(&mut report)?;
+        }
         let range = self.inner.options.block_range_ms;
         loop {
             let head = &self.inner.head;
@@ -130,13 +140,27 @@ impl Db {
         Ok(report)
     }
 
-    /// Forces everything that was written to the disk; the last act before the process ends.
+    /// Forces everything to the disk, in the form that the next start reads fastest; the last act before the
+    /// process ends.
     ///
     /// # Errors
-    /// The log cannot be synced.
+    /// Something cannot be written. What was logged is.
     pub fn close(&self) -> Result<(), StorageError> {
+        let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         self.inner.closed.store(true, Ordering::Release);
-        self.inner.head.wal.sync()
+        self.inner.head.wal.sync()?;
+        self.inner.flush(&mut MaintainReport::default())
+    }
+
+    /// Writes what is in memory to files now.
+    ///
+    /// # Errors
+    /// A file cannot be written. What was there before is still there.
+    pub fn flush(&self) -> Result<MaintainReport, StorageError> {
+        let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = MaintainReport::default();
+        self.inner.flush(&mut report)?;
+        Ok(report)
     }
 
     /// Facts about the head and the blocks.

@@ -1,20 +1,22 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
-use super::{Db, DbOptions, Inner};
+use super::{Db, DbOptions, Inner, MaintainReport};
 use crate::block::ServedBlock;
+use crate::catalogue::Catalogue;
 use crate::filenames;
 use crate::head::Head;
 use crate::head::replay::Replay;
+use crate::head::series::Tail;
 use crate::io::Files;
 use crate::io::disk::Listed;
+use crate::level0::Level0;
 use crate::query::StorageError;
 use crate::wal::reader::read_segment;
 use crate::wal::record::Kind;
 use crate::wal::{Wal, WalSync, writer};
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What was found when the directory was opened.
@@ -74,23 +76,51 @@ impl Db {
         let blocks = open_blocks(&files, dir, &mut report)?;
         let bounds = blocks.iter().filter(|b| b.bounds_the_head()).map(|b| b.meta().max_time);
         let min_valid_ms = bounds.max().unwrap_or(i64::MIN);
-        let segments = writer::segments(&files, &wal_dir)?;
-        let next_segment = segments.last().map_or(0, |(number, _)| number + 1);
+        let level0_dir = dir.join(filenames::LEVEL0_DIR);
+        let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
+        let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
+        let mut segments = writer::segments(&files, &wal_dir)?;
+        // A crash may have come before they were deleted.
+        for (_, path) in segments.extract_if(.., |(number, _)| *number < marks.segment) {
+            files.remove_file(&path)?;
+        }
+        let next_segment = segments.last().map_or(marks.segment, |(number, _)| number + 1);
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
         let head = Arc::new(Head::new(wal, options.block_range_ms));
-        let mut replay = Replay::new(Arc::clone(&head), min_valid_ms);
+        head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
+        head.cut_ms.store(min_valid_ms, Ordering::Release);
+        let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
+        let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
+            // What stands before the damage is taken.
+            let _ = replay.labels(payload, |id| {
+                known.insert(id);
+            });
+        })?;
+        let path = dir.join(filenames::CATALOGUE);
+        report.gaps.extend(damage.gaps.iter().map(|(at, len)| (path.clone(), *at, *len)));
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.
         read_labels_and_cut(&files, &segments, &mut replay, &mut report)?;
-        let mut segment_max = BTreeMap::new();
-        for (number, path) in &segments {
+        replay.labels_end();
+        for file in &level0 {
+            let (min, max) = file.range();
+            head.note_time(min.max(min_valid_ms));
+            head.note_time(max);
+        }
+        for one in head.all_series() {
+            if level0.iter().any(|file| file.has(one.id)) {
+                one.state().tail = Tail::Stored;
+            }
+        }
+        let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);
+        head.level0.store(Arc::new(level0));
+        for (_, path) in &segments {
             let bytes = files.map(path)?;
             let damage = read_segment(&bytes, |kind, payload| {
                 if kind != Kind::Series {
                     replay.record(kind, payload);
                 }
             });
-            segment_max.insert(*number, replay.take_newest_ms());
             report.segments += 1;
             report.gaps.extend(damage.gaps.iter().map(|(at, len)| (path.clone(), *at, *len)));
         }
@@ -106,11 +136,15 @@ impl Db {
             blocks: ArcSwap::from_pointee(blocks),
             groups: Mutex::default(),
             maintenance: Mutex::default(),
-            segment_max: Mutex::new(segment_max),
+            catalogue: Mutex::new(catalogue),
+            next_level0: AtomicU64::new(next_level0),
+            flushed_ms: AtomicI64::new(flushed_ms),
             report,
             closed: AtomicBool::new(false),
             _lock: lock,
         });
+        // The catalogue names series that are long gone.
+        inner.drop_idle_series(&mut MaintainReport::default());
         spawn_sync(&inner);
         Ok(Self { inner })
     }
@@ -136,6 +170,33 @@ fn open_blocks(
     blocks.sort_by_key(|block| block.meta().min_time);
     report.blocks = blocks.len();
     Ok(blocks)
+}
+
+/// The files of level 0, oldest first, and the number of the next one.
+fn open_level0(
+    files: &Files,
+    dir: &Path,
+    min_valid_ms: i64,
+    report: &mut OpenReport,
+) -> Result<(Vec<Arc<Level0>>, u64), StorageError> {
+    files.create_dirs(dir)?;
+    let (mut found, mut next) = (Vec::new(), 0);
+    for Listed { path, .. } in files.list(dir)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if name.ends_with(filenames::CREATING_SUFFIX) {
+            files.remove_file(&path)?;
+        }
+        let Ok(number) = name.parse::<u64>() else { continue };
+        next = next.max(number.saturating_add(1));
+        match Level0::open(files, &path) {
+            // A crash came after the block and before the deletion.
+            Ok(file) if file.range().1 < min_valid_ms => files.remove_file(&path)?,
+            Ok(file) => found.push((number, Arc::new(file))),
+            Err(error) => report.damaged_blocks.push((path, error.to_string())),
+        }
+    }
+    found.sort_unstable_by_key(|(number, _)| *number);
+    Ok((found.into_iter().map(|(_, file)| file).collect(), next))
 }
 
 /// Replays the labels of every segment, and cuts each back to its last whole record.

@@ -1,7 +1,7 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
 use super::entry::{Entry, SampleValue};
-use super::series::MemSeries;
+use super::series::{MemSeries, Tail};
 use super::{AppendError, Head};
 use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
 use crate::labels::{Labels, LabelsBuf};
@@ -154,7 +154,7 @@ impl Appender {
         let newest = match before.and_then(|run| self.runs.get(run)) {
             Some(run) => run.newest.clone(),
             None => {
-                let (newest, grouped) = series.newest();
+                let (newest, grouped) = self.head.newest(&series);
                 self.grouped |= grouped;
                 newest
             }
@@ -295,7 +295,7 @@ fn hint(
 impl Head {
     /// Adds samples outside any group and tells the series' groups that they are no longer alone.
     pub(crate) fn push_private(&self, series: &MemSeries, entries: impl Iterator<Item = Entry>) {
-        let mut state = series.state();
+        let mut state = self.settled(series);
         if !series.shared.load(Ordering::Acquire) {
             series.shared.store(true, Ordering::Release);
             for group in state.owners.iter().filter_map(|(group, _)| group.upgrade()) {
@@ -305,7 +305,7 @@ impl Head {
         for entry in entries {
             state.push(entry, self.block_range_ms, &self.timelines);
         }
-        if let Some(tail) = &state.tail {
+        if let Tail::Known(tail) = &state.tail {
             series.last_ms.fetch_max(tail.timestamp, Ordering::AcqRel);
         }
     }

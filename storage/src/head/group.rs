@@ -93,7 +93,7 @@ impl Group {
             writer.released.retain(|released| *released != slot);
             return Ok(Slot(slot));
         }
-        let (newest, _) = series.newest();
+        let (newest, _) = self.head.newest(series);
         let slot = match writer.free.pop() {
             Some(slot) => slot,
             None => {
@@ -250,25 +250,23 @@ impl Group {
         }
     }
 
-    /// Turns the open rows into chunks of the series.
-    pub(crate) fn seal(&self) {
-        self.seal_locked(&mut self.writer());
-    }
-
-    /// Seals when the open rows begin before `before_ms`.
-    pub(crate) fn seal_before(&self, before_ms: i64) {
+    /// Turns the open rows into chunks of the series; the place of the next row in the group's sequence.
+    pub(crate) fn seal(&self) -> u64 {
         let mut writer = self.writer();
-        let due = self.rows().timestamps.first().is_some_and(|first| *first < before_ms);
-        if due {
-            self.seal_locked(&mut writer);
-        }
+        self.seal_locked(&mut writer);
+        writer.sequence
     }
 
     fn seal_locked(&self, writer: &mut Writer) {
         let mut rows = self.rows();
+        if rows.timestamps.is_empty() {
+            writer.give_away();
+            return;
+        }
         let shared = Timeline::of(&rows.timestamps);
         let mut columns = Columns::default();
         let timestamps = Arc::clone(&rows.timestamps);
+        let mut sealed = 0;
         for (index, cell) in rows.cells.iter_mut().enumerate() {
             columns.clear();
             let snapshot = CellSnapshot {
@@ -286,10 +284,12 @@ impl Group {
                 let mut state = series.state();
                 state.note(Entry::float(chunk.max(), last));
                 state.add(chunk);
+                sealed += 1;
             }
             *cell = writer.cell_from(index);
         }
         rows.timestamps = Arc::default();
+        self.head.sealed.fetch_add(sealed, Ordering::Relaxed);
         // From here on the log tells the group anew: what was lost before costs no more than it did.
         writer.full_in = None;
         writer.give_away();

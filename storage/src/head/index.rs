@@ -103,11 +103,17 @@ impl Index {
             return;
         }
         doomed.iter().for_each(|series| self.remove(series));
+        self.tidy();
+    }
+
+    /// Takes the removed series out of the label order.
+    pub(crate) fn tidy(&mut self) {
         let all = &self.all;
         self.order.retain(|series| all.contains(series.id));
     }
 
-    fn remove(&mut self, series: &MemSeries) {
+    /// Removes a series; [`Index::tidy`] has to follow.
+    pub(crate) fn remove(&mut self, series: &MemSeries) {
         if let Some(page) = self.pages.get_mut(&(series.id >> PAGE_BITS)) {
             if let Some(place) = page.get_mut(place(series.id)) {
                 *place = None;

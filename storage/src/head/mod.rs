@@ -21,9 +21,11 @@ mod timelines;
 
 use crate::histogram::InvalidHistogram;
 use crate::labels::Labels;
+use crate::level0::Level0;
 use crate::query::StorageError;
 use crate::wal::Wal;
 use crate::wal::record::{self, Kind};
+use arc_swap::ArcSwap;
 use index::Index;
 use series::MemSeries;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -69,6 +71,12 @@ pub(crate) struct Head {
     /// Counts what may have changed under samples that are staged: by two for a commit, and odd while one
     /// is becoming visible; by two for a raised `min_valid_ms`. Changed under `commits`.
     pub(crate) epoch: AtomicU64,
+    /// What left the memory and is in no block yet, oldest first.
+    pub(crate) level0: ArcSwap<Vec<Arc<Level0>>>,
+    /// Samples before this are in blocks, ms.
+    pub(crate) cut_ms: AtomicI64,
+    /// Chunks that were sealed since the last flush, roughly.
+    pub(crate) sealed: AtomicU64,
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
     pub(crate) cuts: AtomicU64,
     pub(crate) timelines: Timelines,
@@ -90,6 +98,9 @@ impl Head {
             wal,
             commits: Mutex::default(),
             epoch: AtomicU64::new(0),
+            level0: ArcSwap::default(),
+            cut_ms: AtomicI64::new(i64::MIN),
+            sealed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),
             min_valid_ms: AtomicI64::new(i64::MIN),

@@ -25,16 +25,16 @@ pub(crate) struct Replay {
     series: HashMap<u32, Arc<MemSeries>>,
     /// Samples before this are in blocks already.
     min_valid_ms: i64,
+    /// Rows of a group before this one of its sequence are in level 0 already.
+    marks: HashMap<u64, u64>,
     pub(crate) records: u64,
     pub(crate) samples: u64,
     /// Records that could not be applied: damaged, or after a lost one.
     pub(crate) dropped: u64,
-    /// Newest timestamp since the caller last took it.
-    newest_ms: i64,
 }
 
 impl Replay {
-    pub(crate) fn new(head: Arc<Head>, min_valid_ms: i64) -> Self {
+    pub(crate) fn new(head: Arc<Head>, min_valid_ms: i64, marks: HashMap<u64, u64>) -> Self {
         Self {
             head,
             groups: HashMap::new(),
@@ -42,17 +42,17 @@ impl Replay {
             claimed: 0,
             series: HashMap::new(),
             min_valid_ms,
+            marks,
             records: 0,
             samples: 0,
             dropped: 0,
-            newest_ms: i64::MIN,
         }
     }
 
     pub(crate) fn record(&mut self, kind: Kind, payload: &[u8]) {
         self.records += 1;
         let applied = match kind {
-            Kind::Series => self.labels(payload),
+            Kind::Series => self.labels(payload, |_| {}),
             Kind::Schema => self.schema(payload),
             Kind::Full => self.full(payload),
             Kind::Row => self.row(payload),
@@ -64,17 +64,23 @@ impl Replay {
         }
     }
 
-    /// The newest timestamp of the records since the last call.
-    pub(crate) fn take_newest_ms(&mut self) -> i64 {
-        std::mem::replace(&mut self.newest_ms, i64::MIN)
+    /// All labels were read.
+    pub(crate) fn labels_end(&self) {
+        self.head.index.write().unwrap_or_else(PoisonError::into_inner).tidy();
     }
 
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
     pub(crate) fn finish(self) {
-        self.groups.values().for_each(|group| group.seal());
+        for group in self.groups.values() {
+            group.seal();
+        }
     }
 
-    fn labels(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
+    /// Takes the labels of series, and tells their ids.
+    ///
+    /// # Errors
+    /// The payload is damaged; what stands before the damage is taken.
+    pub(crate) fn labels(&mut self, mut payload: &[u8], mut each: impl FnMut(u32)) -> Result<(), CodecError> {
         while !payload.is_empty() {
             let id = id(&mut payload)?;
             let len = varint::take_count(&mut payload, 8)?;
@@ -86,10 +92,23 @@ impl Replay {
             let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
             index.reserve_id(id);
             let series = match index.find(&labels) {
+                // Of two ids for the same labels the older one's series went, with all its samples, before
+                // the other came.
+                Some(old) if old.id < id && index.get(id).is_none() => {
+                    index.remove(&old);
+                    let new = index.insert_with_id(id, &labels);
+                    self.series.insert(old.id, Arc::clone(&new));
+                    new
+                }
                 Some(series) => series,
                 None if index.get(id).is_none() => index.insert_with_id(id, &labels),
                 None => index.insert(&labels),
             };
+            // The catalogue has them, or will before the log is deleted.
+            series.logged.store(true, Ordering::Release);
+            if series.id == id {
+                each(id);
+            }
             self.series.insert(id, series);
         }
         Ok(())
@@ -132,7 +151,6 @@ impl Replay {
         let group_id = varint::take(&mut payload)?;
         let sequence = varint::take(&mut payload)?;
         let timestamp = varint::take_signed(&mut payload)?;
-        self.newest_ms = self.newest_ms.max(timestamp);
         let group = self.group(group_id);
         let mut values = Vec::new();
         let mut at = 0u64;
@@ -146,8 +164,8 @@ impl Replay {
                 values.push((slot, f64::from_bits(varint::take_u64(&mut payload)?)));
             }
         }
-        if timestamp < self.min_valid_ms {
-            // In a block already; the values still are what the next rows are told against.
+        if !self.keeps(group_id, sequence, timestamp) {
+            // In a file already; the values still are what the next rows are told against.
             group.replay_base(sequence, timestamp, &values);
         } else if group.replay_full(sequence, timestamp, &values) {
             self.samples += values.len() as u64;
@@ -159,12 +177,16 @@ impl Replay {
         let group_id = varint::take(&mut payload)?;
         let sequence = varint::take(&mut payload)?;
         let timestamp = varint::take_signed(&mut payload)?;
-        self.newest_ms = self.newest_ms.max(timestamp);
         let group = self.group(group_id);
-        let keep = timestamp >= self.min_valid_ms;
+        let keep = self.keeps(group_id, sequence, timestamp);
         let present = group.replay_row(sequence, timestamp, payload, keep);
         self.samples += present.ok_or(CodecError("a row before this one is missing"))? as u64;
         Ok(())
+    }
+
+    /// Whether no file has a group's row yet.
+    fn keeps(&self, group: u64, sequence: u64, timestamp: i64) -> bool {
+        timestamp >= self.min_valid_ms && self.marks.get(&group).is_none_or(|mark| sequence >= *mark)
     }
 
     fn samples(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
@@ -182,7 +204,6 @@ impl Replay {
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
-        self.newest_ms = self.newest_ms.max(entry.timestamp);
         if entry.timestamp >= self.min_valid_ms {
             let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
             let timestamp = entry.timestamp;

@@ -7,14 +7,16 @@ use super::Head;
 use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
-use super::series::MemSeries;
+use super::series::{MemSeries, SeriesState, Tail};
 use crate::codec::CodecError;
+use crate::level0::{self, Level0};
 use crate::query::tidy::Joints;
-use crate::query::{Columns, Newest};
+use crate::query::{Columns, Newest, StorageError};
+use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// How often samples outside of groups are looked at without stopping their commits.
 const ATTEMPTS: usize = 2;
@@ -42,7 +44,7 @@ impl Head {
             let before = self.epoch.load(Ordering::Acquire);
             newest.clear();
             cells.clear();
-            let private = tails(&selected, &mut newest, &mut cells);
+            let private = self.tails(&selected, &mut newest, &mut cells);
             // An odd epoch is a commit that is becoming visible.
             let after = self.epoch.load(Ordering::Acquire);
             if !private || (before == after && before.is_multiple_of(2)) || stopped.is_some() {
@@ -59,7 +61,7 @@ impl Head {
                     Some((timestamp, _)) if newest.as_ref().is_some_and(|n| n.timestamp > timestamp) => {}
                     Some((timestamp, value)) => *newest = Some(Entry::float(timestamp, value)),
                     // Its cell may have been sealed since its tail was read.
-                    None if !series.shared.load(Ordering::Relaxed) => newest.clone_from(&series.state().tail),
+                    None if !series.shared.load(Ordering::Relaxed) => *newest = self.settled(series).tail(),
                     None => {}
                 }
             });
@@ -67,32 +69,63 @@ impl Head {
         let pairs = selected.into_iter().zip(newest);
         pairs.map(|(series, newest)| newest.map(|newest| HeadSeries { series, newest })).collect()
     }
-}
 
-/// Collects the newest sample outside of open cells of each series, and the cells; whether any of the
-/// series has samples outside of groups.
-fn tails(selected: &[Arc<MemSeries>], newest: &mut Vec<Option<Entry>>, cells: &mut Vec<Cells>) -> bool {
-    let mut places: HashMap<u64, usize, RandomState> = HashMap::default();
-    let mut last = (u64::MAX, 0);
-    let mut private = false;
-    for (at, series) in (0u32..).zip(selected) {
-        let state = series.state();
-        private |= series.shared.load(Ordering::Relaxed);
-        newest.push(state.tail.clone());
-        for (group, slot) in &state.owners {
-            // A group that is gone sealed its cells before, under the lock that is held here.
-            let Some(group) = group.upgrade() else { continue };
-            if last.0 != group.id {
-                let place = *places.entry(group.id).or_insert(cells.len());
-                last = (group.id, place);
-            }
-            match cells.get_mut(last.1) {
-                Some(cells) => cells.slots.push((at, *slot)),
-                None => cells.push(Cells { group, slots: vec![(at, *slot)] }),
+    /// Collects the newest sample outside of open cells of each series, and the cells; whether any of the
+    /// series has samples outside of groups.
+    fn tails(
+        &self,
+        selected: &[Arc<MemSeries>],
+        newest: &mut Vec<Option<Entry>>,
+        cells: &mut Vec<Cells>,
+    ) -> bool {
+        let mut places: HashMap<u64, usize, RandomState> = HashMap::default();
+        let mut last = (u64::MAX, 0);
+        let mut private = false;
+        for (at, series) in (0u32..).zip(selected) {
+            let state = self.settled(series);
+            private |= series.shared.load(Ordering::Relaxed);
+            newest.push(state.tail());
+            for (group, slot) in &state.owners {
+                // A group that is gone sealed its cells before, under the lock that is held here.
+                let Some(group) = group.upgrade() else { continue };
+                if last.0 != group.id {
+                    let place = *places.entry(group.id).or_insert(cells.len());
+                    last = (group.id, place);
+                }
+                match cells.get_mut(last.1) {
+                    Some(cells) => cells.slots.push((at, *slot)),
+                    None => cells.push(Cells { group, slots: vec![(at, *slot)] }),
+                }
             }
         }
+        private
     }
-    private
+
+    /// The state of a series whose tail is known or not there.
+    pub(crate) fn settled<'a>(&self, series: &'a MemSeries) -> MutexGuard<'a, SeriesState> {
+        let state = series.state();
+        if !matches!(state.tail, Tail::Stored) {
+            return state;
+        }
+        drop(state);
+        let stored = level0::newest(&self.level0.load(), series.id);
+        let mut state = series.state();
+        if matches!(state.tail, Tail::Stored) {
+            state.tail = stored.map_or(Tail::None, |newest| Tail::Known(Box::new(newest)));
+        }
+        state
+    }
+
+    /// The newest sample of a series, however it was written, and whether a group may write another.
+    pub(crate) fn newest(&self, series: &MemSeries) -> (Option<Entry>, bool) {
+        let (tail, owners) = {
+            let state = self.settled(series);
+            (state.tail(), state.owners.clone())
+        };
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
+        let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
+        (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), !owners.is_empty())
+    }
 }
 
 impl HeadSeries {
@@ -102,38 +135,52 @@ impl HeadSeries {
     }
 
     /// Whether a sample lies within `[mint, maxt]`, as far as chunks tell without being read.
-    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
+    pub(crate) fn overlaps(
+        &self,
+        level0: &[Arc<Level0>],
+        mint: i64,
+        maxt: i64,
+    ) -> Result<bool, StorageError> {
         let newest = self.newest.timestamp;
         if newest <= maxt {
-            return newest >= mint;
+            return Ok(newest >= mint);
         }
         let (chunks, open, owners) = {
             let state = self.series.state();
             (Arc::clone(&state.chunks), state.open.range(), state.owners.clone())
         };
-        chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
+        let in_memory = chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
             || open.is_some_and(|(first, last)| first <= maxt && last >= mint)
             || owners.iter().any(|(group, slot)| {
                 let cell = group.upgrade().and_then(|group| group.cell(*slot));
                 cell.is_some_and(|cell| cell.overlaps(mint, maxt))
-            })
+            });
+        if in_memory {
+            return Ok(true);
+        }
+        for file in level0 {
+            if file.may_have(self.series.id, mint, maxt)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Appends the samples within `[mint, maxt]`, as parts.
     pub(crate) fn read(
         &self,
-        mint: i64,
-        maxt: i64,
+        level0: &ArcSwap<Vec<Arc<Level0>>>,
+        (mint, maxt): (i64, i64),
         out: &mut Columns,
         joints: &mut Joints,
-    ) -> Result<(), CodecError> {
+    ) -> Result<(), StorageError> {
         let maxt = maxt.min(self.newest.timestamp);
         if mint > maxt {
             return Ok(());
         }
-        // Samples only ever move from open cells into chunks. So cells are copied first and the list of chunks
-        // is taken after them: what is sealed in between is read twice, which `Joints` sorts out, and nothing
-        // is missed however fast the series grows.
+        // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
+        // first, the list of chunks is taken after them and the files after that: what moves in between is read
+        // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
         let owners = self.series.state().owners.clone();
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
@@ -141,31 +188,47 @@ impl HeadSeries {
             let state = self.series.state();
             (Arc::clone(&state.chunks), state.version)
         };
+        let files = level0.load();
+        for file in files.iter().filter(|file| file.overlaps(mint, maxt)) {
+            file.read(self.series.id, mint, maxt, out, joints)?;
+        }
         for chunk in chunks.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
-            chunk.read(mint, maxt, out)?;
+            chunk.read(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
         }
         for cell in &cells {
-            cell.read(mint, maxt, out)?;
+            cell.read(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
         }
         let grown = {
             let state = self.series.state();
-            state.open.read_within(mint, maxt, out)?;
+            state.open.read_within(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
             if state.version == version {
                 return Ok(());
             }
             Arc::clone(&state.chunks)
         };
-        // Open samples were sealed meanwhile, into chunks behind the last one that was read.
+        // Open samples were sealed meanwhile, into chunks behind the last one that was read, which may be on
+        // their way into a file already.
         let known = chunks.last().and_then(|last| grown.iter().rposition(|chunk| chunk.is(last)));
         let new = grown.get(known.map_or(0, |known| known + 1)..).unwrap_or_default();
         for chunk in new.iter().filter(|chunk| chunk.overlaps(mint, maxt)) {
-            chunk.read(mint, maxt, out)?;
+            chunk.read(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
         }
+        let known = |file: &Arc<Level0>| files.iter().any(|known| Arc::ptr_eq(known, file));
+        for file in level0.load().iter().filter(|file| file.overlaps(mint, maxt) && !known(file)) {
+            file.read(self.series.id, mint, maxt, out, joints)?;
+        }
         Ok(())
+    }
+
+    fn damaged(&self, error: CodecError) -> StorageError {
+        StorageError::Corrupt {
+            what: format!("head series {:?}", self.series.labels),
+            detail: error.to_string(),
+        }
     }
 
     /// The timestamp of the newest sample, ms.

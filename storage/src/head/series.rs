@@ -28,6 +28,14 @@ impl Chunk {
         Self { timeline, frame: Arc::from(bytes) }
     }
 
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
     pub(crate) fn min(&self) -> i64 {
         self.timeline.range().map_or(i64::MAX, |(min, _)| min)
     }
@@ -63,9 +71,20 @@ pub(crate) struct SeriesState {
     /// Samples with timestamps of their own that no chunk holds yet.
     pub(crate) open: Open,
     /// The newest sample outside of open cells of groups.
-    pub(crate) tail: Option<Entry>,
+    pub(crate) tail: Tail,
     /// Groups in which the series has a slot.
     pub(crate) owners: Vec<(Weak<Group>, u32)>,
+}
+
+/// What is known of a series' newest sample outside of open cells.
+#[derive(Default)]
+pub(crate) enum Tail {
+    /// There is none.
+    #[default]
+    None,
+    /// It is in a file of level 0, and nobody asked for it yet.
+    Stored,
+    Known(Box<Entry>),
 }
 
 pub(crate) struct MemSeries {
@@ -105,20 +124,6 @@ impl MemSeries {
         varint::put(out, labels.len() as u64);
         out.extend_from_slice(labels.as_bytes());
     }
-
-    /// The newest sample, however it was written, and whether a group may write another.
-    pub(crate) fn newest(&self) -> (Option<Entry>, bool) {
-        let (tail, owners) = {
-            let state = self.state();
-            if state.owners.is_empty() {
-                return (state.tail.clone(), false);
-            }
-            (state.tail.clone(), state.owners.clone())
-        };
-        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
-        let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
-        (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), true)
-    }
 }
 
 impl SeriesState {
@@ -129,7 +134,7 @@ impl SeriesState {
         }
         match (&mut self.tail, &entry.value) {
             // Every sample but the first of a series of floats.
-            (Some(tail), SampleValue::Float(value)) if tail.timestamp <= entry.timestamp => {
+            (Tail::Known(tail), SampleValue::Float(value)) if tail.timestamp <= entry.timestamp => {
                 (tail.timestamp, tail.start) = (entry.timestamp, entry.start);
                 tail.value = SampleValue::Float(*value);
             }
@@ -138,7 +143,19 @@ impl SeriesState {
         self.open.push(entry);
     }
 
-    fn seal_open(&mut self, timelines: &Timelines) {
+    /// The newest sample outside of open cells, as far as it is known.
+    pub(crate) fn tail(&self) -> Option<Entry> {
+        match &self.tail {
+            Tail::Known(tail) => Some(Entry::clone(tail)),
+            Tail::None | Tail::Stored => None,
+        }
+    }
+
+    /// Makes chunks of the samples that no chunk holds yet.
+    pub(crate) fn seal_open(&mut self, timelines: &Timelines) {
+        if self.open.is_empty() {
+            return;
+        }
         let mut columns = Columns::default();
         // Open samples are of our own making and decode; should memory be damaged, they merely end early.
         let _ = self.open.read(i64::MIN, i64::MAX, &mut columns);
@@ -157,8 +174,19 @@ impl SeriesState {
 
     /// Remembers the newest sample.
     pub(crate) fn note(&mut self, entry: Entry) {
-        if self.tail.as_ref().is_none_or(|tail| tail.timestamp <= entry.timestamp) {
-            self.tail = Some(entry);
+        match &mut self.tail {
+            Tail::Known(tail) if tail.timestamp > entry.timestamp => {}
+            Tail::Known(tail) => **tail = entry,
+            Tail::None | Tail::Stored => self.tail = Tail::Known(Box::new(entry)),
+        }
+    }
+
+    /// Lets go of the oldest chunks: a file of level 0 has them.
+    pub(crate) fn flushed(&mut self, count: usize) {
+        if count > 0 {
+            let kept = self.chunks.get(count..).unwrap_or_default();
+            self.chunks = if kept.is_empty() { Arc::default() } else { Arc::new(kept.to_vec()) };
+            self.version += 1;
         }
     }
 

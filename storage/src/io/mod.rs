@@ -53,13 +53,17 @@ impl Files {
         self.0.create(path).map_err(failed("create", path))
     }
 
+    pub(crate) fn open(&self, path: &Path) -> Result<Box<dyn DiskFile>, StorageError> {
+        self.0.open(path).map_err(failed("open", path))
+    }
+
     pub(crate) fn map(&self, path: &Path) -> Result<Bytes, StorageError> {
         self.0.map(path).map_err(failed("open", path))
     }
 
     /// Cuts a file short and waits until that is on the disk.
     pub(crate) fn cut_durably(&self, path: &Path, len: u64) -> Result<(), StorageError> {
-        let file = self.0.open(path).map_err(failed("open", path))?;
+        let file = self.open(path)?;
         file.set_len(len).map_err(failed("truncate", path))?;
         file.sync().map_err(failed("sync", path))
     }

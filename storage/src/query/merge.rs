@@ -37,6 +37,8 @@ pub(super) struct Selection {
     pub(super) db: Arc<Inner>,
     /// Blocks that were cut from the head before it was looked at.
     pub(super) cuts: u64,
+    /// What is older is in the blocks of the selection, ms.
+    pub(super) cut_ms: i64,
     pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
 }
@@ -244,11 +246,8 @@ impl SelectedSeries {
         out: &mut Columns,
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
-        head.read(mint, maxt, out, joints).map_err(|e| StorageError::Corrupt {
-            what: format!("head series {:?}", self.labels()),
-            detail: e.to_string(),
-        })?;
         let db = &self.selection.db;
+        head.read(&db.head.level0, (mint.max(self.selection.cut_ms), maxt), out, joints)?;
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
             let known =

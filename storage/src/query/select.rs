@@ -53,11 +53,15 @@ impl DbQuerier {
             .snapshot(selected)
             .into_iter()
             .zip(ranks.iter().map(|(rank, _)| *rank).chain(std::iter::repeat(0)));
-        let found = snapshots.filter_map(|(snapshot, rank)| {
-            let series = snapshot.filter(|series| series.overlaps(hints.mint, hints.maxt))?;
-            Some(Found::head(series, rank))
-        });
-        Ok(found.collect())
+        let level0 = head.level0.load();
+        let mut found = Vec::with_capacity(snapshots.size_hint().1.unwrap_or(0));
+        for (snapshot, rank) in snapshots {
+            let Some(series) = snapshot else { continue };
+            if series.overlaps(&level0, hints.mint, hints.maxt)? {
+                found.push(Found::head(series, rank));
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -68,13 +72,15 @@ impl Querier for DbQuerier {
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
         let cuts = self.db.head.cuts.load(Acquire);
+        // Before the blocks are listed: then the block that took over is among them.
+        let cut_ms = self.db.head.cut_ms.load(Acquire);
         let mut found = self.head(matchers, hints)?;
         let blocks = self.blocks(hints.mint, hints.maxt);
         let mut links = Vec::new();
         if !blocks.is_empty() {
             merge(&self.db.head, &blocks, matchers, hints, &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, blocks, links });
+        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
     }
 

@@ -27,6 +27,10 @@ pub struct DbStats {
     pub wal_bytes: u64,
     /// Bytes written to the log since the start.
     pub wal_bytes_written: u64,
+    /// Files of level 0: what left the memory of the head and is in no block yet.
+    pub level0_files: u64,
+    /// Bytes of the files of level 0.
+    pub level0_bytes: u64,
     /// Blocks.
     pub blocks: u64,
     /// Bytes of the blocks.
@@ -55,6 +59,8 @@ impl DbStats {
             series_removed: head.series_removed.load(Ordering::Relaxed),
             wal_bytes: db.wal_bytes(),
             wal_bytes_written: head.wal.bytes_written(),
+            level0_files: head.level0.load().len() as u64,
+            level0_bytes: head.level0.load().iter().map(|file| file.len() as u64).sum(),
             blocks: blocks.len() as u64,
             block_bytes: blocks.iter().map(|b| b.size_bytes()).sum(),
             block_samples: blocks.iter().map(|b| b.meta().stats.num_samples).sum(),

@@ -32,6 +32,8 @@ pub struct Wal {
     dirty: AtomicBool,
     poisoned: AtomicBool,
     bytes_written: AtomicU64,
+    /// Of them, those before the last deletion of segments.
+    bytes_flushed: AtomicU64,
 }
 
 struct Inner {
@@ -57,6 +59,7 @@ impl Wal {
             dirty: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             bytes_written: AtomicU64::new(0),
+            bytes_flushed: AtomicU64::new(0),
         })
     }
 
@@ -146,7 +149,13 @@ impl Wal {
                 self.files.remove_file(&path)?;
             }
         }
+        self.bytes_flushed.store(self.bytes_written(), Ordering::Relaxed);
         self.files.sync_dir(&self.dir)
+    }
+
+    /// Bytes appended since segments were last deleted.
+    pub(crate) fn bytes_since_flush(&self) -> u64 {
+        self.bytes_written().saturating_sub(self.bytes_flushed.load(Ordering::Relaxed))
     }
 
     /// Bytes appended since the start.

@@ -1,0 +1,71 @@
+//! Flushing the head: what is in memory goes to a file of level 0, and the log behind it is deleted.
+
+use super::{Inner, MaintainReport};
+use crate::filenames;
+use crate::head::OPEN_MAX_MS;
+use crate::level0::{Level0, Marks, Writer};
+use crate::query::StorageError;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// Sealed chunks that may wait in memory, for each series.
+const WAITING_MAX: u64 = 2;
+/// Bytes of the log that may wait, since a start reads them all.
+const LOG_MAX: u64 = 256 << 20;
+
+impl Inner {
+    /// Whether enough is in memory for a flush.
+    pub(super) fn is_flush_due(&self) -> bool {
+        let head = &self.head;
+        let series = head.index().len() as u64;
+        let newest = head.max_ms.load(Ordering::Acquire);
+        let since = self.flushed_ms.load(Ordering::Acquire).max(head.min_ms.load(Ordering::Acquire));
+        head.sealed.load(Ordering::Relaxed) > series.saturating_mul(WAITING_MAX)
+            || newest.saturating_sub(since) >= OPEN_MAX_MS
+            || head.wal.bytes_since_flush() >= LOG_MAX
+    }
+
+    /// Writes all samples in memory to a file of level 0, after which the log up to here is not needed.
+    pub(super) fn flush(&self, report: &mut MaintainReport) -> Result<(), StorageError> {
+        let head = &self.head;
+        // What is logged in older segments is in the groups' rows and the series by the time they are sealed
+        // below; what is logged from here on may be in the file too.
+        let segment = {
+            let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
+            head.wal.rotate()?
+        };
+        let newest = head.max_ms.load(Ordering::Acquire);
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sealed = groups.iter().map(|group| (group.id, group.seal())).collect();
+        let marks = Marks { segment, next_group: head.next_group.load(Ordering::Acquire), groups: sealed };
+        drop(groups);
+        // Only now: a series whose row was sealed is in the index.
+        let mut series = head.all_series();
+        series.sort_unstable_by_key(|one| one.id);
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).save(&series)?;
+        let number = self.next_level0.fetch_add(1, Ordering::AcqRel);
+        let mut file = Writer::new(&self.files, &self.dir.join(filenames::LEVEL0_DIR), number)?;
+        let mut written = Vec::with_capacity(series.len());
+        for one in &series {
+            let chunks = {
+                let mut state = one.state();
+                state.seal_open(&head.timelines);
+                Arc::clone(&state.chunks)
+            };
+            file.add(one.id, &chunks)?;
+            written.push(u32::try_from(chunks.len()).unwrap_or(u32::MAX));
+        }
+        if let Some(path) = file.finish(&marks)? {
+            let mut files = Vec::clone(&head.level0.load());
+            files.push(Arc::new(Level0::open(&self.files, &path)?));
+            head.level0.store(Arc::new(files));
+            report.flushed.push(path);
+        }
+        for (one, written) in series.iter().zip(&written) {
+            one.state().flushed(*written as usize);
+        }
+        head.sealed.store(0, Ordering::Relaxed);
+        self.flushed_ms.store(newest, Ordering::Release);
+        head.wal.delete_before(segment)
+    }
+}
