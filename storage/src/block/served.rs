@@ -92,6 +92,11 @@ impl ServedBlock {
         either!(self, block => block.size_bytes())
     }
 
+    /// Whether everything in our log before the end of the block is in it or in a block before it.
+    pub(crate) fn bounds_the_log(&self) -> bool {
+        self.own().is_some()
+    }
+
     /// Whether everything before the end of the block is in blocks, so that the head takes nothing older.
     pub(crate) fn bounds_the_head(&self) -> bool {
         match self {

@@ -10,9 +10,10 @@ use crate::head::series::Tail;
 use crate::io::Files;
 use crate::io::disk::Listed;
 use crate::level0::Level0;
+use crate::prometheus::{TakeoverReport, take_over};
 use crate::query::StorageError;
 use crate::wal::reader::read_segment;
-use crate::wal::record::Kind;
+use crate::wal::record::{self, Kind};
 use crate::wal::{Wal, WalSync, writer};
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
@@ -38,13 +39,16 @@ pub struct OpenReport {
     pub gaps: Vec<(PathBuf, usize, usize)>,
     /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
     pub torn: Vec<(PathBuf, usize, usize)>,
+    /// What was taken over from the head of a Prometheus that used the directory before.
+    pub takeover: Option<TakeoverReport>,
 }
 
 impl OpenReport {
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {
-        self.damaged_blocks.len() + self.gaps.len() + self.torn.len()
+        let theirs = self.takeover.as_ref().map_or(0, |report| report.damage.len());
+        self.damaged_blocks.len() + self.gaps.len() + self.torn.len() + theirs
     }
 }
 
@@ -64,8 +68,10 @@ impl Db {
     /// As [`Db::open`].
     pub fn open_on(files: Files, dir: &Path, options: DbOptions) -> Result<Self, StorageError> {
         let wal_dir = dir.join(filenames::WAL_DIR);
-        files.create_dirs(&wal_dir)?;
+        files.create_dirs(dir)?;
         let lock = files.lock(&dir.join(filenames::LOCK))?;
+        rename_old_log(&files, dir, &wal_dir)?;
+        files.create_dirs(&wal_dir)?;
         // The log is only as durable as the names that lead to it.
         files.sync_dir(dir)?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -73,9 +79,13 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
-        let blocks = open_blocks(&files, dir, &mut report)?;
-        let bounds = blocks.iter().filter(|b| b.bounds_the_head()).map(|b| b.meta().max_time);
-        let min_valid_ms = bounds.max().unwrap_or(i64::MIN);
+        let mut blocks = open_blocks(&files, dir, &mut report)?;
+        let end_of = |counts: fn(&ServedBlock) -> bool| {
+            blocks.iter().filter(|b| counts(b)).map(|b| b.meta().max_time).max().unwrap_or(i64::MIN)
+        };
+        // What is in our log is in no block of Prometheus, however new that is.
+        let min_valid_ms = end_of(ServedBlock::bounds_the_log);
+        let min_append_ms = end_of(ServedBlock::bounds_the_head);
         let level0_dir = dir.join(filenames::LEVEL0_DIR);
         let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
@@ -127,7 +137,9 @@ impl Db {
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
-        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
+        head.min_valid_ms.store(min_append_ms, Ordering::Release);
+        report.takeover = take_over(&files, dir, &head, &mut blocks)?;
+        blocks.sort_by_key(|block| block.meta().min_time);
         let inner = Arc::new(Inner {
             files,
             dir: dir.to_owned(),
@@ -150,6 +162,21 @@ impl Db {
     }
 }
 
+/// Until version 0.1 the log had the name of Prometheus's.
+fn rename_old_log(files: &Files, dir: &Path, wal_dir: &Path) -> Result<(), StorageError> {
+    let old = dir.join(filenames::OLD_WAL_DIR);
+    let listed = files.list(dir)?;
+    if !listed.iter().any(|one| one.path == old) || listed.iter().any(|one| one.path == wal_dir) {
+        return Ok(());
+    }
+    for (_, path) in writer::segments(files, &old)? {
+        if files.map(&path)?.starts_with(&record::MAGIC) {
+            return files.rename_durably(&old, wal_dir);
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(
     files: &Files,
     dir: &Path,
@@ -160,7 +187,7 @@ fn open_blocks(
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
             if is_dir { files.remove_tree(&path) } else { files.remove_file(&path) }?;
-        } else if name.len() == 26 && is_dir && ulid::Ulid::from_string(name).is_ok() {
+        } else if is_dir && filenames::is_block(name) {
             match ServedBlock::open(files, &path) {
                 Ok(block) => blocks.push(Arc::new(block)),
                 Err(error) => report.damaged_blocks.push((path, error.to_string())),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The version that there is.
 pub(super) const VERSION: u32 = 1;
 /// Says in the hints that a block holds samples that came late.
-const OUT_OF_ORDER: &str = "from-out-of-order";
+pub(super) const OUT_OF_ORDER: &str = "from-out-of-order";
 
 /// What a block holds and what it was made from.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::bytes::checksum;
 use super::chunk::{self, chunk_len, encode_floats, encode_histograms};
 use super::index::{ChunkRef, IndexWriter};
-use super::meta::{Compaction, Meta, Stats, VERSION};
+use super::meta::{Compaction, Meta, OUT_OF_ORDER, Stats, VERSION};
 use super::segments;
 use crate::codec::varint;
 use crate::filenames;
@@ -27,8 +27,8 @@ const WRITE_BYTES: usize = 256 << 10;
 /// name Prometheus and the next start delete.
 pub struct PrometheusBlockWriter {
     files: Files,
-    dir: PathBuf,
     temporary: PathBuf,
+    target: PathBuf,
     meta: Meta,
     segments: SegmentWriter,
     index: IndexWriter,
@@ -54,13 +54,21 @@ impl PrometheusBlockWriter {
         let meta = Meta { ulid, min_time, max_time, stats: Stats::default(), compaction, version: VERSION };
         Ok(Self {
             files: files.clone(),
-            dir: dir.to_owned(),
+            target: dir.join(&meta.ulid),
             temporary,
             meta,
             segments: SegmentWriter { files: files.clone(), dir: chunks, open: None, number: 0 },
             index: IndexWriter::default(),
             previous: None,
         })
+    }
+
+    /// Marks the block as one of samples that came late, and gives it a name that Prometheus takes for none of
+    /// its own.
+    pub(super) fn keep_late(mut self) -> Self {
+        self.meta.compaction.hints.push(OUT_OF_ORDER.to_owned());
+        self.target.set_file_name(filenames::block(&self.meta.ulid));
+        self
     }
 
     /// Adds a series with all its samples, strictly increasing in time. Start timestamps have no place in these
@@ -112,9 +120,8 @@ impl PrometheusBlockWriter {
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
         self.files.sync_dir(&self.segments.dir)?;
         self.files.sync_dir(&self.temporary)?;
-        let target = self.dir.join(&self.meta.ulid);
-        self.files.rename_durably(&self.temporary, &target)?;
-        Ok(Some(target))
+        self.files.rename_durably(&self.temporary, &self.target)?;
+        Ok(Some(self.target))
     }
 }
 
