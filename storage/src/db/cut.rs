@@ -15,7 +15,7 @@ impl Inner {
         groups.retain(|group| {
             let idle = Arc::strong_count(group) == 1;
             if idle {
-                group.seal();
+                group.retire();
             }
             !idle
         });
@@ -92,7 +92,7 @@ impl Inner {
             state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
             // The index has three references and the list one; another is an appender's that has yet to
             // commit, or a query's.
-            let idle = state.chunks.is_empty() && state.open.is_empty() && state.owners.is_empty();
+            let idle = state.chunks.is_empty() && state.open_range().is_none() && state.owners.is_empty();
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);

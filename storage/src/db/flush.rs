@@ -50,7 +50,7 @@ impl Inner {
             let chunks = {
                 let mut state = one.state();
                 state.seal_open(&head.timelines);
-                Arc::clone(&state.chunks)
+                state.chunks.clone()
             };
             file.add(one.id, &chunks)?;
             written.push(u32::try_from(chunks.len()).unwrap_or(u32::MAX));

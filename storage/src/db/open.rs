@@ -6,7 +6,6 @@ use crate::catalogue::Catalogue;
 use crate::filenames;
 use crate::head::Head;
 use crate::head::replay::Replay;
-use crate::head::series::Tail;
 use crate::io::Files;
 use crate::io::disk::Listed;
 use crate::level0::Level0;
@@ -119,7 +118,7 @@ impl Db {
         }
         for one in head.all_series() {
             if level0.iter().any(|file| file.has(one.id)) {
-                one.state().tail = Tail::Stored;
+                one.state().stored = true;
             }
         }
         let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);

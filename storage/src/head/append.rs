@@ -1,7 +1,7 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
 use super::entry::{Entry, SampleValue};
-use super::series::{MemSeries, Tail};
+use super::series::MemSeries;
 use super::{AppendError, Head};
 use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
 use crate::labels::{Labels, LabelsBuf};
@@ -305,7 +305,7 @@ impl Head {
         for entry in entries {
             state.push(entry, self.block_range_ms, &self.timelines);
         }
-        if let Tail::Known(tail) = &state.tail {
+        if let Some(tail) = state.tail() {
             series.last_ms.fetch_max(tail.timestamp, Ordering::AcqRel);
         }
     }

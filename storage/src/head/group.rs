@@ -4,6 +4,7 @@ use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
 use super::series::{Chunk, MemSeries};
+use super::slab::Slabs;
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
 use crate::codec::timestamp::Timeline;
 use crate::codec::{cell, varint};
@@ -43,18 +44,22 @@ struct Writer {
     full_in: Option<u64>,
     fresh: Vec<u32>,
     changes: Vec<(u32, f64)>,
+    scratch: Vec<u8>,
 }
 
 /// The open rows, shared with readers.
 #[derive(Default)]
 struct Rows {
     timestamps: Arc<Vec<i64>>,
+    /// The row before the open ones.
+    before: Option<i64>,
     cells: Vec<Cell>,
+    slabs: Slabs,
 }
 
 impl Rows {
     fn newest(&self, slot: u32) -> Option<(i64, f64)> {
-        self.cells.get(slot as usize)?.newest(&self.timestamps)
+        self.cells.get(slot as usize)?.newest(&self.timestamps, self.before)
     }
 }
 
@@ -212,17 +217,14 @@ impl Group {
         let rows = &mut *rows;
         let row = rows.timestamps.len() as u32;
         if rows.cells.len() < writer.slots.len() {
-            rows.cells.resize(writer.slots.len(), Cell::default());
+            rows.cells.resize(writer.slots.len(), Cell::new(None));
         }
         for &(slot, value) in &writer.changes {
             let index = slot as usize;
             let (Some(cell), Some(last)) = (rows.cells.get_mut(index), writer.last.get_mut(index)) else {
                 continue;
             };
-            let previous = if cell.bytes.is_empty() { cell.base.unwrap_or(STALE_NAN) } else { cell.last };
-            cell::put_change(&mut cell.bytes, u64::from(row - cell.last_row), previous, value);
-            cell.last_row = row;
-            cell.last = value;
+            cell.push(row, value, &mut rows.slabs, &mut writer.scratch);
             *last = value;
             if let Some(word) = writer.present.get_mut(index / 64) {
                 let bit = 1u64 << (index % 64);
@@ -233,6 +235,8 @@ impl Group {
         writer.last_ms = timestamp;
         writer.sequence += 1;
         writer.changes.clear();
+        // A full row lists every slot; the rows after it a few.
+        writer.changes.shrink_to(writer.slots.len() / 2);
     }
 
     fn seal_if_due(&self, writer: &mut Writer, timestamp: i64) {
@@ -257,6 +261,18 @@ impl Group {
         writer.sequence
     }
 
+    /// Seals for good: nobody appends to the group any more, and its cells go.
+    pub(crate) fn retire(&self) {
+        let mut writer = self.writer();
+        self.seal_locked(&mut writer);
+        let rows = self.rows();
+        for (slot, series) in (0u32..).zip(&writer.slots) {
+            if let (Some(series), Some((timestamp, value))) = (series, rows.newest(slot)) {
+                series.state().note(Entry::float(timestamp, value));
+            }
+        }
+    }
+
     fn seal_locked(&self, writer: &mut Writer) {
         let mut rows = self.rows();
         if rows.timestamps.is_empty() {
@@ -265,15 +281,14 @@ impl Group {
         }
         let shared = Timeline::of(&rows.timestamps);
         let mut columns = Columns::default();
-        let timestamps = Arc::clone(&rows.timestamps);
+        let timestamps = std::mem::take(&mut rows.timestamps);
+        rows.before = timestamps.last().copied();
+        let mut snapshot = CellSnapshot { timestamps, base: None, bytes: Vec::new() };
         let mut sealed = 0;
-        for (index, cell) in rows.cells.iter_mut().enumerate() {
+        let Rows { cells, slabs, .. } = &mut *rows;
+        for (index, cell) in cells.iter_mut().enumerate() {
             columns.clear();
-            let snapshot = CellSnapshot {
-                timestamps: Arc::clone(&timestamps),
-                base: cell.base,
-                bytes: std::mem::take(&mut cell.bytes),
-            };
+            cell.copy(slabs, &mut snapshot);
             let decoded = snapshot.read(i64::MIN, i64::MAX, &mut columns);
             debug_assert!(decoded.is_ok(), "a cell of our own making decodes");
             if let (false, Some(Some(series))) = (columns.is_empty(), writer.slots.get(index)) {
@@ -282,13 +297,16 @@ impl Group {
                 let chunk = Chunk::seal(timeline, &columns, 0..columns.len());
                 let last = columns.values.last().copied().unwrap_or(STALE_NAN);
                 let mut state = series.state();
-                state.note(Entry::float(chunk.max(), last));
+                if is_stale_nan(last) {
+                    // Nothing more comes to the cell that would tell of it.
+                    state.note(Entry::float(chunk.max(), last));
+                }
                 state.add(chunk);
                 sealed += 1;
             }
             *cell = writer.cell_from(index);
         }
-        rows.timestamps = Arc::default();
+        slabs.clear();
         self.head.sealed.fetch_add(sealed, Ordering::Relaxed);
         // From here on the log tells the group anew: what was lost before costs no more than it did.
         writer.full_in = None;
@@ -313,7 +331,7 @@ impl Group {
     pub(crate) fn cell(&self, slot: u32) -> Option<CellSnapshot> {
         let rows = self.rows();
         let cell = rows.cells.get(slot as usize)?;
-        cell.snapshot(&rows.timestamps)
+        cell.snapshot(&rows.timestamps, &rows.slabs)
     }
 
     /// Replays a row of the log; `keep` is false for a row that a block holds already. The samples of
@@ -359,7 +377,9 @@ impl Group {
     /// Drops the open rows and keeps what they lead to.
     fn forget_rows(&self, writer: &Writer) {
         let mut rows = self.rows();
+        rows.before = rows.timestamps.last().copied();
         rows.timestamps = Arc::default();
+        rows.slabs.clear();
         for (index, cell) in rows.cells.iter_mut().enumerate() {
             *cell = writer.cell_from(index);
         }
@@ -494,8 +514,7 @@ impl Writer {
     /// An empty cell that goes on from the slot's present value.
     fn cell_from(&self, index: usize) -> Cell {
         let present = self.present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
-        let base = self.last.get(index).copied().filter(|_| present);
-        Cell { base, last: base.unwrap_or(STALE_NAN), ..Cell::default() }
+        Cell::new(self.last.get(index).copied().filter(|_| present))
     }
 
     /// Whether a series still has another writer; forgets the writers that are gone.
@@ -505,7 +524,7 @@ impl Writer {
             if series.shared.load(Ordering::Acquire) {
                 let mut state = series.state();
                 state.owners.retain(|(group, _)| group.strong_count() > 0);
-                let shared = state.owners.len() > 1 || !state.open.is_empty();
+                let shared = state.owners.len() > 1 || state.open_range().is_some();
                 series.shared.store(shared, Ordering::Release);
                 any |= shared;
             }

@@ -13,10 +13,12 @@ pub mod group;
 pub(crate) mod index;
 mod open;
 pub(crate) mod order;
+mod owners;
 pub(crate) mod replay;
 pub mod row;
 pub(crate) mod select;
 pub(crate) mod series;
+mod slab;
 mod timelines;
 
 use crate::histogram::InvalidHistogram;

@@ -27,10 +27,6 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// First and last timestamp.
     pub(crate) fn range(&self) -> Option<(i64, i64)> {
         (self.count > 0).then_some((self.first, self.last))
@@ -84,14 +80,6 @@ impl Open {
         self.count = 0;
         self.bytes.clear();
         self.columns = None;
-    }
-
-    /// Appends the samples within `[mint, maxt]`, none of them decoded when there is none.
-    pub(crate) fn read_within(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
-        match self.range() {
-            Some((first, last)) if first <= maxt && last >= mint => self.read(mint, maxt, out),
-            _ => Ok(()),
-        }
     }
 
     /// Appends the samples within `[mint, maxt]`.

@@ -72,7 +72,7 @@ impl Replay {
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
     pub(crate) fn finish(self) {
         for group in self.groups.values() {
-            group.seal();
+            group.retire();
         }
     }
 

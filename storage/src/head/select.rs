@@ -7,7 +7,7 @@ use super::Head;
 use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
-use super::series::{MemSeries, SeriesState, Tail};
+use super::series::{MemSeries, SeriesState};
 use crate::codec::CodecError;
 use crate::level0::{self, Level0};
 use crate::query::tidy::Joints;
@@ -85,7 +85,7 @@ impl Head {
             let state = self.settled(series);
             private |= series.shared.load(Ordering::Relaxed);
             newest.push(state.tail());
-            for (group, slot) in &state.owners {
+            for (group, slot) in state.owners.iter() {
                 // A group that is gone sealed its cells before, under the lock that is held here.
                 let Some(group) = group.upgrade() else { continue };
                 if last.0 != group.id {
@@ -101,17 +101,19 @@ impl Head {
         private
     }
 
-    /// The state of a series whose tail is known or not there.
+    /// The state of a series, whose tail is known now if there is one.
     pub(crate) fn settled<'a>(&self, series: &'a MemSeries) -> MutexGuard<'a, SeriesState> {
         let state = series.state();
-        if !matches!(state.tail, Tail::Stored) {
+        if !state.stored {
             return state;
         }
         drop(state);
-        let stored = level0::newest(&self.level0.load(), series.id);
+        let newest = level0::newest(&self.level0.load(), series.id);
         let mut state = series.state();
-        if matches!(state.tail, Tail::Stored) {
-            state.tail = stored.map_or(Tail::None, |newest| Tail::Known(Box::new(newest)));
+        if std::mem::take(&mut state.stored)
+            && let Some(newest) = newest
+        {
+            state.note(newest);
         }
         state
     }
@@ -147,7 +149,7 @@ impl HeadSeries {
         }
         let (chunks, open, owners) = {
             let state = self.series.state();
-            (Arc::clone(&state.chunks), state.open.range(), state.owners.clone())
+            (state.chunks.clone(), state.open_range(), state.owners.clone())
         };
         let in_memory = chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
             || open.is_some_and(|(first, last)| first <= maxt && last >= mint)
@@ -186,7 +188,7 @@ impl HeadSeries {
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
         let (chunks, version) = {
             let state = self.series.state();
-            (Arc::clone(&state.chunks), state.version)
+            (state.chunks.clone(), state.version)
         };
         let files = level0.load();
         for file in files.iter().filter(|file| file.overlaps(mint, maxt)) {
@@ -202,12 +204,12 @@ impl HeadSeries {
         }
         let grown = {
             let state = self.series.state();
-            state.open.read_within(mint, maxt, out).map_err(|e| self.damaged(e))?;
+            state.read_open(mint, maxt, out).map_err(|e| self.damaged(e))?;
             joints.join(out);
             if state.version == version {
                 return Ok(());
             }
-            Arc::clone(&state.chunks)
+            state.chunks.clone()
         };
         // Open samples were sealed meanwhile, into chunks behind the last one that was read, which may be on
         // their way into a file already.

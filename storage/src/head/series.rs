@@ -2,16 +2,16 @@
 
 use super::ROWS_MAX;
 use super::entry::{Entry, SampleValue};
-use super::group::Group;
 use super::open::Open;
+use super::owners::Owners;
 use super::timelines::Timelines;
 use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, frame, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Sealed samples: a timestamp column, shared where others have the same, and a frame of the samples.
 #[derive(Clone)]
@@ -62,29 +62,49 @@ impl Chunk {
     }
 }
 
+/// The list of a series' chunks, which readers share. Most of the time most series have none.
+#[derive(Clone, Default)]
+pub(crate) struct Chunks(Option<Arc<Vec<Chunk>>>);
+
+impl Chunks {
+    fn push(&mut self, chunk: Chunk) {
+        Arc::make_mut(self.0.get_or_insert_default()).push(chunk);
+    }
+
+    /// Keeps the chunks for which `keep` says so; whether there were others.
+    fn retain(&mut self, keep: impl Fn(usize, &Chunk) -> bool) -> bool {
+        if self.iter().enumerate().all(|(at, chunk)| keep(at, chunk)) {
+            return false;
+        }
+        let all = self.iter().enumerate();
+        let kept: Vec<Chunk> =
+            all.filter(|(at, chunk)| keep(*at, chunk)).map(|(_, chunk)| chunk.clone()).collect();
+        self.0 = (!kept.is_empty()).then(|| Arc::new(kept));
+        true
+    }
+}
+
+impl Deref for Chunks {
+    type Target = [Chunk];
+    fn deref(&self) -> &[Chunk] {
+        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct SeriesState {
     /// Oldest first as far as one writer made them. Readers take the list as it is.
-    pub(crate) chunks: Arc<Vec<Chunk>>,
+    pub(crate) chunks: Chunks,
     /// Counts the changes of `chunks`.
-    pub(crate) version: u64,
+    pub(crate) version: u32,
     /// Samples with timestamps of their own that no chunk holds yet.
-    pub(crate) open: Open,
-    /// The newest sample outside of open cells of groups.
-    pub(crate) tail: Tail,
+    open: Option<Box<Open>>,
+    /// The newest sample, as far as it does not follow from a group's cell.
+    tail: Option<Box<Entry>>,
+    /// The newest sample may be in a file of level 0, and nobody looked yet.
+    pub(crate) stored: bool,
     /// Groups in which the series has a slot.
-    pub(crate) owners: Vec<(Weak<Group>, u32)>,
-}
-
-/// What is known of a series' newest sample outside of open cells.
-#[derive(Default)]
-pub(crate) enum Tail {
-    /// There is none.
-    #[default]
-    None,
-    /// It is in a file of level 0, and nobody asked for it yet.
-    Stored,
-    Known(Box<Entry>),
+    pub(crate) owners: Owners,
 }
 
 pub(crate) struct MemSeries {
@@ -129,78 +149,94 @@ impl MemSeries {
 impl SeriesState {
     /// Appends a sample with its own timestamp; order was checked by the caller.
     pub(crate) fn push(&mut self, entry: Entry, block_range_ms: i64, timelines: &Timelines) {
-        if !self.open.takes(&entry, block_range_ms) {
+        if self.open.as_ref().is_some_and(|open| !open.takes(&entry, block_range_ms)) {
             self.seal_open(timelines);
         }
         match (&mut self.tail, &entry.value) {
             // Every sample but the first of a series of floats.
-            (Tail::Known(tail), SampleValue::Float(value)) if tail.timestamp <= entry.timestamp => {
+            (Some(tail), SampleValue::Float(value)) if tail.timestamp <= entry.timestamp => {
                 (tail.timestamp, tail.start) = (entry.timestamp, entry.start);
                 tail.value = SampleValue::Float(*value);
             }
             _ => self.note(entry.clone()),
         }
-        self.open.push(entry);
+        self.open.get_or_insert_default().push(entry);
     }
 
-    /// The newest sample outside of open cells, as far as it is known.
+    /// The newest sample, as far as it is known and does not follow from a group's cell.
     pub(crate) fn tail(&self) -> Option<Entry> {
-        match &self.tail {
-            Tail::Known(tail) => Some(Entry::clone(tail)),
-            Tail::None | Tail::Stored => None,
-        }
+        self.tail.as_deref().cloned()
     }
 
     /// Makes chunks of the samples that no chunk holds yet.
     pub(crate) fn seal_open(&mut self, timelines: &Timelines) {
-        if self.open.is_empty() {
-            return;
-        }
+        let Some(open) = &mut self.open else { return };
         let mut columns = Columns::default();
         // Open samples are of our own making and decode; should memory be damaged, they merely end early.
-        let _ = self.open.read(i64::MIN, i64::MAX, &mut columns);
+        let _ = open.read(i64::MIN, i64::MAX, &mut columns);
+        open.clear();
         for piece in frame::pieces(&columns, ROWS_MAX) {
             let timestamps = columns.timestamps.get(piece.clone()).unwrap_or_default();
             self.add(Chunk::seal(timelines.share(timestamps), &columns, piece));
         }
-        self.open.clear();
     }
 
     /// Appends a chunk.
     pub(crate) fn add(&mut self, chunk: Chunk) {
-        Arc::make_mut(&mut self.chunks).push(chunk);
-        self.version += 1;
+        self.chunks.push(chunk);
+        self.version = self.version.wrapping_add(1);
     }
 
     /// Remembers the newest sample.
     pub(crate) fn note(&mut self, entry: Entry) {
         match &mut self.tail {
-            Tail::Known(tail) if tail.timestamp > entry.timestamp => {}
-            Tail::Known(tail) => **tail = entry,
-            Tail::None | Tail::Stored => self.tail = Tail::Known(Box::new(entry)),
+            Some(tail) if tail.timestamp > entry.timestamp => {}
+            Some(tail) => **tail = entry,
+            None => self.tail = Some(Box::new(entry)),
         }
     }
 
     /// Lets go of the oldest chunks: a file of level 0 has them.
     pub(crate) fn flushed(&mut self, count: usize) {
-        if count > 0 {
-            let kept = self.chunks.get(count..).unwrap_or_default();
-            self.chunks = if kept.is_empty() { Arc::default() } else { Arc::new(kept.to_vec()) };
-            self.version += 1;
+        if self.chunks.retain(|at, _| at >= count) {
+            self.version = self.version.wrapping_add(1);
         }
     }
 
     /// Lets go of what ended before a time, ms; the first timestamp of what is left outside of cells.
     pub(crate) fn drop_before(&mut self, before_ms: i64) -> Option<i64> {
-        if self.chunks.iter().any(|chunk| chunk.max() < before_ms) {
-            Arc::make_mut(&mut self.chunks).retain(|chunk| chunk.max() >= before_ms);
-            self.version += 1;
+        let dropped = self.chunks.retain(|_, chunk| chunk.max() >= before_ms);
+        let ended = self.open_range().is_some_and(|(_, last)| last < before_ms);
+        if ended {
+            self.open = None;
         }
-        if self.open.range().is_some_and(|(_, last)| last < before_ms) {
-            self.open.clear();
-            self.version += 1;
-        }
-        let open = self.open.range().map(|(first, _)| first);
+        self.version = self.version.wrapping_add(u32::from(dropped || ended));
+        let open = self.open_range().map(|(first, _)| first);
         self.chunks.iter().map(Chunk::min).chain(open).min()
+    }
+
+    /// First and last timestamp of the samples that no chunk holds yet.
+    pub(crate) fn open_range(&self) -> Option<(i64, i64)> {
+        self.open.as_ref()?.range()
+    }
+
+    /// Appends the samples within `[mint, maxt]` that no chunk holds yet.
+    pub(crate) fn read_open(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
+        match &self.open {
+            Some(open) if open.range().is_some_and(|(first, last)| first <= maxt && last >= mint) => {
+                open.read(mint, maxt, out)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_takes_little_over_a_hundred_bytes_besides_its_labels() {
+        assert!(size_of::<MemSeries>() <= 104, "{}", size_of::<MemSeries>());
     }
 }
