@@ -35,6 +35,7 @@ pub mod number;
 pub mod prometheus;
 pub mod query;
 pub mod sample;
+pub mod verify;
 pub mod wal;
 
 mod filenames;

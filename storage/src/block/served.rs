@@ -10,7 +10,7 @@ use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use roaring::RoaringBitmap;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 
 /// An open block, whoever wrote it.
@@ -63,6 +63,38 @@ impl ServedBlock {
             Some(_) => Block::open(files, dir).map(Self::Own),
             None => PrometheusBlock::open(files, dir).map(Self::Prometheus),
         }
+    }
+
+    /// The directories of the blocks in a data directory, sorted by name.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn list(files: &Files, dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
+        let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let listed = files.list(dir)?.into_iter().filter(|listed| listed.is_dir);
+        let blocks =
+            listed.filter(|listed| name(&listed.path).is_some_and(|name| filenames::is_block(&name)));
+        Ok(blocks.map(|listed| listed.path).collect())
+    }
+
+    /// Hands the labels and all samples of each series to `each`, in label order.
+    ///
+    /// # Errors
+    /// The index is damaged, or `each` fails. A series that cannot be read is an `Err` to `each`.
+    pub fn each_series(
+        &self,
+        mut each: impl FnMut(&Labels, Result<&Columns, StorageError>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let (mut labels, mut columns) = (LabelsBuf::default(), Columns::default());
+        for number in &self.everything() {
+            self.labels(number, &mut labels)?;
+            columns.clear();
+            let mut joints = Joints::new(&columns);
+            let read = self.read(number, (i64::MIN, i64::MAX), &mut columns, &mut joints);
+            joints.tidy(&mut columns);
+            each(&labels.to_labels(), read.map(|()| &columns))?;
+        }
+        Ok(())
     }
 
     /// The block, if it is one of ours: what may be compacted.

@@ -8,6 +8,7 @@ use crate::head::Head;
 use crate::head::replay::Replay;
 use crate::io::Files;
 use crate::io::disk::Listed;
+use crate::io::read_only::ReadOnlyDisk;
 use crate::level0::Level0;
 use crate::prometheus::{TakeoverReport, take_over};
 use crate::query::StorageError;
@@ -59,6 +60,28 @@ impl Db {
     /// The directory cannot be created, read or written, or another process holds it.
     pub fn open(dir: &Path, options: DbOptions) -> Result<Self, StorageError> {
         Self::open_on(Files::os(), dir, options)
+    }
+
+    /// Opens what a directory holds now without changing anything in it, whoever else uses it. Appends to it stay
+    /// in memory.
+    ///
+    /// # Errors
+    /// The directory does not exist or cannot be read.
+    pub fn open_read_only(dir: &Path) -> Result<Self, StorageError> {
+        std::fs::metadata(dir).map_err(crate::io::failed("open", dir))?;
+        let blocks = || ServedBlock::list(&Files::os(), dir);
+        let options = DbOptions { wal_sync: WalSync::Never, retention_ms: None, ..DbOptions::default() };
+        let mut tries = 3;
+        loop {
+            let before = blocks()?;
+            let files = Files::on(Arc::new(ReadOnlyDisk::default()));
+            let opened = Self::open_on(files, dir, options.clone());
+            tries -= 1;
+            // The server may cut a block, and let its log go, while both are read.
+            if tries == 0 || opened.is_ok() && blocks()? == before {
+                return opened;
+            }
+        }
     }
 
     /// Opens a directory of any disk, as [`Db::open`] does.

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod mmap;
+pub mod read_only;
 
 use crate::filenames;
 use crate::query::StorageError;

@@ -1,5 +1,5 @@
-//! Samples that the head does not take any more: they become blocks of their own, beside those that have
-//! their time already.
+//! Samples that the head does not take any more, or that are imported: they become blocks of their own, beside
+//! those that have their time already.
 
 use super::PrometheusBlockWriter;
 use super::tombstones::visible;
@@ -9,15 +9,20 @@ use crate::labels::Labels;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::stored_hint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Samples that are held before they are written.
 const SAMPLES_MAX: usize = 4 << 20;
 
-/// Collects samples in any order.
-pub(super) struct LateSamples<'a> {
+/// Time that a block covers at most, ms.
+const WINDOW_MS: i64 = 2 * 3_600_000;
+/// A round of samples that spans more windows becomes one block.
+const WINDOWS_MAX: usize = 1000;
+
+/// Collects samples in any order, in bounded memory: now and then they are written as blocks.
+pub struct LateSamples<'a> {
     files: &'a Files,
     dir: &'a Path,
     series: BTreeMap<Labels, (Columns, Joints)>,
@@ -27,7 +32,8 @@ pub(super) struct LateSamples<'a> {
 
 impl<'a> LateSamples<'a> {
     /// Blocks will be made in `dir`.
-    pub(super) fn new(files: &'a Files, dir: &'a Path) -> Self {
+    #[must_use]
+    pub fn new(files: &'a Files, dir: &'a Path) -> Self {
         Self { files, dir, series: BTreeMap::new(), held: 0, blocks: Vec::new() }
     }
 
@@ -45,7 +51,11 @@ impl<'a> LateSamples<'a> {
         if self.held >= SAMPLES_MAX { self.flush() } else { Ok(()) }
     }
 
-    pub(super) fn float(
+    /// Adds a float; `start` is 0 for none.
+    ///
+    /// # Errors
+    /// A block cannot be written.
+    pub fn float(
         &mut self,
         labels: &Labels,
         (timestamp, value, start): (i64, f64, i64),
@@ -94,18 +104,43 @@ impl<'a> LateSamples<'a> {
         }
         let times = || series.iter().flat_map(|(_, columns)| &columns.timestamps);
         let (Some(min), Some(max)) = (times().min(), times().max()) else { return Ok(()) };
+        let mut windows = BTreeSet::new();
+        for time in times() {
+            windows.insert(time.div_euclid(WINDOW_MS));
+            if windows.len() > WINDOWS_MAX {
+                return self.write(&series, *min, *max);
+            }
+        }
+        for window in windows {
+            let start = window.saturating_mul(WINDOW_MS);
+            self.write(&series, start.max(*min), start.saturating_add(WINDOW_MS - 1).min(*max))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the samples within `[min, max]` as a block.
+    fn write(&mut self, series: &[(Labels, Columns)], min: i64, max: i64) -> Result<(), StorageError> {
         let ulid = ulid::Ulid::new().to_string();
-        let block = PrometheusBlockWriter::new(self.files, self.dir, ulid, *min, max.saturating_add(1))?;
+        let block = PrometheusBlockWriter::new(self.files, self.dir, ulid, min, max.saturating_add(1))?;
         let mut block = block.keep_late();
-        for (labels, columns) in &series {
-            block.add_series(labels, columns)?;
+        let mut part = Columns::default();
+        for (labels, columns) in series {
+            part.clear();
+            part.append(columns);
+            let from = columns.timestamps.partition_point(|t| *t < min);
+            let to = columns.timestamps.partition_point(|t| *t <= max);
+            part.keep(0, from..to);
+            block.add_series(labels, &part)?;
         }
         self.blocks.extend(block.finish()?);
         Ok(())
     }
 
     /// Writes what is left; the answer is the new blocks.
-    pub(super) fn finish(mut self) -> Result<Vec<PathBuf>, StorageError> {
+    ///
+    /// # Errors
+    /// A block cannot be written.
+    pub fn finish(mut self) -> Result<Vec<PathBuf>, StorageError> {
         self.flush()?;
         Ok(self.blocks)
     }

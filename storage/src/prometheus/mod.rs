@@ -16,8 +16,9 @@ mod writer;
 
 pub use block::{Damage, PrometheusBlock};
 pub use export::{EXPORT_BLOCK_MS, ExportQuery, ExportedBlock, export_blocks};
+pub use late::LateSamples;
 pub use takeover::TakeoverReport;
-pub(crate) use takeover::take_over;
+pub(crate) use takeover::{take_over, verify_head};
 pub use writer::PrometheusBlockWriter;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Nothing of Prometheus's is changed, so that it may be started again on the same directory. A file remembers
 //! how long its files were; when Prometheus has written since, what is new is taken over too.
 
+use super::Damage;
 use super::head_chunks;
 use super::late::LateSamples;
 use super::segments::numbered;
@@ -42,8 +43,8 @@ pub struct TakeoverReport {
     pub late_blocks: Vec<PathBuf>,
     /// Samples of series that nobody names, and histograms that contradict themselves.
     pub dropped: u64,
-    /// Damaged places: file, offset, what is wrong.
-    pub damage: Vec<(PathBuf, u64, String)>,
+    /// Damaged places.
+    pub damage: Vec<Damage>,
 }
 
 /// What was there when it was taken over: lengths by path.
@@ -203,14 +204,41 @@ fn read_all(
     files: &Files,
     segments: &[PathBuf],
     sink: &mut impl RecordSink,
-    damage: &mut Vec<(PathBuf, u64, String)>,
+    damage: &mut Vec<Damage>,
 ) -> Result<(), StorageError> {
     for path in segments {
         let bytes = files.map(path)?;
         let damaged = |offset, error: crate::codec::CodecError| {
-            damage.push((path.clone(), offset, error.to_string()));
+            damage.push(Damage { path: path.clone(), offset, detail: error.to_string() });
         };
         each_record(&bytes, |record| read_record(record, sink), damaged);
+    }
+    Ok(())
+}
+
+/// Verifies the files of Prometheus's head, as [`crate::verify::verify_directory`] does.
+///
+/// # Errors
+/// A directory cannot be listed, or a file cannot be read.
+pub(crate) fn verify_head(
+    files: &Files,
+    dir: &Path,
+    mut each: impl FnMut(&Path, &[Damage]),
+) -> Result<(), StorageError> {
+    let Some(source) = Source::find(files, dir)? else { return Ok(()) };
+    for path in source.log.iter().chain(&source.late_log) {
+        let mut damage = Vec::new();
+        read_all(files, std::slice::from_ref(path), &mut Known::default(), &mut damage)?;
+        each(path, &damage);
+    }
+    for path in &source.head_chunks {
+        let bytes = files.map(path)?;
+        let bad = |(offset, chunk): (u64, Result<_, crate::codec::CodecError>)| {
+            let detail = chunk.err()?.to_string();
+            Some(Damage { path: path.clone(), offset, detail })
+        };
+        let damage: Vec<Damage> = head_chunks::chunks(&bytes).filter_map(bad).collect();
+        each(path, &damage);
     }
     Ok(())
 }
@@ -296,7 +324,9 @@ fn fill_gaps(
                     Some(labels) => late.columns(labels, &samples, known.deleted.of(&series))?,
                     None => report.dropped += samples.len() as u64,
                 },
-                Err(error) => report.damage.push((path.clone(), offset, error.to_string())),
+                Err(error) => {
+                    report.damage.push(Damage { path: path.clone(), offset, detail: error.to_string() });
+                }
             }
         }
     }
