@@ -179,6 +179,19 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
         wal_samples = report.samples,
         "TSDB started"
     );
+    if let Some(report) = &report.takeover {
+        info!(
+            series = report.series,
+            samples = report.samples,
+            late_blocks = report.late_blocks.len(),
+            dropped = report.dropped,
+            "Took over what Prometheus's log holds"
+        );
+        for damage in &report.damage {
+            let file = damage.path.display();
+            error!(%file, offset = damage.offset, error = damage.detail, "Damage in Prometheus's log, skipped");
+        }
+    }
     for (file, reason) in &report.damaged_blocks {
         error!(block = %file.display(), error = reason, "Block cannot be read and is not served");
     }

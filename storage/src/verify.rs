@@ -7,7 +7,7 @@ use crate::io::disk::Listed;
 use crate::io::read_only::ReadOnlyDisk;
 use crate::level0::Level0;
 use crate::prometheus::{self, Damage};
-use crate::query::StorageError;
+use crate::query::{Columns, StorageError};
 use crate::wal::reader::read_segment;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,8 +54,10 @@ fn verify_block(files: &Files, path: &Path) -> Vec<Damage> {
         return block.verify();
     }
     let mut damage: Vec<Damage> = Vec::new();
-    let read = block.each_series(|_, samples| {
-        if let Err(error) = samples {
+    let mut columns = Columns::default();
+    let read = block.each_series(|_, series| {
+        columns.clear();
+        if let Err(error) = series.read(&mut columns) {
             let found = whole(path, &error);
             // Many series may lie in one damaged page.
             if damage.last() != Some(&found) {

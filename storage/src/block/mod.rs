@@ -14,7 +14,7 @@ mod writer;
 
 pub use meta::{BlockMeta, BlockStats};
 pub use reader::Block;
-pub use served::ServedBlock;
+pub use served::{SeriesOfBlock, ServedBlock};
 pub(crate) use writer::BlockWriter;
 
 /// Samples of one frame in a block.

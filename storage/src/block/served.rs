@@ -77,22 +77,18 @@ impl ServedBlock {
         Ok(blocks.map(|listed| listed.path).collect())
     }
 
-    /// Hands the labels and all samples of each series to `each`, in label order.
+    /// Hands each series to `each`, in label order, with its labels.
     ///
     /// # Errors
-    /// The index is damaged, or `each` fails. A series that cannot be read is an `Err` to `each`.
+    /// The index is damaged, or `each` fails.
     pub fn each_series(
         &self,
-        mut each: impl FnMut(&Labels, Result<&Columns, StorageError>) -> Result<(), StorageError>,
+        mut each: impl FnMut(&Labels, SeriesOfBlock<'_>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
-        let (mut labels, mut columns) = (LabelsBuf::default(), Columns::default());
+        let mut labels = LabelsBuf::default();
         for number in &self.everything() {
             self.labels(number, &mut labels)?;
-            columns.clear();
-            let mut joints = Joints::new(&columns);
-            let read = self.read(number, (i64::MIN, i64::MAX), &mut columns, &mut joints);
-            joints.tidy(&mut columns);
-            each(&labels.to_labels(), read.map(|()| &columns))?;
+            each(&labels.to_labels(), SeriesOfBlock { block: self, number })?;
         }
         Ok(())
     }
@@ -180,6 +176,25 @@ impl ServedBlock {
     /// Values of a label, sorted.
     pub(crate) fn label_values(&self, name: &str) -> Vec<&str> {
         either!(self, block => block.label_values(name))
+    }
+}
+
+/// A series of a block, to be read.
+pub struct SeriesOfBlock<'a> {
+    block: &'a ServedBlock,
+    number: u32,
+}
+
+impl SeriesOfBlock<'_> {
+    /// Appends all samples.
+    ///
+    /// # Errors
+    /// The block is damaged where they lie.
+    pub fn read(&self, out: &mut Columns) -> Result<(), StorageError> {
+        let mut joints = Joints::new(out);
+        self.block.read(self.number, (i64::MIN, i64::MAX), out, &mut joints)?;
+        joints.tidy(out);
+        Ok(())
     }
 }
 

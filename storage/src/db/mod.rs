@@ -163,6 +163,15 @@ impl Db {
         Ok(report)
     }
 
+    /// First and last time of which the blocks may have samples, ms; `None` without blocks.
+    #[must_use]
+    pub fn blocks_range(&self) -> Option<(i64, i64)> {
+        let blocks = self.inner.blocks.load();
+        let first = blocks.iter().map(|block| block.meta().min_time).min()?;
+        let last = blocks.iter().map(|block| block.meta().max_time.saturating_sub(1)).max()?;
+        Some((first, last))
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {

@@ -127,6 +127,14 @@ impl Files {
         lock.ok_or_else(|| StorageError::Locked(path.display().to_string()))
     }
 
+    /// Takes the lock of a data directory, for as long as the value lives.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn lock_directory(&self, dir: &Path) -> Result<DiskLock, StorageError> {
+        self.lock(&dir.join(filenames::LOCK))
+    }
+
     /// Bytes of everything in a directory and below it. What vanishes meanwhile does not count.
     pub(crate) fn tree_bytes(&self, dir: &Path) -> u64 {
         let found = self.0.list(dir).unwrap_or_default();
