@@ -80,7 +80,9 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         None if bytes.is_some() => None,
         None => defaults.retention_ms,
     };
-    DbOptions { retention_ms, retention_bytes: bytes, wal_sync: flags.wal_sync, ..defaults }
+    let out_of_order_window_ms = config.out_of_order_window_ms;
+    let wal_sync = flags.wal_sync;
+    DbOptions { retention_ms, retention_bytes: bytes, wal_sync, out_of_order_window_ms, ..defaults }
 }
 
 fn retention_text(options: &DbOptions) -> String {
@@ -257,6 +259,7 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
         );
     }
     app.scrape.apply_config(config);
+    app.db.set_out_of_order_window(config.out_of_order_window_ms);
     let log = config.query_log_file.as_deref();
     let logged = app.queries.set_log(log).map_err(|error| {
         let path = log.unwrap_or(Path::new("")).display();

@@ -60,6 +60,8 @@ pub struct Config {
     pub retention_ms: Option<i64>,
     /// `storage.tsdb.retention.size`, bytes, where the file sets it.
     pub retention_bytes: Option<u64>,
+    /// `storage.tsdb.out_of_order_time_window`, ms; 0 takes no late samples.
+    pub out_of_order_window_ms: i64,
     /// File that every query is noted in.
     pub query_log_file: Option<PathBuf>,
     /// Sections that do nothing yet.
@@ -159,7 +161,7 @@ impl Config {
             unserved.push(Unserved { section: "scrape_failure_log_file".to_owned(), line: node.line });
         }
         global_fields.finish();
-        let (retention_ms, retention_bytes) = storage(&mut fields, &mut unserved);
+        let (retention_ms, retention_bytes, out_of_order_window_ms) = storage(&mut fields, &mut unserved);
         let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
@@ -191,6 +193,7 @@ impl Config {
             scrape_configs,
             retention_ms,
             retention_bytes,
+            out_of_order_window_ms,
             query_log_file,
             unserved,
             files,
@@ -384,11 +387,11 @@ fn scrape_file(
     }
 }
 
-/// `storage`: only the retention has an effect yet.
-fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option<i64>, Option<u64>) {
-    let Some(node) = fields.take("storage") else { return (None, None) };
+/// `storage`: retention by time and by size, and the window for late samples.
+fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option<i64>, Option<u64>, i64) {
+    let Some(node) = fields.take("storage") else { return (None, None, 0) };
     let mut storage = Fields::of(fields.decoder, node, "config.plain");
-    let (mut retention_ms, mut retention_bytes) = (None, None);
+    let (mut retention_ms, mut retention_bytes, mut window_ms) = (None, None, 0);
     if let Some(node) = storage.take("tsdb") {
         let mut tsdb = Fields::of(storage.decoder, node, "config.plain");
         if let Some(node) = tsdb.take("retention") {
@@ -407,17 +410,14 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option
             }
             retention.finish();
         }
-        if tsdb.duration("out_of_order_time_window").is_some_and(|window| window > 0) {
-            let section = "storage.tsdb.out_of_order_time_window".to_owned();
-            unserved.push(Unserved { section, line: node.line });
-        }
+        window_ms = tsdb.duration("out_of_order_time_window").unwrap_or(0);
         tsdb.take("stale_series_compaction_threshold");
         chunk_encoding(&mut tsdb);
         tsdb.finish();
     }
     storage.take("exemplars");
     storage.finish();
-    (retention_ms, retention_bytes)
+    (retention_ms, retention_bytes, window_ms)
 }
 
 /// Encodings of Prometheus's own format: checked, and without a meaning here.

@@ -239,6 +239,12 @@ fn sections_of_later_versions_are_named_not_refused() {
 }
 
 #[test]
+fn the_window_for_late_samples_is_read() {
+    let config = parse("storage: {tsdb: {out_of_order_time_window: 30m}}\n").unwrap();
+    assert_eq!((config.out_of_order_window_ms, config.unserved.len()), (30 * 60_000, 0));
+}
+
+#[test]
 fn the_zero_configuration_scrapes_server_and_host() {
     let (config, _) = Config::zero("127.0.0.1:9090", "host \"x\"");
     let jobs: Vec<_> =

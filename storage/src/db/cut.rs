@@ -39,8 +39,13 @@ impl Inner {
         for one in &series {
             columns.clear();
             let mut joints = Joints::new(&columns);
-            let read =
-                HeadSeries::live(one).read(&head.level0, (min_time, max_time - 1), &mut columns, &mut joints);
+            let read = HeadSeries::live(one).read(
+                &head.level0,
+                (min_time, max_time - 1),
+                min_time,
+                &mut columns,
+                &mut joints,
+            );
             match read {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
@@ -77,6 +82,7 @@ impl Inner {
         for file in gone {
             self.files.remove_file(file.path())?;
         }
+        self.write_late_blocks(report)?;
         self.drop_idle_series(report);
         Ok(())
     }
@@ -92,7 +98,10 @@ impl Inner {
             state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
             // The index has three references and the list one; another is an appender's that has yet to
             // commit, or a query's.
-            let idle = state.chunks.is_empty() && state.open_range().is_none() && state.owners.is_empty();
+            let idle = state.chunks.is_empty()
+                && state.open_range().is_none()
+                && state.late().is_none()
+                && state.owners.is_empty();
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);

@@ -32,7 +32,9 @@ impl Inner {
         // below; what is logged from here on may be in the file too.
         let segment = {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            head.wal.rotate()?
+            let segment = head.wal.rotate()?;
+            self.log_late_again()?;
+            segment
         };
         let newest = head.max_ms.load(Ordering::Acquire);
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -46,10 +48,12 @@ impl Inner {
         let number = self.next_level0.fetch_add(1, Ordering::AcqRel);
         let mut file = Writer::new(&self.files, &self.dir.join(filenames::LEVEL0_DIR), number)?;
         let mut written = Vec::with_capacity(series.len());
+        let mut late = 0;
         for one in &series {
             let chunks = {
                 let mut state = one.state();
                 state.seal_open(&head.timelines);
+                late += state.seal_late(head.min_valid_ms.load(Ordering::Acquire), &head.timelines) as u64;
                 state.chunks.clone()
             };
             file.add(one.id, &chunks)?;
@@ -65,6 +69,7 @@ impl Inner {
             one.state().flushed(*written as usize);
         }
         head.sealed.store(0, Ordering::Relaxed);
+        head.late.fetch_sub(late, Ordering::Relaxed);
         self.flushed_ms.store(newest, Ordering::Release);
         head.wal.delete_before(segment)
     }

@@ -4,6 +4,9 @@ mod cut;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
+mod late;
+#[cfg(test)]
+mod late_tests;
 mod open;
 mod retention;
 #[cfg(test)]
@@ -40,6 +43,8 @@ pub struct DbOptions {
     pub retention_bytes: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
+    /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
+    pub out_of_order_window_ms: i64,
 }
 
 impl Default for DbOptions {
@@ -49,6 +54,7 @@ impl Default for DbOptions {
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
+            out_of_order_window_ms: 0,
         }
     }
 }
@@ -125,6 +131,9 @@ impl Db {
         if self.inner.is_flush_due() {
             self.inner.flush(&mut report)?;
         }
+        if self.inner.late_is_due() {
+            self.inner.write_late_blocks(&mut report)?;
+        }
         let range = self.inner.options.block_range_ms;
         loop {
             let head = &self.inner.head;
@@ -138,6 +147,11 @@ impl Db {
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
         Ok(report)
+    }
+
+    /// Changes [`DbOptions::out_of_order_window_ms`].
+    pub fn set_out_of_order_window(&self, window_ms: i64) {
+        self.inner.head.late_window_ms.store(window_ms.max(0), Ordering::Release);
     }
 
     /// Forces everything to the disk, in the form that the next start reads fastest; the last act before the

@@ -121,6 +121,8 @@ impl Db {
         let head = Arc::new(Head::new(wal, options.block_range_ms));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(min_valid_ms, Ordering::Release);
+        head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
         let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
@@ -160,7 +162,10 @@ impl Db {
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
         head.min_valid_ms.store(min_append_ms, Ordering::Release);
+        // What Prometheus's log has twice, or had taken over before, is not late.
+        head.late_window_ms.store(0, Ordering::Release);
         report.takeover = take_over(&files, dir, &head, &mut blocks)?;
+        head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
         blocks.sort_by_key(|block| block.meta().min_time);
         let inner = Arc::new(Inner {
             files,

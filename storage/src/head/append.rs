@@ -6,6 +6,7 @@ use super::{AppendError, Head};
 use crate::histogram::{CounterResetHint, FloatHistogram, stored_hint};
 use crate::labels::{Labels, LabelsBuf};
 use crate::sample::{STALE_NAN, is_stale_nan};
+use crate::wal::record::Kind;
 use crate::wal::runs;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub struct Appender {
     by_series: HashMap<u32, usize, RandomState>,
     /// What was true when the first sample was staged.
     epoch: u64,
+    /// Late samples.
+    late: Vec<(Arc<MemSeries>, Entry)>,
     /// A group may write to some of the series, of which `epoch` says nothing.
     grouped: bool,
 }
@@ -45,6 +48,7 @@ impl Appender {
             samples: Vec::new(),
             by_series: HashMap::default(),
             epoch,
+            late: Vec::new(),
             grouped: false,
         }
     }
@@ -128,18 +132,18 @@ impl Appender {
     /// Samples staged so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.samples.len()
+        self.samples.len() + self.late.len()
     }
 
     /// Whether nothing is staged.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
+        self.samples.is_empty() && self.late.is_empty()
     }
 
     fn bound(&self, timestamp: i64) -> Result<(), AppendError> {
         let bound = self.head.min_valid_ms.load(Ordering::Acquire);
-        if timestamp < bound { Err(AppendError::OutOfBounds) } else { Ok(()) }
+        if timestamp < bound { self.head.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) }
     }
 
     fn choose_labels(&mut self, labels: &Labels) {
@@ -165,8 +169,17 @@ impl Appender {
     /// Stages a sample of the chosen series.
     fn stage(&mut self, mut entry: Entry) -> Result<(), AppendError> {
         let Some(run) = self.runs.last_mut() else { return Err(AppendError::UnknownSeries) };
-        if !follows(run.newest.as_ref(), &entry)? {
-            return Ok(());
+        let outside = entry.timestamp < self.head.min_valid_ms.load(Ordering::Acquire);
+        match follows(run.newest.as_ref(), &entry) {
+            Ok(false) => return Ok(()),
+            Ok(true) if !outside => {}
+            Err(AppendError::Duplicate) => return Err(AppendError::Duplicate),
+            late => {
+                let otherwise = late.err().unwrap_or(AppendError::OutOfBounds);
+                self.head.takes_late(entry.timestamp, otherwise)?;
+                self.late.push((Arc::clone(&run.series), entry));
+                return Ok(());
+            }
         }
         if let SampleValue::Histogram(histogram) = &mut entry.value {
             let hint = hint(run.newest.as_ref(), entry.timestamp, histogram, self.head.block_range_ms);
@@ -188,8 +201,10 @@ impl Appender {
     pub fn commit(&mut self) -> Result<usize, AppendError> {
         let head = Arc::clone(&self.head);
         let result = if self.samples.is_empty() { Ok(0) } else { self.write(&head) };
+        let late = std::mem::take(&mut self.late);
         self.rollback();
-        result
+        let late = if late.is_empty() || result.is_err() { 0 } else { head.append_late(&late)? };
+        result.map(|samples| samples + late)
     }
 
     fn write(&mut self, head: &Head) -> Result<usize, AppendError> {
@@ -199,7 +214,11 @@ impl Appender {
         }
         let written = head.wal.append(|_, out| {
             head.log_series(self.runs.iter().map(|run| &run.series), out);
-            runs::put(out, runs_of(&self.runs, &self.samples).map(|(run, samples)| (run.series.id, samples)));
+            runs::put(
+                out,
+                Kind::Runs,
+                runs_of(&self.runs, &self.samples).map(|(run, samples)| (run.series.id, samples)),
+            );
         });
         if let Err(error) = written {
             self.runs.iter().for_each(|run| run.series.logged.store(false, Ordering::Release));
@@ -245,6 +264,7 @@ impl Appender {
         self.runs.clear();
         self.samples.clear();
         self.by_series.clear();
+        self.late.clear();
         self.grouped = false;
         self.epoch = self.head.epoch.load(Ordering::Acquire);
     }

@@ -2,6 +2,7 @@
 
 use crate::codec::{CodecError, cell, varint};
 use crate::histogram::{Buckets, CounterResetHint, FloatHistogram};
+use crate::query::Columns;
 use std::sync::Arc;
 
 /// What a sample says.
@@ -27,6 +28,16 @@ pub struct Entry {
 impl Entry {
     pub(crate) fn float(timestamp: i64, value: f64) -> Self {
         Self { timestamp, start: 0, value: SampleValue::Float(value) }
+    }
+}
+
+impl Entry {
+    /// Appends the sample to columns.
+    pub(crate) fn push_to(self, out: &mut Columns) {
+        match self.value {
+            SampleValue::Float(value) => out.push_started(self.timestamp, value, self.start),
+            SampleValue::Histogram(histogram) => out.push_histogram(self.timestamp, histogram, self.start),
+        }
     }
 }
 

@@ -144,17 +144,43 @@ impl Group {
     /// The write-ahead log failed; nothing of the row is kept. Samples that are merely too old are
     /// counted in the outcome.
     pub fn append_row(self: &Arc<Self>, timestamp: i64, row: &Row) -> Result<RowOutcome, AppendError> {
+        let mut late = Vec::new();
+        let mut outcome = self.append_in_order(timestamp, row, &mut late)?;
+        if !late.is_empty() && self.head.takes_late(timestamp, AppendError::OutOfOrder).is_ok() {
+            let taken = self.head.append_late(&late)?;
+            outcome.appended += taken;
+            outcome.out_of_order = outcome.out_of_order.saturating_sub(taken);
+        }
+        Ok(outcome)
+    }
+
+    /// What may be taken out of order is handed back in `late`.
+    fn append_in_order(
+        self: &Arc<Self>,
+        timestamp: i64,
+        row: &Row,
+        late: &mut Vec<(Arc<MemSeries>, Entry)>,
+    ) -> Result<RowOutcome, AppendError> {
         let mut guard = self.writer();
         let writer = &mut *guard;
+        let windowed = self.head.late_window_ms.load(Ordering::Acquire) > 0;
         if timestamp < self.head.min_valid_ms.load(Ordering::Acquire) {
+            if windowed {
+                writer.collect_late(timestamp, row, late);
+                return Ok(RowOutcome { out_of_order: row.len(), ..RowOutcome::default() });
+            }
             return Ok(RowOutcome { out_of_bounds: row.len(), ..RowOutcome::default() });
         }
         if timestamp <= writer.last_ms {
+            if windowed && timestamp < writer.last_ms {
+                writer.collect_late(timestamp, row, late);
+            }
             return Ok(writer.refuse(timestamp, row));
         }
         let mut outcome = RowOutcome::default();
         let checked = timestamp <= writer.floor_ms || self.has_shared.load(Ordering::Acquire);
-        writer.collect_changes(timestamp, row, checked, &mut outcome);
+        let late = windowed.then_some(late);
+        writer.collect_changes(timestamp, row, checked, late, &mut outcome);
         if outcome.appended == 0 && outcome.stale == 0 {
             return Ok(outcome);
         }
@@ -479,8 +505,27 @@ impl Writer {
         outcome
     }
 
+    /// The samples of a row that comes too late as a whole.
+    fn collect_late(&self, timestamp: i64, row: &Row, late: &mut Vec<(Arc<MemSeries>, Entry)>) {
+        for (at, word) in row.present.iter().enumerate() {
+            bits(*word, at, |slot| {
+                let series = self.slots.get(slot as usize).and_then(Option::as_ref);
+                if let (Some(series), Some(value)) = (series, row.values.get(slot as usize)) {
+                    late.push((Arc::clone(series), Entry::float(timestamp, *value)));
+                }
+            });
+        }
+    }
+
     /// Compares the row with the last one; fills `changes` in slot order.
-    fn collect_changes(&mut self, timestamp: i64, row: &Row, checked: bool, outcome: &mut RowOutcome) {
+    fn collect_changes(
+        &mut self,
+        timestamp: i64,
+        row: &Row,
+        checked: bool,
+        mut late: Option<&mut Vec<(Arc<MemSeries>, Entry)>>,
+        outcome: &mut RowOutcome,
+    ) {
         self.changes.clear();
         for at in 0..self.present.len() {
             let was = self.present.get(at).copied().unwrap_or(0);
@@ -494,6 +539,12 @@ impl Writer {
                     if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
                 let Some(Some(series)) = slots.get(index) else { return };
                 if checked && !accept(series, timestamp, outcome, is & bit != 0) {
+                    if let Some(late) = &mut late
+                        && is & bit != 0
+                        && timestamp < series.last_ms.load(Ordering::Acquire)
+                    {
+                        late.push((Arc::clone(series), Entry::float(timestamp, value)));
+                    }
                     return;
                 }
                 if is & bit == 0 {

@@ -11,6 +11,7 @@ mod cell;
 pub mod entry;
 pub mod group;
 pub(crate) mod index;
+pub(crate) mod late;
 mod open;
 pub(crate) mod order;
 mod owners;
@@ -52,6 +53,9 @@ pub enum AppendError {
     /// Older than what the head still takes.
     #[error("out of bounds")]
     OutOfBounds,
+    /// Out of order, and older than the window for such samples.
+    #[error("too old sample")]
+    TooOld,
     /// A histogram that contradicts itself.
     #[error(transparent)]
     Histogram(#[from] InvalidHistogram),
@@ -77,6 +81,12 @@ pub(crate) struct Head {
     pub(crate) level0: ArcSwap<Vec<Arc<Level0>>>,
     /// Samples before this are in blocks, ms.
     pub(crate) cut_ms: AtomicI64,
+    /// How much older than the newest sample a late one may be, ms; 0 takes none.
+    pub(crate) late_window_ms: AtomicI64,
+    /// Late samples in memory, the oldest of them (or an older one), and all since the start.
+    pub(crate) late: AtomicU64,
+    pub(crate) late_min_ms: AtomicI64,
+    pub(crate) late_appended: AtomicU64,
     /// Chunks that were sealed since the last flush, roughly.
     pub(crate) sealed: AtomicU64,
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
@@ -102,6 +112,10 @@ impl Head {
             epoch: AtomicU64::new(0),
             level0: ArcSwap::default(),
             cut_ms: AtomicI64::new(i64::MIN),
+            late_window_ms: AtomicI64::new(0),
+            late: AtomicU64::new(0),
+            late_min_ms: AtomicI64::new(i64::MAX),
+            late_appended: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),

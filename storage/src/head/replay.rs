@@ -58,6 +58,7 @@ impl Replay {
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
+            Kind::Late => self.late(payload),
         };
         if applied.is_err() {
             self.dropped += 1;
@@ -201,6 +202,15 @@ impl Replay {
 
     fn runs(&mut self, payload: &[u8]) -> Result<(), CodecError> {
         runs::read(payload, |id, entry| self.sample(id, entry))
+    }
+
+    fn late(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        runs::read(payload, |id, entry| {
+            let series = self.series.get(&id).ok_or(CodecError("unknown series"))?;
+            self.head.push_late(series, entry);
+            self.samples += 1;
+            Ok(())
+        })
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {

@@ -7,6 +7,7 @@ use super::Head;
 use super::cell::CellSnapshot;
 use super::entry::{Entry, SampleValue};
 use super::group::Group;
+use super::owners::Owners;
 use super::series::{MemSeries, SeriesState};
 use crate::codec::CodecError;
 use crate::level0::{self, Level0};
@@ -124,6 +125,9 @@ impl Head {
             let state = self.settled(series);
             (state.tail(), state.owners.clone())
         };
+        // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
+        // first, the list of chunks is taken after them and the files after that: what moves in between is read
+        // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
         let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
         (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), !owners.is_empty())
@@ -149,6 +153,9 @@ impl HeadSeries {
         }
         let (chunks, open, owners) = {
             let state = self.series.state();
+            if state.late().is_some_and(|late| !late.within(mint, maxt).is_empty()) {
+                return Ok(true);
+            }
             (state.chunks.clone(), state.open_range(), state.owners.clone())
         };
         let in_memory = chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
@@ -168,11 +175,13 @@ impl HeadSeries {
         Ok(false)
     }
 
-    /// Appends the samples within `[mint, maxt]`, as parts.
+    /// Appends the samples within `[mint, maxt]`, as parts; of those that were not late, only what is not
+    /// older than `cut_ms`, since blocks have the rest.
     pub(crate) fn read(
         &self,
         level0: &ArcSwap<Vec<Arc<Level0>>>,
         (mint, maxt): (i64, i64),
+        cut_ms: i64,
         out: &mut Columns,
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
@@ -180,10 +189,26 @@ impl HeadSeries {
         if mint > maxt {
             return Ok(());
         }
-        // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
-        // first, the list of chunks is taken after them and the files after that: what moves in between is read
-        // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
-        let owners = self.series.state().owners.clone();
+        let (owners, late) = {
+            let state = self.series.state();
+            let late = state.late().map(|late| late.within(mint, maxt).to_vec());
+            (state.owners.clone(), late.unwrap_or_default())
+        };
+        self.read_in_order((mint.max(cut_ms), maxt), level0, owners, out, joints)?;
+        // Behind the others: of two samples for one timestamp the first stays.
+        late.into_iter().for_each(|entry| entry.push_to(out));
+        joints.join(out);
+        Ok(())
+    }
+
+    fn read_in_order(
+        &self,
+        (mint, maxt): (i64, i64),
+        level0: &ArcSwap<Vec<Arc<Level0>>>,
+        owners: Owners,
+        out: &mut Columns,
+        joints: &mut Joints,
+    ) -> Result<(), StorageError> {
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
         let (chunks, version) = {

@@ -2,6 +2,7 @@
 
 use super::ROWS_MAX;
 use super::entry::{Entry, SampleValue};
+use super::late::Late;
 use super::open::Open;
 use super::owners::Owners;
 use super::timelines::Timelines;
@@ -91,6 +92,13 @@ impl Deref for Chunks {
     }
 }
 
+/// Samples with timestamps of their own: in order, and late ones.
+#[derive(Default)]
+struct Private {
+    open: Open,
+    late: Late,
+}
+
 #[derive(Default)]
 pub(crate) struct SeriesState {
     /// Oldest first as far as one writer made them. Readers take the list as it is.
@@ -98,7 +106,7 @@ pub(crate) struct SeriesState {
     /// Counts the changes of `chunks`.
     pub(crate) version: u32,
     /// Samples with timestamps of their own that no chunk holds yet.
-    open: Option<Box<Open>>,
+    private: Option<Box<Private>>,
     /// The newest sample, as far as it does not follow from a group's cell.
     tail: Option<Box<Entry>>,
     /// The newest sample may be in a file of level 0, and nobody looked yet.
@@ -149,7 +157,7 @@ impl MemSeries {
 impl SeriesState {
     /// Appends a sample with its own timestamp; order was checked by the caller.
     pub(crate) fn push(&mut self, entry: Entry, block_range_ms: i64, timelines: &Timelines) {
-        if self.open.as_ref().is_some_and(|open| !open.takes(&entry, block_range_ms)) {
+        if self.private.as_ref().is_some_and(|private| !private.open.takes(&entry, block_range_ms)) {
             self.seal_open(timelines);
         }
         match (&mut self.tail, &entry.value) {
@@ -160,7 +168,7 @@ impl SeriesState {
             }
             _ => self.note(entry.clone()),
         }
-        self.open.get_or_insert_default().push(entry);
+        self.private.get_or_insert_default().open.push(entry);
     }
 
     /// The newest sample, as far as it is known and does not follow from a group's cell.
@@ -170,7 +178,8 @@ impl SeriesState {
 
     /// Makes chunks of the samples that no chunk holds yet.
     pub(crate) fn seal_open(&mut self, timelines: &Timelines) {
-        let Some(open) = &mut self.open else { return };
+        let Some(private) = &mut self.private else { return };
+        let open = &mut private.open;
         let mut columns = Columns::default();
         // Open samples are of our own making and decode; should memory be damaged, they merely end early.
         let _ = open.read(i64::MIN, i64::MAX, &mut columns);
@@ -207,8 +216,8 @@ impl SeriesState {
     pub(crate) fn drop_before(&mut self, before_ms: i64) -> Option<i64> {
         let dropped = self.chunks.retain(|_, chunk| chunk.max() >= before_ms);
         let ended = self.open_range().is_some_and(|(_, last)| last < before_ms);
-        if ended {
-            self.open = None;
+        if ended && let Some(private) = &mut self.private {
+            private.open.clear();
         }
         self.version = self.version.wrapping_add(u32::from(dropped || ended));
         let open = self.open_range().map(|(first, _)| first);
@@ -217,17 +226,45 @@ impl SeriesState {
 
     /// First and last timestamp of the samples that no chunk holds yet.
     pub(crate) fn open_range(&self) -> Option<(i64, i64)> {
-        self.open.as_ref()?.range()
+        self.private.as_ref()?.open.range()
     }
 
     /// Appends the samples within `[mint, maxt]` that no chunk holds yet.
     pub(crate) fn read_open(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
-        match &self.open {
-            Some(open) if open.range().is_some_and(|(first, last)| first <= maxt && last >= mint) => {
-                open.read(mint, maxt, out)
+        match (&self.private, self.open_range()) {
+            (Some(private), Some((first, last))) if first <= maxt && last >= mint => {
+                private.open.read(mint, maxt, out)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Adds a late sample; whether its timestamp was free.
+    pub(crate) fn insert_late(&mut self, entry: Entry) -> bool {
+        self.private.get_or_insert_default().late.insert(entry)
+    }
+
+    /// The late samples, if there are any.
+    pub(crate) fn late(&self) -> Option<&Late> {
+        self.private.as_ref().map(|private| &private.late).filter(|late| !late.is_empty())
+    }
+
+    /// Lets go of late samples that a block has, given their timestamps in order.
+    pub(crate) fn forget_late(&mut self, timestamps: &[i64]) {
+        if let Some(private) = &mut self.private {
+            private.late.forget(timestamps);
+        }
+    }
+
+    /// Makes chunks of the late samples from a time on, ms; how many samples there were.
+    pub(crate) fn seal_late(&mut self, from_ms: i64, timelines: &Timelines) -> usize {
+        let mut sealed = Vec::new();
+        if let Some(private) = &mut self.private {
+            private.late.seal_from(from_ms, timelines, |chunk| sealed.push(chunk));
+        }
+        let samples = sealed.iter().map(|chunk| chunk.timeline().len()).sum();
+        sealed.into_iter().for_each(|chunk| self.add(chunk));
+        samples
     }
 }
 

@@ -25,6 +25,8 @@ pub struct PrometheusBlock {
     pub(super) index: Index,
     segments: Segments,
     tombstones: Tombstones<u32>,
+    /// Bytes of its small files.
+    small_bytes: u64,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
     twins: OnceLock<Box<[AtomicU32]>>,
 }
@@ -52,6 +54,9 @@ impl PrometheusBlock {
         if meta.version != VERSION {
             return Err(corrupt(&path, "meta", format!("version {} is not known", meta.version)));
         }
+        let small =
+            files.list(dir)?.into_iter().filter(|one| !one.is_dir && !one.path.ends_with(filenames::INDEX));
+        let small_bytes = small.map(|one| one.len).sum();
         let out_of_order = meta.is_out_of_order();
         let index = Index::open(files, dir)?;
         let tombstones = tombstones::read(files, dir, |reference| index.number(reference))?;
@@ -76,6 +81,7 @@ impl PrometheusBlock {
             index,
             segments,
             tombstones,
+            small_bytes,
             twins: OnceLock::new(),
         })
     }
@@ -95,7 +101,7 @@ impl PrometheusBlock {
     /// Bytes of its files.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.index.len() as u64 + self.segments.len()
+        self.index.len() as u64 + self.segments.len() + self.small_bytes
     }
 
     /// Intervals that were deleted.

@@ -150,7 +150,7 @@ fn deleted_intervals_are_masked_and_a_series_without_samples_is_not_selected() {
     let path = write(dir.path(), &model).unwrap();
     let block = PrometheusBlock::open(&Files::os(), &path).unwrap();
     let reference = |number| u64::from(block.index.reference(number).unwrap());
-    let mut body = vec![1u8];
+    let mut body = Vec::new();
     for (series, (first, last)) in
         [(reference(0), (i64::MIN, i64::MAX)), (reference(1), (30_000, 60_000)), (1 << 40, (0, 1))]
     {
@@ -159,7 +159,7 @@ fn deleted_intervals_are_masked_and_a_series_without_samples_is_not_selected() {
         crate::codec::varint::put_signed(&mut body, last);
     }
     let crc = super::bytes::checksum(&body).to_be_bytes();
-    let file = [0x0130_BA30u32.to_be_bytes().as_slice(), &body, &crc].concat();
+    let file = [0x0130_BA30u32.to_be_bytes().as_slice(), &[1], &body, &crc].concat();
     fs::write(path.join("tombstones"), file).unwrap();
     let block = PrometheusBlock::open(&Files::os(), &path).unwrap();
     assert_eq!(block.tombstones(), 2);

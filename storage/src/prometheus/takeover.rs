@@ -160,7 +160,7 @@ impl Samples<'_, '_> {
         let result = match staged {
             Ok(()) if self.appender.len() >= BATCH => self.commit(),
             // What is older than the newest sample of its series was taken over before, or came late.
-            Ok(()) | Err(AppendError::OutOfOrder | AppendError::Duplicate) => Ok(()),
+            Ok(()) | Err(AppendError::OutOfOrder | AppendError::Duplicate | AppendError::TooOld) => Ok(()),
             Err(AppendError::OutOfBounds) => match value {
                 Value::Float(value) => self.late.float(labels, (timestamp, value, start)),
                 Value::Histogram(histogram) => self.late.histogram(labels, (timestamp, histogram, start)),

@@ -4,7 +4,7 @@
 //! magic u32 | version u8 | (series varint | first zigzag | last zigzag)* | checksum u32
 //! ```
 //!
-//! The checksum covers everything from the version on.
+//! The checksum covers what stands between it and the version.
 
 use super::bytes::{take_checked, take_u8, take_u32};
 use crate::codec::{CodecError, varint};
@@ -92,11 +92,11 @@ fn decode(bytes: &[u8], mut each: impl FnMut(u64, (i64, i64))) -> Result<(), Cod
     if take_u32(&mut rest)? != MAGIC {
         return Err(CodecError("no tombstones"));
     }
-    let len = rest.len().checked_sub(4).ok_or(CodecError("truncated bytes"))?;
-    let mut body = take_checked(&mut rest, len)?;
-    if take_u8(&mut body)? != VERSION {
+    if take_u8(&mut rest)? != VERSION {
         return Err(CodecError("unknown version of tombstones"));
     }
+    let len = rest.len().checked_sub(4).ok_or(CodecError("truncated bytes"))?;
+    let mut body = take_checked(&mut rest, len)?;
     while !body.is_empty() {
         let series = varint::take(&mut body)?;
         each(series, (varint::take_signed(&mut body)?, varint::take_signed(&mut body)?));
@@ -127,13 +127,19 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = decode(&bytes, |_, _| ());
-            let mut body = vec![VERSION];
-            body.extend(&bytes);
             let mut file = MAGIC.to_be_bytes().to_vec();
-            file.extend(&body);
-            file.extend(checksum(&body).to_be_bytes());
+            file.push(VERSION);
+            file.extend(&bytes);
+            file.extend(checksum(&bytes).to_be_bytes());
             let _ = decode(&file, |_, _| ());
         }
+    }
+
+    #[test]
+    fn a_file_that_prometheus_wrote_is_read() {
+        let mut stones = Vec::new();
+        decode(b"\x01\x30\xba\x30\x01\0\0\0\0", |series, _| stones.push(series)).unwrap();
+        assert!(stones.is_empty(), "{stones:?}");
     }
 
     #[test]

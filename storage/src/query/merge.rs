@@ -247,7 +247,7 @@ impl SelectedSeries {
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
         let db = &self.selection.db;
-        head.read(&db.head.level0, (mint.max(self.selection.cut_ms), maxt), out, joints)?;
+        head.read(&db.head.level0, (mint, maxt), self.selection.cut_ms, out, joints)?;
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
             let known =
@@ -280,6 +280,8 @@ impl Series for SelectedSeries {
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         if let Origin::Head(head) = &self.origin
             && let Some(newest) = head.newest(maxt)
+            // A late sample may be older than what blocks have, and a block of Prometheus newer than the head.
+            && newest.timestamp >= self.selection.db.head.min_valid_ms.load(Ordering::Acquire)
         {
             return Ok((newest.timestamp >= mint).then_some(newest));
         }

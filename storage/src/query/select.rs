@@ -25,7 +25,8 @@ impl DbQuerier {
 
     fn head_overlaps(&self, mint: i64, maxt: i64) -> bool {
         let head = &self.db.head;
-        head.min_ms.load(Acquire) <= maxt && head.max_ms.load(Acquire) >= mint
+        let oldest = head.min_ms.load(Acquire).min(head.late_min_ms.load(Acquire));
+        oldest <= maxt && head.max_ms.load(Acquire) >= mint
     }
 
     /// The series of the head, in label order unless that has no meaning.

@@ -1,4 +1,4 @@
-//! The payload of RUNS records: samples with their own timestamps, by series.
+//! The payload of RUNS and LATE records: samples with their own timestamps, by series.
 //!
 //! ```text
 //! RUNS   run*
@@ -23,12 +23,12 @@ const RUN_SAMPLES: usize = 4096;
 const HISTOGRAM: u8 = 3;
 const STARTED: u8 = 1 << 2;
 
-/// Appends records with the samples of each series.
-pub(crate) fn put<'a>(out: &mut Vec<u8>, runs: impl Iterator<Item = (u32, &'a [Entry])>) {
+/// Appends records of a kind with the samples of each series.
+pub(crate) fn put<'a>(out: &mut Vec<u8>, kind: Kind, runs: impl Iterator<Item = (u32, &'a [Entry])>) {
     let mut pieces =
         runs.flat_map(|(series, run)| run.chunks(RUN_SAMPLES).map(move |run| (series, run))).peekable();
     while pieces.peek().is_some() {
-        record::put(out, Kind::Runs, |out| {
+        record::put(out, kind, |out| {
             let begin = out.len();
             let (mut series, mut timestamp) = (0i64, 0i64);
             while out.len() - begin < RECORD_BYTES
@@ -146,7 +146,7 @@ mod tests {
             .map(|i| Entry { timestamp: i, start: 0, value: SampleValue::Float(i as f64 / 7.0) })
             .collect();
         let mut bytes = Vec::new();
-        put(&mut bytes, [(7, run.as_slice()), (3, &run[..2])].into_iter());
+        put(&mut bytes, Kind::Runs, [(7, run.as_slice()), (3, &run[..2])].into_iter());
         let all = read_all(&bytes);
         assert_eq!(all.len(), run.len() + 2);
         assert!(all.iter().zip(&run).all(|(text, entry)| *text == print(7, entry)));
@@ -156,7 +156,7 @@ mod tests {
         #[test]
         fn samples_come_back(runs in proptest::collection::vec((any::<u32>(), proptest::collection::vec(entry(), 1..9)), 0..9)) {
             let mut bytes = Vec::new();
-            put(&mut bytes, runs.iter().map(|(id, run)| (*id, run.as_slice())));
+            put(&mut bytes, Kind::Runs, runs.iter().map(|(id, run)| (*id, run.as_slice())));
             let want: Vec<String> = runs.iter().flat_map(|(id, run)| run.iter().map(|e| print(*id, e))).collect();
             prop_assert_eq!(read_all(&bytes), want);
         }

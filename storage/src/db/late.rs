@@ -1,0 +1,89 @@
+//! Late samples whose time is in blocks already: they wait in memory and in the log, and go to blocks beside.
+
+use super::{Inner, MaintainReport};
+use crate::block::{BlockWriter, ServedBlock};
+use crate::head::series::MemSeries;
+use crate::query::{Columns, StorageError};
+use crate::wal::record::Kind;
+use crate::wal::runs;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Late samples that may wait in memory.
+const WAITING_MAX: u64 = 1 << 19;
+
+impl Inner {
+    /// Whether so many late samples wait that they have to go.
+    pub(super) fn late_is_due(&self) -> bool {
+        self.head.late.load(Ordering::Relaxed) > WAITING_MAX
+    }
+
+    /// Tells the newest segment of the log what an older one told of late samples that stay in memory. To be
+    /// called while no commit is under way.
+    pub(super) fn log_late_again(&self) -> Result<(), StorageError> {
+        let head = &self.head;
+        if head.late.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let waiting: Vec<_> = head
+            .all_series()
+            .iter()
+            .filter_map(|one| Some((one.id, one.state().late()?.within(i64::MIN, i64::MAX).to_vec())))
+            .collect();
+        head.wal.append(|_, out| {
+            runs::put(out, Kind::Late, waiting.iter().map(|(id, entries)| (*id, entries.as_slice())));
+        })
+    }
+
+    /// Writes the late samples that are too old for the head to blocks of their own.
+    pub(super) fn write_late_blocks(&self, report: &mut MaintainReport) -> Result<(), StorageError> {
+        let head = &self.head;
+        if head.late.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let range = self.options.block_range_ms;
+        // The head may take nothing from a time on that is in no block of ours yet.
+        let before_ms = head.cut_ms.load(Ordering::Acquire);
+        let mut series = head.all_series();
+        series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
+        let mut partitions: BTreeMap<i64, Vec<(Arc<MemSeries>, Columns)>> = BTreeMap::new();
+        for one in series {
+            let entries = {
+                let state = one.state();
+                state.late().map(|late| late.within(i64::MIN, before_ms.saturating_sub(1)).to_vec())
+            };
+            for part in entries
+                .unwrap_or_default()
+                .chunk_by(|a, b| a.timestamp.div_euclid(range) == b.timestamp.div_euclid(range))
+            {
+                let mut columns = Columns::default();
+                part.iter().for_each(|entry| entry.clone().push_to(&mut columns));
+                let begin = part.first().map_or(0, |first| first.timestamp.div_euclid(range) * range);
+                partitions.entry(begin).or_default().push((Arc::clone(&one), columns));
+            }
+        }
+        for (min_time, parts) in partitions {
+            let max_time = min_time.saturating_add(range);
+            let mut block =
+                BlockWriter::new(&self.files, &self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
+            for (one, columns) in &parts {
+                block.add_series(&one.labels, columns)?;
+            }
+            let Some(path) = block.finish()? else { continue };
+            let mut blocks = Vec::clone(&self.blocks.load());
+            blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
+            blocks.sort_by_key(|b| b.meta().min_time);
+            self.blocks.store(Arc::new(blocks));
+            report.blocks_written.push(path);
+            // A query that selected before has to look for new blocks too.
+            head.cuts.fetch_add(1, Ordering::AcqRel);
+            for (one, columns) in &parts {
+                one.state().forget_late(&columns.timestamps);
+                head.late.fetch_sub(columns.len() as u64, Ordering::Relaxed);
+            }
+        }
+        head.late_min_ms.store(before_ms, Ordering::Release);
+        Ok(())
+    }
+}
