@@ -2,7 +2,8 @@
 //! tools of both.
 //!
 //! Debian's is release 2.42. Samples lie at odd milliseconds and questions at whole minutes, so that no sample
-//! lies on the edge of a window, which has been open at its start since 3.0.
+//! lies on the edge of a window, which has been open at its start since 3.0. Quantiles of native histograms are not
+//! asked for: how they interpolate has changed since.
 
 use crate::harness::samples::{TimeSeries, series, write, write_bytes};
 use crate::harness::{Narthex, Peer, eventually, post_form, program};
@@ -160,7 +161,6 @@ fn answers(url: &str, first: i64) -> BTreeMap<String, Value> {
         "changes(m[20m])",
         "histogram_count(h)",
         "histogram_sum(h)",
-        "histogram_quantile(0.9, h)",
     ] {
         ask("/api/v1/query_range", &[("query", query), ("start", &start), ("end", &end), ("step", "61")]);
     }

@@ -83,6 +83,23 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
+    /// The labels of a series as it is written.
+    fn labels(&mut self, series: &[u8]) -> Labels {
+        if let Some(labels) = self.known.get(series) {
+            return labels.clone();
+        }
+        let mut labels = LabelsBuilder::new();
+        parse_labels(series, |name, value| {
+            labels.set(name, value);
+        });
+        let labels = labels.build();
+        if self.known.len() >= SERIES_MAX {
+            self.known.clear();
+        }
+        self.known.insert(series.to_vec(), labels.clone());
+        labels
+    }
+
     /// Takes the samples of whole lines; the answer is how many there are.
     fn piece(&mut self, piece: &[u8], ended: &mut bool) -> Result<u64, Fault> {
         let page = Exposition::new(piece, Format::OpenMetrics);
@@ -106,19 +123,8 @@ impl Import<'_> {
                             line(at)
                         )));
                     };
-                    if !self.known.contains_key(sample.series) {
-                        if self.known.len() >= SERIES_MAX {
-                            self.known.clear();
-                        }
-                        let mut labels = LabelsBuilder::new();
-                        parse_labels(sample.series, |name, value| {
-                            labels.set(name, value);
-                        });
-                        self.known.insert(sample.series.to_vec(), labels.build());
-                    }
-                    if let Some(labels) = self.known.get(sample.series) {
-                        self.late.float(labels, (timestamp, sample.value, 0))?;
-                    }
+                    let labels = self.labels(sample.series);
+                    self.late.float(&labels, (timestamp, sample.value, 0))?;
                     samples += 1;
                 }
                 Entry::End => *ended = true,

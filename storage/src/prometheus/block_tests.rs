@@ -192,6 +192,6 @@ fn a_database_serves_blocks_of_either_kind_and_lets_them_go_in_time() {
     assert_eq!(columns.len(), samples.len() + 1);
     db.maintain(7_200_000 + 36_000_000 - 1).unwrap();
     assert!(path.exists());
-    assert_eq!(db.maintain(7_200_000 + 36_000_000).unwrap().blocks_deleted, [path.clone()]);
+    assert_eq!(db.maintain(7_200_000 + 36_000_000).unwrap().blocks_deleted, std::slice::from_ref(&path));
     assert!(!path.exists());
 }

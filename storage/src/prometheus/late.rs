@@ -38,15 +38,13 @@ impl<'a> LateSamples<'a> {
     }
 
     fn add(&mut self, labels: &Labels, push: impl FnOnce(&mut Columns)) -> Result<(), StorageError> {
-        if !self.series.contains_key(labels) {
+        let (columns, joints) = self.series.entry(labels.clone()).or_insert_with(|| {
             let columns = Columns::default();
             let joints = Joints::new(&columns);
-            self.series.insert(labels.clone(), (columns, joints));
-        }
-        if let Some((columns, joints)) = self.series.get_mut(labels) {
-            push(columns);
-            joints.join(columns);
-        }
+            (columns, joints)
+        });
+        push(columns);
+        joints.join(columns);
         self.held += 1;
         if self.held >= SAMPLES_MAX { self.flush() } else { Ok(()) }
     }

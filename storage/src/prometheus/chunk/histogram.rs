@@ -20,21 +20,21 @@ use crate::codec::CodecError;
 use crate::histogram::{CounterResetHint, FloatHistogram};
 use crate::is_stale_nan;
 
-/// What a chunk says of the counters in it.
+/// What a chunk says of the counter in it, at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reset {
+enum Counter {
     Unknown,
-    NotReset,
-    Reset,
+    WentOn,
+    StartedOver,
     Gauge,
 }
 
-impl Reset {
+impl Counter {
     fn of(flags: u8) -> Self {
         match flags >> 6 {
             0 => Self::Unknown,
-            1 => Self::NotReset,
-            2 => Self::Reset,
+            1 => Self::WentOn,
+            2 => Self::StartedOver,
             _ => Self::Gauge,
         }
     }
@@ -45,8 +45,8 @@ impl Reset {
         match self {
             Self::Gauge => CounterResetHint::Gauge,
             _ if number > 0 => CounterResetHint::NotReset,
-            Self::Reset => CounterResetHint::Reset,
-            Self::Unknown | Self::NotReset => CounterResetHint::Unknown,
+            Self::StartedOver => CounterResetHint::Reset,
+            Self::Unknown | Self::WentOn => CounterResetHint::Unknown,
         }
     }
 }
@@ -170,7 +170,7 @@ pub(super) fn decode(
     }
     let mut bits = BitReader::new(body);
     let layout = Layout::take(&mut bits)?;
-    let chunk = Chunk { count, reset: Reset::of(flags), layout, starts: StartDecoder::new(starts), bits };
+    let chunk = Chunk { count, counter: Counter::of(flags), layout, starts: StartDecoder::new(starts), bits };
     let buckets = chunk.layout.positive.len() + chunk.layout.negative.len();
     if floats {
         let zero = XorFloat::default();
@@ -183,7 +183,7 @@ pub(super) fn decode(
 
 struct Chunk<'a> {
     count: u32,
-    reset: Reset,
+    counter: Counter,
     layout: Layout,
     starts: StartDecoder,
     bits: BitReader<'a>,
@@ -213,7 +213,7 @@ impl Chunk<'_> {
                 Some(false) => continue,
                 Some(true) => {}
             }
-            let (sum, hint) = (sum.value(), self.reset.hint(number));
+            let (sum, hint) = (sum.value(), self.counter.hint(number));
             let mut histogram = FloatHistogram { sum, hint, ..FloatHistogram::default() };
             if !stale {
                 histogram = FloatHistogram { sum, hint, ..empty.clone() };

@@ -170,7 +170,7 @@ pub(in crate::prometheus) mod tests {
 
     fn any_records() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
         let record = (any::<u8>(), prop_oneof![5 => 1usize..200, 1 => 30_000usize..80_000])
-            .prop_map(|(byte, len)| (0..len).map(|n| byte.wrapping_add((n * n >> 3) as u8)).collect());
+            .prop_map(|(byte, len)| (0..len).map(|n| byte.wrapping_add(((n * n) >> 3) as u8)).collect());
         proptest::collection::vec((prop_oneof![Just(0), Just(SNAPPY), Just(ZSTD)], record), 0..12)
     }
 
