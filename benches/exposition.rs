@@ -129,6 +129,7 @@ fn scraper(dir: &std::path::Path) -> ScrapeAppender {
         extra_metrics: false,
         type_and_unit: false,
         metric_relabel: None,
+        budget: None,
     };
     ScrapeAppender::new(&db, settings).unwrap()
 }

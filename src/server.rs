@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::host::{self, Collector, HostPaths};
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
-use crate::scrape::manager::ScrapeManager;
+use crate::scrape::manager::{ManagerSettings, ScrapeManager};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
@@ -80,9 +80,15 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         None if bytes.is_some() => None,
         None => defaults.retention_ms,
     };
-    let out_of_order_window_ms = config.out_of_order_window_ms;
-    let wal_sync = flags.wal_sync;
-    DbOptions { retention_ms, retention_bytes: bytes, wal_sync, out_of_order_window_ms, ..defaults }
+    DbOptions {
+        block_range_ms: flags.min_block_ms,
+        max_block_range_ms: flags.max_block_ms,
+        retention_ms,
+        retention_bytes: bytes,
+        wal_sync: flags.wal_sync,
+        out_of_order_window_ms: config.out_of_order_window_ms,
+        max_series: flags.max_series,
+    }
 }
 
 fn retention_text(options: &DbOptions) -> String {
@@ -106,8 +112,11 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let retention = retention_text(&options);
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     let telemetry = Arc::new(Telemetry::new());
-    let labels = flags.type_and_unit_labels;
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), labels);
+    let settings = ManagerSettings {
+        type_and_unit: flags.type_and_unit_labels,
+        max_series_per_job: flags.max_series_per_job,
+    };
+    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), settings);
     let (control, orders) = mpsc::channel(16);
     let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
@@ -138,6 +147,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     telemetry.set_ready(false);
     scrape.stop().await;
     stop.send_replace(true);
+    db.stop_compaction();
     // Both tasks end with the stop; a panic in them was logged by the hook.
     let _ = (web.await, maintenance.await);
     let closed = tokio::task::spawn_blocking(move || db.close()).await;
@@ -202,6 +212,9 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
     }
     for (file, length, bytes) in &report.torn {
         warn!(file = %file.display(), length, bytes, "Torn end of the write-ahead log, cut back");
+    }
+    if let Some((file, reason)) = &report.statistics_lost {
+        warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
     }
     Ok(db)
 }
@@ -369,6 +382,15 @@ async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
             Ok(Ok(report)) => {
                 for block in &report.blocks_written {
                     info!(block = %block.display(), "Wrote block");
+                }
+                for block in &report.blocks_merged {
+                    info!(block = %block.display(), "Merged blocks");
+                }
+                for damage in &report.damaged {
+                    error!(%damage, "Damage found while writing a block");
+                }
+                if let Some(error) = &report.statistics_unsaved {
+                    warn!(error, "Statistics of cardinality cannot be saved");
                 }
                 for block in &report.blocks_deleted {
                     info!(block = %block.display(), "Deleted block: retention");

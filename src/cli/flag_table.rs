@@ -198,17 +198,28 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "interval:100ms",
                 "When the log reaches the disk: always, interval:DURATION or never. narthex's own flag.",
             ),
+            flag(
+                "storage.max-series",
+                Count,
+                "0",
+                "Series that may be there at once: known ones go on, new ones are refused; 0 sets no limit. \
+                 narthex's own flag.",
+            )
+            .server(),
             flag("storage.tsdb.no-lockfile", Bool, "false", "Do not lock the data directory.")
                 .server()
                 .ignored("the lock is the kernel's and leaves nothing behind"),
-            flag("storage.tsdb.min-block-duration", Duration, "2h", "Shortest block.")
+            flag("storage.tsdb.min-block-duration", Duration, "2h", "Time that a block covers at first.")
                 .server()
-                .hidden()
-                .ignored("blocks cover 2h"),
-            flag("storage.tsdb.max-block-duration", Duration, "0s", "Longest block.")
-                .server()
-                .hidden()
-                .ignored("blocks cover 2h"),
+                .hidden(),
+            flag(
+                "storage.tsdb.max-block-duration",
+                Duration,
+                "0s",
+                "Time that a block covers at most; 0s for 31d or a tenth of the retention time, if that is less.",
+            )
+            .server()
+            .hidden(),
             flag("storage.tsdb.max-block-chunk-segment-size", Size, "0B", "Size of chunk files.")
                 .server()
                 .hidden()
@@ -220,7 +231,7 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
             flag("storage.tsdb.allow-overlapping-compaction", Bool, "true", "Merge blocks that overlap.")
                 .server()
                 .hidden()
-                .ignored("blocks never overlap"),
+                .ignored("blocks that overlap are always merged"),
             flag("storage.tsdb.wal-compression", Bool, "true", "Compress the log.")
                 .server()
                 .hidden()
@@ -299,6 +310,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 .hidden()
                 .later(),
             flag("scrape.timestamp-tolerance", Duration, "2ms", "How late is slightly.").hidden().later(),
+            flag(
+                "scrape.max-series-per-job",
+                Count,
+                "0",
+                "Series that the targets of a job may bring where its configuration has no max_series; 0 sets no \
+                 limit. narthex's own flag.",
+            ),
             flag("scrape.discovery-reload-interval", Duration, "5s", "How often discovery takes effect.")
                 .hidden()
                 .ignored("discovery takes effect at once"),

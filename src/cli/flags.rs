@@ -6,7 +6,7 @@ use super::flag_table::{self, FEATURES, FlagKind, FlagSpec, Mode};
 use super::parse::UsageError;
 use crate::config::duration::{format_duration, format_size, parse_duration, parse_size};
 use narthex_storage::labels::quote;
-use narthex_storage::{GoRegex, WalSync};
+use narthex_storage::{DbOptions, GoRegex, WalSync};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +58,14 @@ pub struct Flags {
     pub retention_ms: Option<i64>,
     /// Bytes to keep, where a flag sets it.
     pub retention_bytes: Option<u64>,
+    /// Time that a block covers that is cut from the head, ms, above 0.
+    pub min_block_ms: i64,
+    /// Time that a merged block covers at most, ms, where a flag sets it.
+    pub max_block_ms: Option<i64>,
+    /// Series that may be there at once; `None` for any number.
+    pub max_series: Option<u64>,
+    /// Series that a job may bring, 0 for any number.
+    pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
     /// `/-/reload` and `/-/quit` work.
@@ -157,6 +165,12 @@ impl Flags {
                 parse_size(raw.text("storage.tsdb.retention.size")).map_err(UsageError::arguments)?,
             )
             .filter(|bytes| *bytes > 0),
+            min_block_ms: Some(raw.duration_ms("storage.tsdb.min-block-duration")?)
+                .filter(|ms| *ms > 0)
+                .unwrap_or(DbOptions::default().block_range_ms),
+            max_block_ms: Some(raw.duration_ms("storage.tsdb.max-block-duration")?).filter(|ms| *ms > 0),
+            max_series: Some(raw.count("storage.max-series")? as u64).filter(|series| *series > 0),
+            max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
             enable_admin_api: raw.bool("web.enable-admin-api"),

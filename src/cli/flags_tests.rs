@@ -58,6 +58,7 @@ fn without_arguments_the_server_stays_on_this_host() {
     assert_eq!((flags.lookback_ms, flags.query_timeout), (300_000, Duration::from_secs(120)));
     assert_eq!((flags.max_concurrency, flags.max_samples, flags.max_connections), (20, 50_000_000, 512));
     assert_eq!((flags.retention_ms, flags.retention_bytes), (None, None));
+    assert_eq!((flags.min_block_ms, flags.max_block_ms), (7_200_000, None));
     assert!(matches!(flags.wal_sync, WalSync::Interval(every) if every == Duration::from_millis(100)));
     assert!(flags.warnings.is_empty(), "{:?}", flags.warnings);
 }
@@ -87,6 +88,13 @@ fn the_charts_command_lines_are_understood() {
         .map(|name| flags.warnings.iter().any(|w| w.starts_with(&format!("flag --{name} has no effect: "))))
         .collect();
     assert_eq!((named, flags.warnings.len()), (vec![true; 3], 3));
+}
+
+#[test]
+fn the_lengths_of_blocks_can_be_set() {
+    let set = flags(&["--storage.tsdb.min-block-duration=30m", "--storage.tsdb.max-block-duration=1d"]);
+    assert_eq!((set.min_block_ms, set.max_block_ms), (1_800_000, Some(86_400_000)));
+    assert!(set.warnings.is_empty(), "{:?}", set.warnings);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct ScrapeLimits {
     pub label_value_length: u64,
     /// Dropped targets that are remembered.
     pub dropped_targets: u64,
+    /// Series that the targets of a job may bring; narthex's own.
+    pub series: u64,
 }
 
 impl ScrapeLimits {
@@ -53,6 +55,7 @@ impl ScrapeLimits {
             label_name_length: fields.uint("label_name_length_limit").unwrap_or(0),
             label_value_length: fields.uint("label_value_length_limit").unwrap_or(0),
             dropped_targets: fields.uint("keep_dropped_targets").unwrap_or(0),
+            series: fields.uint("max_series").unwrap_or(0),
         }
     }
 
@@ -67,6 +70,7 @@ impl ScrapeLimits {
             label_name_length: or(self.label_name_length, global.label_name_length),
             label_value_length: or(self.label_value_length, global.label_value_length),
             dropped_targets: or(self.dropped_targets, global.dropped_targets),
+            series: or(self.series, global.series),
         }
     }
 
@@ -81,6 +85,7 @@ impl ScrapeLimits {
             ("label_name_length_limit", self.label_name_length),
             ("label_value_length_limit", self.label_value_length),
             ("keep_dropped_targets", self.dropped_targets),
+            ("max_series", self.series),
         ] {
             if value > 0 {
                 out.insert(name.to_owned(), json!(value));

@@ -10,6 +10,7 @@ pub mod shape;
 pub mod slots;
 pub mod top;
 pub mod tracker;
+pub mod usage;
 
 use crate::telemetry::Telemetry;
 use crate::telemetry::engine::Slice;

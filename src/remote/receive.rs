@@ -73,6 +73,23 @@ pub struct Written {
     pub samples: usize,
     /// Series with invalid labels, which were left out.
     pub invalid_series: usize,
+    /// Series that would be new and for which there is no room, which were left out.
+    pub refused_series: usize,
+    /// The limit that they met.
+    pub limit: u64,
+}
+
+impl Written {
+    /// What the sender should know: not everything was taken.
+    #[must_use]
+    pub fn partial(&self) -> Option<String> {
+        let Self { samples, refused_series, limit, .. } = self;
+        (*refused_series > 0).then(|| {
+            format!(
+                "partial write: {samples} samples were written; {refused_series} new series were refused because the limit of {limit} series (--storage.max-series) is reached"
+            )
+        })
+    }
 }
 
 /// Appends a request; `now_ms` bounds how far ahead samples may lie.
@@ -96,7 +113,20 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
             continue;
         }
         if series.read(field.bytes()?)? {
-            stage(&mut appender, &mut series, latest)?;
+            match appender.choose(&series.labels) {
+                Ok(()) => stage(&mut appender, &mut series, latest)?,
+                Err(AppendError::TooManySeries(limit)) => {
+                    written.refused_series += 1;
+                    written.limit = limit;
+                }
+                Err(error) => {
+                    return Err(WriteError::Sample {
+                        error,
+                        labels: series.labels.to_labels(),
+                        timestamp: 0,
+                    });
+                }
+            }
         } else {
             written.invalid_series += 1;
         }
@@ -108,9 +138,8 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
     Ok(written)
 }
 
-/// Stages the samples of a series.
+/// Stages the samples of the series that was chosen.
 fn stage(appender: &mut Appender, series: &mut TimeSeries, latest_ms: i64) -> Result<(), WriteError> {
-    appender.choose(&series.labels);
     let at = |timestamp: i64, result: Result<(), AppendError>| match result {
         Err(AppendError::Storage(error)) => Err(WriteError::Storage(error)),
         Err(error) => Err(WriteError::Sample { error, labels: series.labels.to_labels(), timestamp }),
@@ -200,9 +229,39 @@ mod tests {
     }
 
     fn open() -> (tempfile::TempDir, Db) {
+        open_with(DbOptions::default())
+    }
+
+    fn open_with(options: DbOptions) -> (tempfile::TempDir, Db) {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+        let db = Db::open(dir.path(), options).unwrap();
         (dir, db)
+    }
+
+    #[test]
+    fn beyond_the_limit_known_series_are_written_and_new_ones_are_named_as_refused() {
+        let (_dir, db) = open_with(DbOptions { max_series: Some(2), ..DbOptions::default() });
+        let first = body(vec![
+            series(&[("__name__", "a")], &[(1000, 1.0)]),
+            series(&[("__name__", "b")], &[(1000, 1.0)]),
+        ]);
+        assert_eq!(write(&db, &first, 5000).unwrap().partial(), None);
+        let mixed = body(vec![
+            series(&[("__name__", "c")], &[(2000, 1.0)]),
+            series(&[("__name__", "a")], &[(2000, 2.0)]),
+            series(&[("__name__", "d"), ("only_here", "x")], &[(2000, 1.0), (3000, 1.0)]),
+        ]);
+        let written = write(&db, &mixed, 5000).unwrap();
+        assert_eq!((written.samples, written.refused_series), (1, 2));
+        let text = written.partial().unwrap();
+        assert!(text.contains("2 new series were refused") && text.contains("limit of 2 series"), "{text}");
+        assert_eq!(stored(&db, "a"), [(1000, 1.0), (2000, 2.0)]);
+        assert!(stored(&db, "c").is_empty() && stored(&db, "d").is_empty());
+        assert_eq!((db.stats(9).series, db.stats(9).series_refused), (2, 2));
+        assert!(
+            db.stats(9).values_by_label.iter().all(|(name, _)| name != "only_here"),
+            "nothing is left of it"
+        );
     }
 
     #[test]
@@ -213,7 +272,10 @@ mod tests {
             series(&[("x", "1")], &[(1000, 1.0)]),
             series(&[("__name__", "b"), ("x", "1"), ("x", "2")], &[(1000, 1.0)]),
         ]);
-        assert_eq!(write(&db, &request, 5000).unwrap(), Written { samples: 2, invalid_series: 2 });
+        assert_eq!(
+            write(&db, &request, 5000).unwrap(),
+            Written { samples: 2, invalid_series: 2, ..Written::default() }
+        );
         assert_eq!(stored(&db, "a"), [(1000, 1.0), (2000, 2.5)]);
         assert!(stored(&db, "b").is_empty());
     }
@@ -241,7 +303,10 @@ mod tests {
         let gauge = Sent { hint: 3, timestamp: 4000, ..integers() };
         let float = Sent { count: Some(Count::Float(0.5)), timestamp: 2000, ..Sent::default() };
         both.histograms = vec![float, Sent { timestamp: 3000, ..integers() }, gauge];
-        assert_eq!(write(&db, &body(vec![both]), 5000).unwrap(), Written { samples: 4, invalid_series: 0 });
+        assert_eq!(
+            write(&db, &body(vec![both]), 5000).unwrap(),
+            Written { samples: 4, ..Written::default() }
+        );
         let querier = db.querier(i64::MIN, i64::MAX).unwrap();
         let hints = SelectHints { mint: i64::MIN, maxt: i64::MAX, ..SelectHints::default() };
         let found = querier.select(&[Matcher::equal("__name__", "h")], &hints).unwrap();

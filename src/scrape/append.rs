@@ -10,7 +10,8 @@ use super::exposition::{
 };
 use narthex_storage::labels::quote;
 use narthex_storage::{
-    AppendError, Appender, Db, Group, Labels, LabelsBuilder, Row, RowOutcome, STALE_NAN, Slot, StorageError,
+    AppendError, Appender, Db, Group, Labels, LabelsBuilder, Row, RowOutcome, STALE_NAN, SeriesBudget, Slot,
+    StorageError,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub struct ScrapeSettings {
     pub type_and_unit: bool,
     /// `metric_relabel_configs`; `None` when there are none.
     pub metric_relabel: Option<MetricRelabel>,
+    /// What the series count towards; `None` for none but that of the database.
+    pub budget: Option<Arc<SeriesBudget>>,
 }
 
 /// Why a scrape brought nothing.
@@ -97,6 +100,8 @@ pub struct Counts {
     pub duplicate: usize,
     /// Dropped: too old, or too far in the future.
     pub out_of_bounds: usize,
+    /// Left out: the series would be new, and there is no room for it.
+    pub refused: usize,
 }
 
 /// What is reported about a scrape besides the counts.
@@ -170,20 +175,24 @@ impl ScrapeAppender {
     /// An appender for one target.
     ///
     /// # Errors
-    /// The store takes no more series.
+    /// The store failed.
     pub fn new(db: &Db, settings: ScrapeSettings) -> Result<Self, AppendError> {
-        let group = db.create_group();
+        let (group, appender) = match &settings.budget {
+            Some(budget) => (db.create_group_within(budget), db.appender_within(budget)),
+            None => (db.create_group(), db.appender()),
+        };
         let names = REPORT.iter().chain(settings.extra_metrics.then_some(REPORT_EXTRA).into_iter().flatten());
         let mut report = Vec::new();
         for name in names {
             let mut labels = LabelsBuilder::from_labels(&settings.target);
-            report.push(group.register(&labels.set(NAME, name).build())?);
+            // A target that is out of room still says so.
+            report.push(group.register_always(&labels.set(NAME, name).build())?);
         }
         let cache = LayoutCache::new(settings.honor_timestamps, settings.type_and_unit);
         Ok(Self {
             settings,
             group,
-            appender: db.appender(),
+            appender,
             row: Row::new(),
             cache,
             series: SeriesTable::default(),
@@ -202,7 +211,13 @@ impl ScrapeAppender {
             _ => false,
         };
         let limits = |s: &ScrapeSettings| Limits { samples: 0, ..s.limits };
+        let same_budget = match (&a.budget, &b.budget) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
         same_relabel
+            && same_budget
             && a.target == b.target
             && limits(a) == limits(b)
             && (a.honor_labels, a.honor_timestamps, a.track_timestamps_staleness, a.legacy_names)
@@ -378,12 +393,29 @@ impl Sink for RowSink<'_> {
 
     fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Target, ScrapeError> {
         let Some(labels) = self.labels_of(sample.series, described)? else { return Ok(Target::Dropped) };
-        self.counts.added += 1;
-        if sample.timestamp.is_some() {
-            return Ok(Target::Stamped(self.series.add_stamped(labels)));
+        let target = if sample.timestamp.is_some() {
+            self.group.admit(&labels).map(|()| Target::Stamped(self.series.add_stamped(labels)))
+        } else {
+            self.group.register(&labels).map(|slot| Target::Row(self.series.use_slot(slot)))
+        };
+        match target {
+            Err(error) if error.is_no_room() => Ok(Target::Refused),
+            Err(error) => Err(ScrapeError::Refused(error.to_string())),
+            Ok(target) => {
+                self.counts.added += 1;
+                Ok(target)
+            }
         }
-        let slot = self.group.register(&labels).map_err(|e| ScrapeError::Refused(e.to_string()))?;
-        Ok(Target::Row(self.series.use_slot(slot)))
+    }
+
+    fn refused(&mut self) {
+        self.counts.scraped += 1;
+        self.counts.refused += 1;
+        self.count_relabelled();
+    }
+
+    fn room(&self) -> u64 {
+        self.group.room()
     }
 
     #[inline]
@@ -398,11 +430,9 @@ impl Sink for RowSink<'_> {
                 }
             }
             Target::Stamped(id) => self.stamped(id, value, timestamp),
-            Target::Dropped | Target::Comment => return,
+            Target::Dropped | Target::Refused | Target::Comment => return,
         }
-        self.counts.post_relabel += 1;
-        let limit = self.settings.limits.samples;
-        self.beyond_limit |= limit > 0 && self.counts.post_relabel > limit;
+        self.count_relabelled();
     }
 
     fn release(&mut self, target: Target) {
@@ -413,12 +443,20 @@ impl Sink for RowSink<'_> {
                 }
             }
             Target::Stamped(id) => self.series.drop_stamped(id),
-            Target::Dropped | Target::Comment => {}
+            Target::Dropped | Target::Refused | Target::Comment => {}
         }
     }
 }
 
 impl RowSink<'_> {
+    /// Counts a sample that relabelling left, against the limit.
+    #[inline]
+    fn count_relabelled(&mut self) {
+        self.counts.post_relabel += 1;
+        let limit = self.settings.limits.samples;
+        self.beyond_limit |= limit > 0 && self.counts.post_relabel > limit;
+    }
+
     fn stamped(&mut self, id: u32, value: f64, timestamp: Option<i64>) {
         let (Some(stamped), Some(timestamp)) = (self.series.stamped(id), timestamp) else { return };
         let result = if timestamp > self.ahead_max {
@@ -429,6 +467,8 @@ impl RowSink<'_> {
         match result {
             Err(AppendError::OutOfOrder) => self.counts.out_of_order += 1,
             Err(AppendError::Duplicate) => self.counts.duplicate += 1,
+            // The head let the series go while the page still had it.
+            Err(error) if error.is_no_room() => self.counts.refused += 1,
             Err(_) => self.counts.out_of_bounds += 1,
             Ok(()) => stamped.present = true,
         }

@@ -21,6 +21,7 @@ fn settings() -> ScrapeSettings {
         extra_metrics: false,
         type_and_unit: false,
         metric_relabel: None,
+        budget: None,
     }
 }
 
@@ -179,6 +180,17 @@ fn timestamps_of_the_page_are_kept_or_ignored() {
 }
 
 #[test]
+fn another_value_for_a_stamp_is_refused_and_counted_and_the_same_value_is_neither() {
+    let mut f = fixture(settings());
+    f.scrape("a 1 500\n", 1000).unwrap();
+    let counts = f.scrape("a 1 500\n", 2000).unwrap();
+    assert_eq!((counts.duplicate, counts.out_of_order, counts.out_of_bounds), (0, 0, 0));
+    let counts = f.scrape("a 2 500\n", 3000).unwrap();
+    assert_eq!((counts.duplicate, counts.out_of_order, counts.out_of_bounds), (1, 0, 0));
+    assert_eq!(f.samples("a"), "500:1");
+}
+
+#[test]
 fn a_stamped_sample_of_a_refused_page_is_taken_from_the_next() {
     let mut f = fixture(settings());
     f.scrape("a 1 500\n", 1000).unwrap();
@@ -300,4 +312,64 @@ fn openmetrics_tells_units_as_well() {
     assert_eq!(samples, "1000:1 2000:1");
     assert!(labels.contains("__type__=\"counter\", __unit__=\"seconds\""), "{labels}");
     assert!(!f.series("b")[0].0.contains("__type__"), "{:?}", f.series("b"));
+}
+
+#[test]
+fn a_spent_budget_refuses_new_series_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+    // Two of its own beside the five of the report.
+    let budget = db.series_budget(Some(7));
+    let scrape =
+        ScrapeAppender::new(&db, ScrapeSettings { budget: Some(budget.clone()), ..settings() }).unwrap();
+    let mut f = Fixture { _dir: dir, db, scrape };
+    let page = "new{x=\"1\"} 1\na 1\nnew{x=\"2\"} 1 1500\nb 2 1500\n";
+    f.scrape("a 1\nb 1 900\n", 1000).unwrap();
+    let counts = f.scrape(page, 2000).unwrap();
+    assert_eq!(counts, Counts { scraped: 4, post_relabel: 4, refused: 2, ..Counts::default() });
+    assert_eq!((f.samples("a"), f.samples("b")), ("1000:1 2000:1".to_owned(), "900:1 1500:2".to_owned()));
+    assert_eq!(
+        (f.samples("up"), f.samples("scrape_series_added")),
+        ("1000:1 2000:1".to_owned(), "1000:2 2000:0".to_owned())
+    );
+    assert_eq!(f.scrape(page, 3000).unwrap().refused, 2);
+    assert_eq!((budget.series(), budget.refused()), (7, 2), "asked for once each");
+    budget.set_limit(Some(8));
+    let counts = f.scrape(page, 4000).unwrap();
+    assert_eq!((counts.added, counts.refused), (1, 1));
+    // A target whose budget is spent from the beginning still tells that it is up.
+    let other = Labels::from_pairs([("instance", "k"), ("job", "j")]);
+    f.scrape =
+        ScrapeAppender::new(&f.db, ScrapeSettings { target: other, budget: Some(budget), ..settings() })
+            .unwrap();
+    assert_eq!(f.scrape("a 1\n", 5000).unwrap().refused, 1);
+    assert_eq!(f.series("up").len(), 2);
+}
+
+#[test]
+fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+    let budget = db.series_budget(Some(8));
+    let scrape =
+        ScrapeAppender::new(&db, ScrapeSettings { budget: Some(budget.clone()), ..settings() }).unwrap();
+    let mut f = Fixture { _dir: dir, db, scrape };
+    f.scrape("a 1\nold{x=\"1\"} 1\nold{x=\"2\"} 1 1000\n", 1000).unwrap();
+    let page = "new{x=\"1\"} 1\na 1\nnew{x=\"2\"} 1\n";
+    let mut refused = Vec::new();
+    for minute in 1..10 * 60 {
+        let at = minute * 60_000;
+        let counts = f.scrape(page, at).unwrap();
+        refused.push(counts.refused);
+        f.db.maintain(at).unwrap();
+        assert!(budget.series() <= 8);
+    }
+    refused.dedup();
+    assert_eq!(refused, [2, 0], "refused until there is room, then taken");
+    assert_eq!(f.series("new").len(), 2);
+    assert_eq!(
+        (f.series("a").len(), f.samples("a").split(' ').count()),
+        (1, 10 * 60),
+        "what was known has every sample"
+    );
 }

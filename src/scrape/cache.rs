@@ -1,25 +1,26 @@
-//! What a target's page looked like last time: its lines in order, each with its slot.
+//! What a target's page looked like last time: its text, and for each line where it leads.
 //!
 //! Pages hardly change between scrapes. A line whose bytes are the same costs a compare; one whose series
-//! is the same costs a compare and a number. Only lines that are new, or have moved, are looked up, and
-//! only new ones have their labels parsed. A warm scrape allocates nothing.
+//! is the same costs a compare and a number. Only when the layout changes, lines are looked up in an index that
+//! is made for it, and only new series have their labels parsed. A warm scrape allocates nothing, and the text of
+//! the last page is all that is kept of it besides a few words per line.
 //!
-//! Invariant: `order` holds the lines of the last good page; every line of the slab that is not free is in
-//! `order` (perhaps twice) and in `index` exactly once.
+//! Invariant: the lines of the cache are those of its text, in order and without gaps.
 
 use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
 use super::family::{Families, Family};
+use super::refused::RefusedSeries;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
-/// Longest rest of a line that is remembered, bytes.
-const TAIL_MAX: usize = 30;
-/// The arena is rewritten when less than half of it is in use and it is larger than this, bytes.
-const ARENA_SLACK: usize = 64 << 10;
+/// How far ahead the old order is searched for a line at which the page follows it again.
+const AHEAD_MAX: usize = 64;
 
 /// What a known series leads to; the cache's user decides what the number means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Target {
     /// A slot of the target's row.
     Row(u32),
@@ -27,6 +28,8 @@ pub(super) enum Target {
     Stamped(u32),
     /// Relabelling dropped it.
     Dropped,
+    /// The store has no room for it. Such a line is not kept.
+    Refused,
     /// A line without a sample.
     Comment,
 }
@@ -38,23 +41,19 @@ impl Target {
             Self::Row(_) => sample.timestamp.is_none(),
             Self::Stamped(_) => sample.timestamp.is_some(),
             Self::Dropped => true,
-            Self::Comment => false,
+            Self::Comment | Self::Refused => false,
         }
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Line {
-    /// Series text, or the whole line of a comment.
-    text_at: u32,
-    text_len: u32,
+    /// Where the line ends in the text; the next one begins there.
+    end: u32,
+    /// Bytes of the series, with which the line begins; 0 for a comment, and for a line that is written otherwise.
+    series_len: u32,
     target: Target,
     value: f64,
-    /// Bytes after the series up to and with the line break; 0 when they are not remembered.
-    tail_len: u8,
-    tail: [u8; TAIL_MAX],
-    /// The page that last had the line.
-    seen: u32,
     /// What the comments before a series say, where that counts.
     family: Family,
 }
@@ -73,8 +72,8 @@ pub(super) trait Sink {
     /// Why a page is refused.
     type Error: From<ParseError>;
 
-    /// A series that the cache does not know: decides what it leads to. Lines for which `Comment` comes
-    /// back are not kept.
+    /// A series that the cache does not know: decides what it leads to. After `Refused` it is asked for again
+    /// when [`Sink::room`] has changed.
     ///
     /// # Errors
     /// The page is refused.
@@ -83,6 +82,12 @@ pub(super) trait Sink {
     /// A sample of a known series.
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
 
+    /// A sample of a series for which there is no room.
+    fn refused(&mut self);
+
+    /// Changes when there may be room for what was refused.
+    fn room(&self) -> u64;
+
     /// A series that is forgotten.
     fn release(&mut self, target: Target);
 }
@@ -90,18 +95,25 @@ pub(super) trait Sink {
 /// The layout of a target's pages.
 #[derive(Debug, Default)]
 pub(super) struct LayoutCache {
-    arena: Vec<u8>,
-    live: usize,
+    text: Vec<u8>,
     lines: Vec<Line>,
-    free: Vec<u32>,
-    order: Vec<u32>,
-    index: HashTable<u32>,
     hasher: FixedState,
-    page: u32,
     honor_timestamps: bool,
     /// A series is another one under another type or unit.
     described: bool,
     families: Families,
+    refused: RefusedSeries,
+}
+
+/// How far a page was read along the lines of the last one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Bytes of the page.
+    at: usize,
+    /// Bytes of the old text.
+    old_at: usize,
+    /// Lines.
+    known: usize,
 }
 
 impl LayoutCache {
@@ -119,92 +131,108 @@ impl LayoutCache {
         Ok((entry, next))
     }
 
-    /// Hands every sample of the page to the sink. After an error the cache knows the series
-    /// that it knew before.
+    /// Hands every sample of the page to the sink. After an error the cache knows the series that it knew before.
     ///
     /// # Errors
     /// The page is malformed, or the sink refused it.
     pub(super) fn read<S: Sink>(&mut self, page: &Exposition<'_>, sink: &mut S) -> Result<(), S::Error> {
-        self.page = self.page.wrapping_add(1);
         self.families.begin();
-        let (mut at, mut known) = (0, 0);
-        let known_layout = loop {
-            let Some(id) = self.order.get(known).copied() else {
-                break matches!(self.entry(page, at)?, (Entry::End, _));
-            };
-            match self.known_line(page, at, id, sink) {
-                Some(next) => (at, known) = (next, known + 1),
-                None => match self.entry(page, at)? {
-                    (Entry::Series(sample), next) if self.is_line(id, &sample) => {
-                        self.take(id, page, &sample, at, next, sink);
-                        (at, known) = (next, known + 1);
-                    }
-                    _ => break false,
-                },
-            }
+        self.refused.begin(sink.room());
+        let mut progress = Progress::default();
+        let read = match self.follow(page, &mut progress, sink) {
+            Ok(true) => Ok(None),
+            Ok(false) => self.read_rest(page, progress, sink).map(Some),
+            Err(error) => Err(error.into()),
         };
-        if !known_layout {
-            self.read_rest(page, at, known, sink)?;
+        match read {
+            Ok(None) => self.keep(page.body()),
+            Ok(Some(reading)) => {
+                self.keep(reading.kept.as_deref().unwrap_or(page.body()));
+                self.lines = reading.lines;
+                self.lines.shrink_to_fit();
+            }
+            Err(error) => {
+                self.step_back(page.body(), progress);
+                return Err(error);
+            }
         }
+        self.refused.end();
         Ok(())
     }
 
-    fn text(&self, line: &Line) -> &[u8] {
-        let at = line.text_at as usize;
-        self.arena.get(at..at + line.text_len as usize).unwrap_or_default()
+    /// Reads the page along the lines of the last one; whether it has just these. The lines that were passed
+    /// stand for the new page.
+    fn follow<S: Sink>(
+        &mut self,
+        page: &Exposition<'_>,
+        progress: &mut Progress,
+        sink: &mut S,
+    ) -> Result<bool, ParseError> {
+        let body = page.body();
+        while let Some(line) = self.lines.get(progress.known).copied() {
+            let Some(next) = self.follow_line(page, progress.at, &line, progress.old_at, sink)? else {
+                return Ok(false);
+            };
+            progress.at = usize::try_from(next.end).unwrap_or(body.len());
+            progress.old_at = line.end as usize;
+            if let Some(place) = self.lines.get_mut(progress.known) {
+                *place = next;
+            }
+            progress.known += 1;
+        }
+        Ok(matches!(self.entry(page, progress.at)?, (Entry::End, _)))
     }
 
-    /// Whether the sample belongs to the line: same series, and a timestamp only where the line has one.
-    fn is_line(&self, id: u32, sample: &Sample<'_>) -> bool {
-        let (line, family) = (self.lines.get(id as usize), self.families.current());
-        line.is_some_and(|line| {
-            line.target.takes(sample) && line.family == family && self.text(line) == sample.series
-        })
-    }
-
-    /// Reads the line at `at` when it is the line `id` and simple; tells where the next one begins.
+    /// Reads the line at `at` when it is the old line that begins at `old_at`, and gives it for the new page.
     #[inline]
-    fn known_line<S: Sink>(
+    fn follow_line<S: Sink>(
         &mut self,
         page: &Exposition<'_>,
         at: usize,
-        id: u32,
+        line: &Line,
+        old_at: usize,
         sink: &mut S,
-    ) -> Option<usize> {
-        let line = self.lines.get_mut(id as usize)?;
-        let text_at = line.text_at as usize;
-        let text = self.arena.get(text_at..text_at + line.text_len as usize)?;
-        let rest = page.body().get(at..)?.strip_prefix(text)?;
-        let text_end = at + text.len();
+    ) -> Result<Option<Line>, ParseError> {
+        let Some(old) = self.text.get(old_at..line.end as usize) else { return Ok(None) };
+        let rest = page.body().get(at..).unwrap_or_default();
+        let (series, tail) = old.split_at_checked(line.series_len as usize).unwrap_or((&[], old));
+        let (same_series, behind) = match rest.strip_prefix(series) {
+            Some(behind) => (true, behind),
+            None => (false, rest),
+        };
+        // The last line of a page may lack its break: then more may follow where it ended.
+        let same = same_series && tail.last() == Some(&b'\n') && behind.starts_with(tail);
+        let same_end = at + old.len();
         if line.target == Target::Comment {
-            line.seen = self.page;
-            if self.described {
+            if same && self.described {
                 self.note_comment(page, at);
             }
-            return Some(text_end);
+            return Ok(same.then(|| line.until(same_end)));
         }
         if line.family != self.families.current() {
-            return None;
+            return Ok(None);
         }
         // A timestamp is read anew: what was refused or rolled back last time may be taken now.
-        if matches!(line.target, Target::Stamped(_)) {
-            return None;
+        if !matches!(line.target, Target::Stamped(_)) {
+            if same {
+                sink.sample(line.target, line.value, None);
+                return Ok(Some(line.until(same_end)));
+            }
+            if line.series_len > 0
+                && same_series
+                && let Some((b' ', number)) = behind.split_first()
+                && let Some((value, len)) = read_plain(number)
+            {
+                sink.sample(line.target, value, None);
+                return Ok(Some(Line { value, ..line.until(at + series.len() + 1 + len) }));
+            }
         }
-        let tail_len = usize::from(line.tail_len);
-        if tail_len > 0 && rest.get(..tail_len) == line.tail.get(..tail_len) {
-            line.seen = self.page;
-            sink.sample(line.target, line.value, None);
-            return Some(text_end + tail_len);
+        let (Entry::Series(sample), next) = self.entry(page, at)? else { return Ok(None) };
+        if line.series_len == 0 || !line.target.takes(&sample) || sample.series != series {
+            return Ok(None);
         }
-        if rest.first() != Some(&b' ') {
-            return None;
-        }
-        let (value, len) = read_plain(rest.get(1..)?)?;
-        line.seen = self.page;
-        line.value = value;
-        remember(line, rest.get(..len + 1)?);
-        sink.sample(line.target, value, None);
-        Some(text_end + len + 1)
+        sink.sample(line.target, sample.value, sample.timestamp);
+        Ok(Some(Line::of(page, &sample, at..next, line.target, line.family)))
     }
 
     /// Follows the comment at `at`. It was read before, so that it has no faults.
@@ -215,228 +243,312 @@ impl LayoutCache {
         }
     }
 
-    /// Takes a sample of a known line, however it is written.
-    fn take<S: Sink>(
-        &mut self,
-        id: u32,
-        page: &Exposition<'_>,
-        sample: &Sample<'_>,
-        at: usize,
-        next: usize,
-        sink: &mut S,
-    ) {
-        let Some(line) = self.lines.get_mut(id as usize) else { return };
-        line.seen = self.page;
-        line.value = sample.value;
-        line.tail_len = 0;
-        let body = page.body();
-        // Blanks before the series would shift the line against its text.
-        if body.get(at..).is_some_and(|rest| rest.starts_with(sample.series)) {
-            let tail = body.get(at + sample.series.len()..next).unwrap_or_default();
-            // The last line of a page without a line break is read anew each time.
-            if tail.last() == Some(&b'\n') {
-                remember(line, tail);
-            }
+    /// Puts a page in the place of the text, with little room to grow.
+    fn keep(&mut self, page: &[u8]) {
+        self.text.clear();
+        if self.text.capacity() < page.len() || self.text.capacity() / 2 > page.len() {
+            self.text = Vec::with_capacity(page.len() + page.len() / 32);
         }
-        sink.sample(line.target, sample.value, sample.timestamp);
+        self.text.extend_from_slice(page);
     }
 
-    /// Reads from `at` on without relying on the order, and keeps the new one.
+    /// Makes lines and text agree again after a page that was refused behind `progress`.
+    fn step_back(&mut self, body: &[u8], progress: Progress) {
+        let mut text = body.get(..progress.at).unwrap_or_default().to_vec();
+        text.extend_from_slice(self.text.get(progress.old_at..).unwrap_or_default());
+        for line in self.lines.iter_mut().skip(progress.known) {
+            let end = line.end as usize + progress.at - progress.old_at.min(line.end as usize);
+            line.end = u32::try_from(end).unwrap_or(u32::MAX);
+        }
+        self.text = text;
+    }
+
+    /// Reads on without relying on the order.
     fn read_rest<S: Sink>(
         &mut self,
         page: &Exposition<'_>,
-        mut at: usize,
-        known: usize,
+        progress: Progress,
         sink: &mut S,
-    ) -> Result<(), S::Error> {
-        let mut order: Vec<u32> = self.order.get(..known).unwrap_or_default().to_vec();
-        let mut added = Vec::new();
-        // Where the old order goes on, if the page follows it again.
-        let mut expected = known;
+    ) -> Result<Reading, S::Error> {
+        let mut reading = self.reading(page, progress);
         let result = loop {
-            if let Some(id) = self.order.get(expected).copied()
-                && let Some(next) = self.known_line(page, at, id, sink)
-            {
-                order.push(id);
-                (at, expected) = (next, expected + 1);
-                continue;
+            match self.read_line(page, &mut reading, sink) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
             }
-            let (entry, next) = match self.entry(page, at) {
-                Ok(read) => read,
-                Err(error) => break Err(error.into()),
-            };
-            let id = match entry {
-                Entry::End => break Ok(()),
-                Entry::Series(sample) => match self.find(&sample) {
-                    Some(id) => {
-                        self.take(id, page, &sample, at, next, sink);
-                        Some(id)
-                    }
-                    None => match sink.resolve(&sample, self.description()) {
-                        Err(error) => break Err(error),
-                        Ok(target) => {
-                            let id = self.insert(sample.series, target);
-                            if let Some(id) = id {
-                                added.push(id);
-                                self.take(id, page, &sample, at, next, sink);
-                            } else {
-                                sink.sample(target, sample.value, sample.timestamp);
-                                sink.release(target);
-                            }
-                            id
-                        }
-                    },
-                },
-                comment => {
-                    if self.described {
-                        self.families.note(&comment);
-                    }
-                    let text = page.body().get(at..next).unwrap_or_default();
-                    let whole = text.last() == Some(&b'\n');
-                    let known = self.find_text(text, |line| line.target == Target::Comment);
-                    known.or_else(|| {
-                        let id = whole.then(|| self.insert(text, Target::Comment)).flatten();
-                        added.extend(id);
-                        id
-                    })
-                }
-            };
-            if let Some(id) = id {
-                order.push(id);
-                if let Some(line) = self.lines.get_mut(id as usize) {
-                    line.seen = self.page;
-                }
-                // A line of the old order: the page may go on from there.
-                if let Some(ahead) =
-                    self.order.get(expected..).unwrap_or_default().iter().take(64).position(|o| *o == id)
-                {
-                    expected += ahead + 1;
-                }
-            }
-            at = next;
         };
-        if result.is_err() {
-            added.into_iter().for_each(|id| self.remove(id, sink));
-            return result;
+        if let Err(error) = result {
+            reading.added.into_iter().for_each(|target| sink.release(target));
+            return Err(error);
         }
-        let old = std::mem::replace(&mut self.order, order);
-        for id in old {
-            if self.lines.get(id as usize).is_some_and(|line| line.seen != self.page) {
-                self.remove(id, sink);
-            }
-        }
-        self.compact();
-        result
+        // A series may stand in the page twice, and is released once.
+        let old = self.lines.get(progress.known..).unwrap_or_default();
+        let mut gone: HashSet<Target> = old.iter().map(|line| line.target).collect();
+        reading.lines.iter().for_each(|line| {
+            gone.remove(&line.target);
+        });
+        gone.into_iter().for_each(|target| sink.release(target));
+        Ok(reading)
     }
 
-    fn find(&self, sample: &Sample<'_>) -> Option<u32> {
+    /// Makes the index of the series that are known.
+    fn reading(&self, page: &Exposition<'_>, progress: Progress) -> Reading {
+        let old = page.like(&self.text);
+        let mut reading = Reading {
+            at: progress.at,
+            expected: progress.known,
+            expected_at: progress.old_at,
+            lines: self.lines.get(..progress.known).unwrap_or_default().to_vec(),
+            ..Reading::default()
+        };
+        let mut begin = 0;
+        for (number, line) in (0u32..).zip(&self.lines) {
+            let number_at = number as usize;
+            if number_at == progress.known {
+                begin = progress.old_at;
+            }
+            let page = if number_at < progress.known { page } else { &old };
+            let text = page.body().get(begin..line.end as usize).unwrap_or_default();
+            let series = match (line.target, line.series_len) {
+                (Target::Comment, _) => None,
+                // Written in some other way than most: read it to know.
+                (_, 0) => match page.entry(begin) {
+                    Ok((Entry::Series(sample), _)) => Some(sample.series),
+                    _ => None,
+                },
+                (_, len) => text.get(..len as usize),
+            };
+            if let Some(series) = series {
+                let place = if number_at < progress.known { Place::New } else { Place::Old(number) };
+                let at = begin + offset(text, series);
+                reading.insert(&self.hasher, Known { place, at, len: series.len(), line: *line }, series);
+            }
+            begin = line.end as usize;
+        }
+        reading
+    }
+
+    /// Reads a line; whether there was one.
+    fn read_line<S: Sink>(
+        &mut self,
+        page: &Exposition<'_>,
+        reading: &mut Reading,
+        sink: &mut S,
+    ) -> Result<bool, S::Error> {
+        let at = reading.at;
+        if let Some(old) = self.lines.get(reading.expected).copied()
+            && let Some(line) = self.follow_line(page, at, &old, reading.expected_at, sink)?
+        {
+            reading.expected += 1;
+            reading.expected_at = old.end as usize;
+            reading.push(page, at..line.end as usize, line);
+            return Ok(true);
+        }
+        let (entry, next) = self.entry(page, at)?;
+        let sample = match entry {
+            Entry::End => return Ok(false),
+            Entry::Series(sample) => sample,
+            comment => {
+                if self.described {
+                    self.families.note(&comment);
+                }
+                let (target, family) = (Target::Comment, Family::default());
+                let line = Line { end: 0, series_len: 0, target, value: 0.0, family };
+                reading.push(page, at..next, line);
+                return Ok(true);
+            }
+        };
         let family = self.families.current();
-        self.find_text(sample.series, |line| line.target.takes(sample) && line.family == family)
+        let known = reading.find(&self.hasher, (page.body(), &self.text), &sample, family);
+        let target = match known {
+            Some((place, target)) => {
+                if let Place::Old(number) = place {
+                    self.go_on_behind(number, reading);
+                }
+                target
+            }
+            None if self.is_refused(&sample) => Target::Refused,
+            None => {
+                let target = sink.resolve(&sample, self.description())?;
+                if target == Target::Refused {
+                    self.refused.add(self.refused_hash(&sample));
+                } else {
+                    reading.added.push(target);
+                }
+                target
+            }
+        };
+        if target == Target::Refused {
+            sink.refused();
+            reading.skip(page, next);
+            return Ok(true);
+        }
+        sink.sample(target, sample.value, sample.timestamp);
+        let line = Line::of(page, &sample, at..next, target, family);
+        if known.is_none() {
+            let text = page.body().get(at..next).unwrap_or_default();
+            let place = at + offset(text, sample.series);
+            let known = Known { place: Place::New, at: place, len: sample.series.len(), line };
+            reading.insert(&self.hasher, known, sample.series);
+        }
+        reading.push(page, at..next, line);
+        Ok(true)
+    }
+
+    /// The page has a line of the old order: it may go on from there.
+    fn go_on_behind(&self, number: u32, reading: &mut Reading) {
+        let number = number as usize;
+        if number >= reading.expected
+            && number - reading.expected < AHEAD_MAX
+            && let Some(line) = self.lines.get(number)
+        {
+            reading.expected = number + 1;
+            reading.expected_at = line.end as usize;
+        }
+    }
+
+    fn is_refused(&mut self, sample: &Sample<'_>) -> bool {
+        !self.refused.is_empty() && self.refused.again(self.refused_hash(sample))
+    }
+
+    fn refused_hash(&self, sample: &Sample<'_>) -> u64 {
+        self.hasher.hash_one((sample.series, self.families.current()))
     }
 
     fn description(&self) -> Described<'_> {
         Described { kind: self.families.current().kind, unit: self.families.unit() }
     }
 
-    fn find_text(&self, text: &[u8], fits: impl Fn(&Line) -> bool) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        let found = self.index.find(hash, |id| {
-            self.lines.get(*id as usize).is_some_and(|line| fits(line) && self.text(line) == text)
-        });
-        found.copied()
-    }
-
-    /// Adds a line; `None` when the cache is full (4 GiB of series texts).
-    fn insert(&mut self, text: &[u8], target: Target) -> Option<u32> {
-        let text_at = u32::try_from(self.arena.len()).ok()?;
-        let text_len = u32::try_from(text.len()).ok()?;
-        text_at.checked_add(text_len)?;
-        self.arena.extend_from_slice(text);
-        self.live += text.len();
-        let (seen, family) = (self.page, self.families.current());
-        let line =
-            Line { text_at, text_len, target, value: 0.0, tail_len: 0, tail: [0; TAIL_MAX], seen, family };
-        let id = match self.free.pop() {
-            Some(id) => {
-                *self.lines.get_mut(id as usize)? = line;
-                id
-            }
-            None => {
-                self.lines.push(line);
-                u32::try_from(self.lines.len() - 1).ok()?
-            }
-        };
-        let (lines, arena, hasher) = (&self.lines, &self.arena, &self.hasher);
-        self.index.insert_unique(hasher.hash_one(text), id, |id| {
-            lines.get(*id as usize).map_or(0, |line| {
-                let at = line.text_at as usize;
-                hasher.hash_one(arena.get(at..at + line.text_len as usize).unwrap_or_default())
-            })
-        });
-        Some(id)
-    }
-
-    fn remove<S: Sink>(&mut self, id: u32, sink: &mut S) {
-        let Some(line) = self.lines.get(id as usize) else { return };
-        let hash = self.hasher.hash_one(self.text(line));
-        let (len, target) = (line.text_len as usize, line.target);
-        // A line that stood twice in the page is removed once.
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == id) {
-            entry.remove();
-            self.live -= len;
-            self.free.push(id);
-            if let Some(line) = self.lines.get_mut(id as usize) {
-                line.seen = self.page;
-            }
-            sink.release(target);
-        }
-    }
-
-    /// Rewrites the arena in page order when most of it is dead.
-    fn compact(&mut self) {
-        if self.arena.len() < ARENA_SLACK || self.live * 2 > self.arena.len() {
-            return;
-        }
-        let mut arena = Vec::with_capacity(self.live);
-        // The index still knows every live line, each once.
-        let ids: Vec<u32> = self.index.iter().copied().collect();
-        for id in ids {
-            let Some(line) = self.lines.get_mut(id as usize) else { continue };
-            let at = line.text_at as usize;
-            let text = self.arena.get(at..at + line.text_len as usize).unwrap_or_default();
-            line.text_at = arena.len() as u32;
-            arena.extend_from_slice(text);
-        }
-        self.arena = arena;
+    /// The comment lines of the last good page, whole.
+    pub(super) fn comments(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.lines.iter().map(|line| line.end as usize));
+        let comments = self.lines.iter().zip(begins).filter(|(line, _)| line.target == Target::Comment);
+        comments.filter_map(|(line, begin)| self.text.get(begin..line.end as usize))
     }
 
     /// Forgets everything.
     #[cfg(test)]
     fn clear<S: Sink>(&mut self, sink: &mut S) {
-        for id in std::mem::take(&mut self.order) {
-            self.remove(id, sink);
-        }
-    }
-
-    /// The comment lines of the last good page, whole.
-    pub(super) fn comments(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.order.iter().filter_map(|id| self.lines.get(*id as usize));
-        lines.filter(|line| line.target == Target::Comment).map(|line| self.text(line))
-    }
-
-    /// Bytes that the cache holds.
-    #[cfg(test)]
-    fn arena_len(&self) -> usize {
-        self.arena.len()
+        let targets: HashSet<Target> =
+            std::mem::take(&mut self.lines).iter().map(|line| line.target).collect();
+        targets.into_iter().for_each(|target| sink.release(target));
+        self.text.clear();
     }
 }
 
-#[inline]
-fn remember(line: &mut Line, tail: &[u8]) {
-    line.tail_len = 0;
-    if let Some(place) = line.tail.get_mut(..tail.len()) {
-        place.copy_from_slice(tail);
-        line.tail_len = tail.len() as u8;
+/// Where a piece of a text begins in it.
+fn offset(text: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+}
+
+impl Line {
+    /// A line with a sample, at `range` of the page.
+    fn of(
+        page: &Exposition<'_>,
+        sample: &Sample<'_>,
+        range: Range<usize>,
+        target: Target,
+        family: Family,
+    ) -> Self {
+        let text = page.body().get(range.clone()).unwrap_or_default();
+        // Blanks before the series would shift the line against its text.
+        let series_len = if text.starts_with(sample.series) { sample.series.len() } else { 0 };
+        let (end, series_len) = (word(range.end), word(series_len));
+        Self { end, series_len, target, value: sample.value, family }
+    }
+
+    fn until(self, end: usize) -> Self {
+        Self { end: word(end), ..self }
+    }
+}
+
+/// A place in a page, which has less than 4 GiB.
+fn word(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// Where the text of a known series lies.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In the page that is read.
+    New,
+    /// In the text of the one before, in the line with this number.
+    Old(u32),
+}
+
+#[derive(Debug)]
+struct Known {
+    place: Place,
+    at: usize,
+    len: usize,
+    line: Line,
+}
+
+impl Known {
+    fn series<'a>(&self, (page, old): (&'a [u8], &'a [u8])) -> &'a [u8] {
+        let text = match self.place {
+            Place::New => page,
+            Place::Old(_) => old,
+        };
+        text.get(self.at..self.at + self.len).unwrap_or_default()
+    }
+}
+
+/// A page that does not follow the last one.
+#[derive(Debug, Default)]
+struct Reading {
+    at: usize,
+    /// Where the old order goes on, if the page follows it again: line, and place in the old text.
+    expected: usize,
+    expected_at: usize,
+    lines: Vec<Line>,
+    /// What the lines cover of the page, where that is not all of it.
+    kept: Option<Vec<u8>>,
+    /// What was resolved for this page.
+    added: Vec<Target>,
+    index: HashTable<(u64, Known)>,
+}
+
+impl Reading {
+    fn insert(&mut self, hasher: &FixedState, known: Known, series: &[u8]) {
+        let hash = hasher.hash_one(series);
+        self.index.insert_unique(hash, (hash, known), |(hash, _)| *hash);
+    }
+
+    fn find(
+        &self,
+        hasher: &FixedState,
+        texts: (&[u8], &[u8]),
+        sample: &Sample<'_>,
+        family: Family,
+    ) -> Option<(Place, Target)> {
+        let fits = |known: &Known| {
+            known.line.target.takes(sample)
+                && known.line.family == family
+                && known.series(texts) == sample.series
+        };
+        let found = self.index.find(hasher.hash_one(sample.series), |(_, known)| fits(known));
+        found.map(|(_, known)| (known.place, known.line.target))
+    }
+
+    /// Adds a line that stands at `range` of the page.
+    fn push(&mut self, page: &Exposition<'_>, range: Range<usize>, line: Line) {
+        self.at = range.end;
+        let mut end = range.end;
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(page.body().get(range).unwrap_or_default());
+            end = kept.len();
+        }
+        self.lines.push(line.until(end));
+    }
+
+    /// Leaves a line out.
+    fn skip(&mut self, page: &Exposition<'_>, next: usize) {
+        if self.kept.is_none() {
+            self.kept = Some(page.body().get(..self.at).unwrap_or_default().to_vec());
+        }
+        self.at = next;
     }
 }
 
@@ -451,6 +563,10 @@ mod tests {
     struct Recorder {
         names: Vec<Option<String>>,
         resolved: usize,
+        /// Series that may be there at once, and how many were refused.
+        limit: Option<usize>,
+        refused: usize,
+        room: u64,
         samples: Vec<(String, u64, Option<i64>)>,
     }
 
@@ -459,6 +575,9 @@ mod tests {
 
         fn resolve(&mut self, sample: &Sample<'_>, _: Described<'_>) -> Result<Target, ParseError> {
             self.resolved += 1;
+            if self.limit.is_some_and(|limit| self.names.iter().flatten().count() >= limit) {
+                return Ok(Target::Refused);
+            }
             let mut labels = Vec::new();
             parse_labels(sample.series, |n, v| labels.push(format!("{n}={v}")));
             self.names.push(Some(labels.join(",")));
@@ -471,6 +590,14 @@ mod tests {
             let name = self.names[id as usize].clone().expect("not released");
             let stamped = matches!(target, Target::Stamped(_));
             self.samples.push((name, value.to_bits(), timestamp.filter(|_| stamped)));
+        }
+
+        fn refused(&mut self) {
+            self.refused += 1;
+        }
+
+        fn room(&self) -> u64 {
+            self.room
         }
 
         fn release(&mut self, target: Target) {
@@ -534,8 +661,9 @@ mod tests {
                         Err(error) => prop_assert_eq!(got, Err(error)),
                     }
                     let live = sink.names.iter().flatten().count();
-                    let kept = cache.index.iter().filter(|id| cache.lines[**id as usize].target != Target::Comment);
-                    prop_assert_eq!(live, kept.count());
+                    let lines = cache.lines.iter().map(|line| line.target);
+                    let kept: HashSet<_> = lines.filter(|target| *target != Target::Comment).collect();
+                    prop_assert_eq!(live, kept.len());
                 }
             }
             cache.clear(&mut sink);
@@ -544,7 +672,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warm_page_resolves_nothing_and_keeps_the_arena() {
+    fn a_warm_page_resolves_nothing_and_keeps_its_memory() {
         let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
         let page = |value: f64, skip: usize| {
             (0..500)
@@ -557,23 +685,55 @@ mod tests {
         };
         read(&mut cache, &mut sink, &page(0.5, 500));
         assert_eq!(sink.resolved, 500);
-        let arena = cache.arena_len();
+        let memory = cache.text.as_ptr();
         read(&mut cache, &mut sink, &page(1.5, 500));
         read(&mut cache, &mut sink, &page(2.5, 100));
-        assert_eq!((sink.resolved, cache.arena_len()), (500, arena));
+        assert_eq!((sink.resolved, cache.text.as_ptr()), (500, memory));
         read(&mut cache, &mut sink, &page(2.5, 500));
         assert_eq!(sink.resolved, 501);
     }
 
     #[test]
-    fn churn_does_not_grow_the_arena_for_ever() {
+    fn what_was_refused_is_not_resolved_again_until_there_may_be_room() {
         let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+        sink.limit = Some(100);
+        let page =
+            |from: usize, to: usize| (from..to).map(|i| format!("m{{i=\"{i}\"}} 1\n")).collect::<String>();
+        let mut read = |sink: &mut Recorder, body: &str| {
+            (sink.resolved, sink.refused) = (0, 0);
+            sink.samples.clear();
+            let read = cache.read(&Exposition::new(body.as_bytes(), Format::Text), sink);
+            (read.is_ok(), sink.resolved, sink.refused, sink.samples.len(), cache.text.len())
+        };
+        let arena = read(&mut sink, &page(0, 100)).4;
+        // The refused ones stand before, between and behind those that are known.
+        let mixed = page(1000, 1300) + &page(0, 50) + &page(1300, 1600) + &page(50, 100) + &page(1600, 1900);
+        assert_eq!(read(&mut sink, &mixed), (true, 900, 900, 100, arena), "the known ones go on");
+        for _ in 0..2 {
+            assert_eq!(read(&mut sink, &mixed), (true, 0, 900, 100, arena));
+        }
+        let broken = mixed.clone() + "{\n";
+        assert!(!read(&mut sink, &broken).0);
+        assert_eq!(read(&mut sink, &mixed).1, 0, "a page that is refused as a whole changes nothing");
+        assert_eq!(read(&mut sink, &(page(2000, 2001) + &mixed)), (true, 1, 901, 100, arena));
+        (sink.limit, sink.room) = (Some(300), 1);
+        let (ok, resolved, refused, samples, _) = read(&mut sink, &mixed);
+        assert_eq!((ok, resolved, refused, samples), (true, 900, 700, 300));
+        // Without them the page is the old one, and nothing is remembered of them.
+        read(&mut sink, &page(0, 100));
+        assert!(cache.refused.is_empty());
+    }
+
+    #[test]
+    fn the_cache_holds_little_more_than_the_last_page() {
+        let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+        assert!(size_of::<Line>() <= 32);
         for round in 0..200 {
             let body: String =
                 (0..100).map(|i| format!("metric_with_a_long_name{{i=\"{round}-{i}\"}} 1\n")).collect();
             cache.read(&Exposition::new(body.as_bytes(), Format::Text), &mut sink).unwrap();
+            assert!(cache.text.capacity() <= body.len() * 2, "{}", cache.text.capacity());
         }
-        assert!(cache.arena_len() < 3 * ARENA_SLACK, "{}", cache.arena_len());
-        assert_eq!(sink.names.iter().flatten().count(), 100);
+        assert_eq!((sink.names.iter().flatten().count(), cache.lines.capacity()), (100, 100));
     }
 }

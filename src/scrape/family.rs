@@ -8,7 +8,7 @@ use super::exposition::{Entry, MetricType};
 const UNITS_MAX: usize = 1000;
 
 /// Type and unit of the series that follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Family {
     pub(super) kind: MetricType,
     /// Place of the unit among those known, from 1; 0 for none.

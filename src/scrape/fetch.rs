@@ -1,10 +1,12 @@
 //! One request for a page: headers, status, unpacking within the limit.
 
+use super::buffers;
 use crate::http::{HttpClient, HttpError};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Response, Uri, header};
 use http_body_util::BodyExt;
+use hyper::body::Body;
 use hyper::body::Incoming;
 use libdeflater::{DecompressionError, Decompressor};
 use std::io::Read;
@@ -12,6 +14,9 @@ use std::io::Read;
 /// The limit of a page where the configuration sets none, bytes: a target must not be able to fill the
 /// memory of the server.
 pub const BODY_MAX: usize = 256 << 20;
+
+/// What is set aside for an answer because it says that it is so long, bytes.
+const ROOM_MAX: usize = 1 << 20;
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +64,7 @@ pub fn headers(accept: &str, compression: bool, timeout_ms: i64) -> HeaderMap {
     headers
 }
 
-/// Gets the page into `page`, whose memory is reused, and tells its content type.
+/// Gets the page into `page`, whose memory and bytes are from another one, and tells its content type.
 ///
 /// # Errors
 /// See [`FetchError`]; the caller watches the time.
@@ -70,7 +75,6 @@ pub async fn fetch(
     limit: u64,
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
-    page.clear();
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
     let response =
         client.get(url, headers).await.map_err(|error| FetchError::Http { url: url.to_string(), error })?;
@@ -83,9 +87,11 @@ pub async fn fetch(
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let packed = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
     if packed {
-        let mut body = Vec::new();
-        read(response, limit, &mut body).await?;
-        unpack(&body, limit, page)?;
+        let mut body = buffers::take();
+        let read = read(response, limit, &mut body).await;
+        let unpacked = read.and_then(|()| unpack(&body, limit, page));
+        buffers::give(body);
+        unpacked?;
     } else {
         read(response, limit, page).await?;
     }
@@ -94,6 +100,9 @@ pub async fn fetch(
 
 async fn read(response: Response<Incoming>, limit: usize, out: &mut Vec<u8>) -> Result<(), FetchError> {
     let mut body = response.into_body();
+    out.clear();
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    out.reserve_exact(told.min(limit).min(ROOM_MAX));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| FetchError::Body(e.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -120,6 +129,7 @@ fn unpack(packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), FetchErr
     let mut decompressor = Decompressor::new();
     loop {
         room = room.min(limit);
+        // What is in it already is as good as zeros.
         out.resize(room, 0);
         match decompressor.gzip_decompress(packed, out) {
             Ok(len) => {

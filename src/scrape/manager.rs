@@ -1,7 +1,7 @@
 //! All jobs: follows the configuration and discovery, and shows the state of every target.
 
 use super::append::MetadataEntry;
-use super::pool::Pool;
+use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
 use super::target::offset_seed;
 use crate::config::duration::format_duration;
@@ -58,12 +58,22 @@ pub struct TargetMetadata {
     pub entries: Vec<MetadataEntry>,
 }
 
+/// What holds for all jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct ManagerSettings {
+    /// Every series gets `__type__` and `__unit__`.
+    pub type_and_unit: bool,
+    /// Series that a job without a limit of its own may bring, 0 for any number.
+    pub max_series_per_job: u64,
+}
+
 /// Runs the jobs of the configuration in force.
 pub struct ScrapeManager {
     db: Arc<Db>,
     telemetry: Arc<Telemetry>,
     host: String,
     type_and_unit: bool,
+    max_series_per_job: u64,
     jobs: Mutex<BTreeMap<String, Job>>,
     /// Loops of jobs that are gone, until their series have ended.
     retiring: Mutex<Vec<Handle>>,
@@ -94,11 +104,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ScrapeManager {
-    /// A manager without jobs. `host` is this machine's name; `type_and_unit` gives every series these labels.
+    /// A manager without jobs. `host` is this machine's name.
     #[must_use]
-    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String, type_and_unit: bool) -> Arc<Self> {
+    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String, settings: ManagerSettings) -> Arc<Self> {
+        let ManagerSettings { type_and_unit, max_series_per_job } = settings;
         let (jobs, retiring) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { db, telemetry, host, type_and_unit, jobs, retiring })
+        Arc::new(Self { db, telemetry, host, type_and_unit, max_series_per_job, jobs, retiring })
     }
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
@@ -139,7 +150,11 @@ impl ScrapeManager {
                 job
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Job { pool: Pool::new(config, seed, self.type_and_unit)?, files: Vec::new() })
+                let budget = self.db.series_budget(None);
+                self.telemetry.budgets.add_job(&scrape.job_name, &budget);
+                let limit = SeriesLimit { budget, default: self.max_series_per_job };
+                let pool = Pool::new(config, seed, self.type_and_unit, limit)?;
+                entry.insert(Job { pool, files: Vec::new() })
             }
         };
         job.files.retain(|watch| scrape.file_sd_configs.contains(&watch.config));

@@ -1,11 +1,13 @@
 //! Scraping: exposition formats, the layout cache, targets and their loops.
 
 pub mod append;
+mod buffers;
 mod cache;
 pub mod exposition;
 mod family;
 pub mod fetch;
 pub mod manager;
 pub mod pool;
+mod refused;
 pub mod scrape_loop;
 pub mod target;

@@ -10,7 +10,7 @@ use crate::discovery::TargetGroup;
 use crate::http::HttpClient;
 use crate::relabel;
 use crate::telemetry::Telemetry;
-use narthex_storage::{Db, Labels, LabelsBuilder};
+use narthex_storage::{Db, Labels, LabelsBuilder, SeriesBudget};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tracing::error;
@@ -22,11 +22,28 @@ pub struct Pool {
     metric_relabel: Option<MetricRelabel>,
     seed: Option<u64>,
     type_and_unit: bool,
+    series: SeriesLimit,
     active: BTreeMap<u64, Active>,
     /// Loops of targets that are gone, until their series have ended.
     retiring: Vec<Handle>,
     dropped: Vec<Labels>,
     dropped_count: usize,
+}
+
+/// How many series a job may bring.
+pub struct SeriesLimit {
+    /// What is left of it.
+    pub budget: Arc<SeriesBudget>,
+    /// The limit of jobs without one of their own, 0 for none.
+    pub default: u64,
+}
+
+impl SeriesLimit {
+    fn apply(&self, config: &ScrapeConfig) {
+        let own = config.common.limits.series;
+        let limit = if own == 0 { self.default } else { own };
+        self.budget.set_limit(Some(limit).filter(|limit| *limit > 0));
+    }
 }
 
 /// A target that is scraped.
@@ -44,15 +61,22 @@ impl Pool {
     ///
     /// # Errors
     /// Its HTTP settings cannot be used.
-    pub fn new(config: Arc<ScrapeConfig>, seed: Option<u64>, type_and_unit: bool) -> Result<Self, String> {
+    pub fn new(
+        config: Arc<ScrapeConfig>,
+        seed: Option<u64>,
+        type_and_unit: bool,
+        series: SeriesLimit,
+    ) -> Result<Self, String> {
         let client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
         let metric_relabel = metric_relabel(&config);
+        series.apply(&config);
         Ok(Self {
             config,
             client,
             metric_relabel,
             seed,
             type_and_unit,
+            series,
             active: BTreeMap::new(),
             retiring: Vec::new(),
             dropped: Vec::new(),
@@ -71,6 +95,7 @@ impl Pool {
                 self.metric_relabel = metric_relabel(&config);
             }
         }
+        self.series.apply(&config);
         self.config = config;
         self.seed = seed;
         Ok(())
@@ -183,9 +208,11 @@ impl Pool {
             extra_metrics: config.common.extra_metrics,
             type_and_unit: self.type_and_unit,
             metric_relabel: self.metric_relabel.clone(),
+            budget: Some(self.series.budget.clone()),
         };
         let accept = accept_header(config.protocols());
         Plan {
+            job: config.job_name.clone(),
             headers: fetch::headers(&accept, config.enable_compression, target.timeout_ms),
             client: self.client.clone(),
             body_limit: limits.body_size,

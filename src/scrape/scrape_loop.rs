@@ -1,10 +1,12 @@
 //! The life of one target: a scrape at its place in every interval, until it is gone.
 
 use super::append::{Report, ScrapeAppender, ScrapeError, ScrapeSettings};
+use super::buffers;
 use super::fetch::{self, FetchError};
 use super::target::Target;
 use crate::http::HttpClient;
 use crate::telemetry::Telemetry;
+use crate::telemetry::budget::TargetRefusals;
 use http::HeaderMap;
 use narthex_storage::Db;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ const INLINE_MAX: usize = 64 << 10;
 
 /// How a target is scraped; a reload may give a new one.
 pub struct Plan {
+    /// The job as the configuration names it.
+    pub job: String,
     /// The target.
     pub target: Target,
     /// Connection.
@@ -120,8 +124,10 @@ impl Handle {
     pub fn start(db: &Db, telemetry: Arc<Telemetry>, plan: Arc<Plan>) -> Result<Self, String> {
         let appender = ScrapeAppender::new(db, plan.settings.clone()).map_err(|e| e.to_string())?;
         let state = Arc::new(TargetState { last: Mutex::default(), appender: Mutex::new(appender) });
+        let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
+        let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
-        let run = Loop { db: db.clone(), telemetry, state: state.clone(), page: Vec::new() };
+        let run = Loop { db: db.clone(), telemetry, state: state.clone(), refusals };
         Ok(Self { state, orders, task: tokio::spawn(run.run(receiver)) })
     }
 
@@ -147,7 +153,7 @@ struct Loop {
     db: Db,
     telemetry: Arc<Telemetry>,
     state: Arc<TargetState>,
-    page: Vec<u8>,
+    refusals: Arc<TargetRefusals>,
 }
 
 /// Scrapes at `start_ms + k * interval`: the same instants by the clock that cannot be set.
@@ -199,7 +205,7 @@ fn now_ms() -> i64 {
 }
 
 impl Loop {
-    async fn run(mut self, mut orders: watch::Receiver<Order>) {
+    async fn run(self, mut orders: watch::Receiver<Order>) {
         let Order::Run(mut plan) = orders.borrow_and_update().clone() else { return };
         let mut schedule = Schedule::new(&plan.target, plan.seed);
         loop {
@@ -251,10 +257,10 @@ impl Loop {
         }
     }
 
-    async fn scrape(&mut self, plan: &Plan, timestamp: i64) {
+    async fn scrape(&self, plan: &Plan, timestamp: i64) {
         let started = Instant::now();
         let limit = millis(plan.target.timeout_ms);
-        let mut page = std::mem::take(&mut self.page);
+        let mut page = buffers::take();
         let fetching =
             fetch::fetch(&plan.client, &plan.target.url, &plan.headers, plan.body_limit, &mut page);
         let fetched = match tokio::time::timeout(limit, fetching).await {
@@ -267,11 +273,7 @@ impl Loop {
         } else {
             take(&page)
         }
-        // A page that was large once does not hold its memory for ever.
-        if page.capacity() > 4 * page.len().max(INLINE_MAX) {
-            page.shrink_to(2 * page.len());
-        }
-        self.page = page;
+        buffers::give(page);
     }
 
     /// Parses and stores a page, and reports.
@@ -321,6 +323,14 @@ impl Loop {
                 out_of_order as u64,
                 duplicate as u64,
                 out_of_bounds as u64,
+            );
+        }
+        let before = self.refusals.set(counts.refused as u64);
+        if counts.refused > 0 && before == 0 {
+            let refused = counts.refused;
+            warn!(
+                target,
+                refused, "New series are refused: there is no room for them. Those that are known go on"
             );
         }
         if let Err(error) = &ingested {

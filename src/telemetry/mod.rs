@@ -1,13 +1,15 @@
 //! What the server tells about itself: metrics under Prometheus's names, and a log.
 
+pub mod budget;
 pub mod engine;
 pub mod log;
 pub mod metrics;
 mod process;
 pub mod sketch;
 
+use budget::BudgetMetrics;
 use engine::EngineMetrics;
-use metrics::{Counter, Gauge, Page};
+use metrics::{Counter, Gauge, Histogram, Page};
 use narthex_storage::Db;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,8 +20,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Telemetry {
     /// What the query engine does.
     pub engine: EngineMetrics,
+    /// Budgets of series.
+    pub budgets: BudgetMetrics,
+    /// New series that remote write brought and that were refused.
+    pub remote_write_refused: Counter,
     /// Scrapes that ended, well or not.
     pub scrapes: Counter,
+    /// How long it took to clean blocks of deleted samples.
+    pub tombstone_cleanup: Histogram,
     out_of_order: Counter,
     duplicate: Counter,
     out_of_bounds: Counter,
@@ -35,7 +43,8 @@ impl Telemetry {
     #[must_use]
     pub fn new() -> Self {
         let start_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        Self { start_seconds, ..Self::default() }
+        // In the text format Prometheus shows no bounds of it either.
+        Self { start_seconds, tombstone_cleanup: Histogram::new(&[]), ..Self::default() }
     }
 
     /// Counts an answer. `handler` comes from a fixed list.
@@ -105,6 +114,11 @@ impl Telemetry {
         for (name, help, counter) in [
             ("narthex_scrapes_total", "Scrapes that ended, well or not.", &self.scrapes),
             (
+                "narthex_remote_write_series_refused_total",
+                "New series that remote write brought and that were refused because of --storage.max-series.",
+                &self.remote_write_refused,
+            ),
+            (
                 "prometheus_target_scrapes_sample_out_of_order_total",
                 "Total number of samples rejected due to not being out of the expected order.",
                 &self.out_of_order,
@@ -122,7 +136,13 @@ impl Telemetry {
         ] {
             page.single(name, "counter", help, counter.get() as f64);
         }
+        self.budgets.render(&mut page);
         storage(&mut page, db);
+        self.tombstone_cleanup.render(
+            &mut page,
+            "prometheus_tsdb_tombstone_cleanup_seconds",
+            "The time taken to recompact blocks to remove tombstones.",
+        );
         process::render(&mut page, self.start_seconds);
         page.into_text()
     }
@@ -136,6 +156,18 @@ fn storage(page: &mut Page, db: &Db) {
             "gauge",
             "Total number of series in the head block.",
             stats.series as f64,
+        ),
+        (
+            "narthex_storage_max_series",
+            "gauge",
+            "Series that the head may have, 0 for any number.",
+            stats.series_max.unwrap_or(0) as f64,
+        ),
+        (
+            "narthex_storage_series_refused_total",
+            "counter",
+            "How often a new series was refused because the head had as many as it may have.",
+            stats.series_refused as f64,
         ),
         (
             "prometheus_tsdb_head_chunks",

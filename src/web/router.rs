@@ -30,6 +30,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("format_query", true, api::parse::format),
     ("labels", true, api::labels::names),
     ("metadata", false, api::metadata::by_metric),
+    ("narthex/cardinality", false, api::cardinality::cardinality),
     ("narthex/queries/active", false, api::queries::active),
     ("narthex/queries/top", false, api::queries::top),
     ("parse_query", true, api::parse::parse),
@@ -44,6 +45,15 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("status/walreplay", false, api::status::walreplay),
     ("targets", false, api::targets::all),
     ("targets/metadata", false, api::metadata::by_target),
+];
+
+type Act = fn(&App, &Params) -> api::admin::Acted;
+
+/// Endpoints that act on the stored data, for administrators.
+const ADMIN: &[(&str, Act)] = &[
+    ("admin/tsdb/clean_tombstones", api::admin::clean_tombstones),
+    ("admin/tsdb/delete_series", api::admin::delete_series),
+    ("admin/tsdb/snapshot", api::admin::snapshot),
 ];
 
 /// Endpoints that run the engine.
@@ -198,8 +208,8 @@ where
         }
         return write(app, parts.headers, body).await;
     }
-    if endpoint.starts_with("admin/") {
-        return admin(app);
+    if let Some((_, act)) = ADMIN.iter().find(|(path, _)| *path == endpoint) {
+        return admin(app, &parts, &query, body, encoding, *act).await;
     }
     if let Some((_, kind)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
         if !(reads || parts.method == Method::POST) {
@@ -243,13 +253,48 @@ where
     respond::api_error(&error)
 }
 
-fn admin(app: &App) -> Reply {
-    let text = if app.options.enable_admin_api {
-        "the admin API is not served yet by narthex"
-    } else {
-        "admin APIs disabled"
+/// Lets an administrator act, and never a page of another origin.
+async fn admin<B>(
+    app: &Arc<App>,
+    parts: &Parts,
+    query: &str,
+    body: B,
+    encoding: Option<Encoding>,
+    act: Act,
+) -> Reply
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if parts.method != Method::POST && parts.method != Method::PUT {
+        return method_not_allowed("POST, PUT, OPTIONS");
+    }
+    if let Some(error) = refuse_to_act(app, parts, "data can only be changed from this server's own pages") {
+        return respond::failed(&error, encoding);
+    }
+    let params = match form(parts, query, body).await {
+        Ok(params) => params,
+        Err(reply) => return reply,
     };
-    respond::api_error(&ApiError::new(ErrorKind::Unavailable, text))
+    let app = app.clone();
+    let task = tokio::task::spawn_blocking(move || match act(&app, &params) {
+        Ok(None) => respond::empty(StatusCode::NO_CONTENT),
+        Ok(Some(answer)) => finish(Ok(answer), encoding),
+        Err(error) => finish(Err(error), encoding),
+    });
+    task.await.unwrap_or_else(|_| worker_failed())
+}
+
+/// Why a request may not act: it comes from a page of another origin, for which `foreign` is the text, or the
+/// admin API is switched off.
+fn refuse_to_act(app: &App, parts: &Parts, foreign: &str) -> Option<ApiError> {
+    if !origin::is_own(parts, &app.options.external_url) {
+        Some(ApiError::new(ErrorKind::Forbidden, foreign))
+    } else if !app.options.enable_admin_api {
+        Some(ApiError::new(ErrorKind::Unavailable, "admin APIs disabled"))
+    } else {
+        None
+    }
 }
 
 /// The parameters: those of a form in the body come before those of the URL.
@@ -260,7 +305,8 @@ where
 {
     let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim();
-    if parts.method != Method::POST || !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    let has_form = parts.method == Method::POST || parts.method == Method::PUT;
+    if !has_form || !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Params::parse(b"", query));
     }
     Ok(Params::parse(&collect(body, FORM_MAX).await?, query))
@@ -286,20 +332,8 @@ fn end_query(app: &App, parts: &Parts, id: &str, encoding: Option<Encoding>) -> 
     if parts.method != Method::DELETE {
         return method_not_allowed("DELETE, OPTIONS");
     }
-    let refused = if !origin::is_own(parts, &app.options.external_url) {
-        Some((ErrorKind::Forbidden, "queries can only be ended from this server's own pages"))
-    } else if !app.options.enable_admin_api {
-        Some((ErrorKind::Unavailable, "admin APIs disabled"))
-    } else {
-        None
-    };
-    finish(
-        match refused {
-            Some((kind, text)) => Err(ApiError::new(kind, text)),
-            None => api::queries::end(app, id),
-        },
-        encoding,
-    )
+    let refused = refuse_to_act(app, parts, "queries can only be ended from this server's own pages");
+    finish(refused.map_or_else(|| api::queries::end(app, id), Err), encoding)
 }
 
 /// Runs a handler where it may take its time and touch the disk.

@@ -22,10 +22,17 @@ pub(crate) const CHUNKS: &str = "chunks";
 pub(crate) const TIMELINES: &str = "timelines";
 /// Block: symbols, series, postings.
 pub(crate) const INDEX: &str = "index";
+/// Block: what was deleted of it.
+pub(crate) const TOMBSTONES: &str = "tombstones";
+/// Directory of the snapshots.
+pub(crate) const SNAPSHOTS_DIR: &str = "snapshots";
 /// A block that is being written.
 pub(crate) const CREATING_SUFFIX: &str = ".tmp-for-creation";
 /// A block that is being deleted.
 pub(crate) const DELETING_SUFFIX: &str = ".tmp-for-deletion";
+
+/// What series were counted by, hour by hour, and when metrics were queried last.
+pub(crate) const CARDINALITY: &str = "cardinality";
 
 /// Name of the directory of one of our blocks.
 pub(crate) fn block(ulid: &str) -> String {

@@ -23,8 +23,10 @@
 //! ```
 
 pub mod block;
+pub mod cardinality;
 mod catalogue;
 pub mod codec;
+mod compact;
 pub mod db;
 pub mod head;
 pub mod histogram;
@@ -35,14 +37,17 @@ pub mod number;
 pub mod prometheus;
 pub mod query;
 pub mod sample;
+mod tombstones;
 pub mod verify;
 pub mod wal;
 
 mod filenames;
 
-pub use db::{Db, DbOptions, MaintainReport, OpenReport};
+pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
 pub use head::AppendError;
 pub use head::append::Appender;
+pub use head::budget::SeriesBudget;
 pub use head::group::Group;
 pub use head::row::{Row, RowOutcome, Slot};
 pub use histogram::{Buckets, CounterResetHint, FloatHistogram, InvalidHistogram, stored_hint};

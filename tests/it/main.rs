@@ -4,7 +4,9 @@
 
 mod harness;
 
+mod admin;
 mod api;
+mod cardinality;
 mod cli;
 mod crash;
 mod differential;

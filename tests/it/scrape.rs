@@ -156,3 +156,19 @@ fn openmetrics_and_text_are_told_apart_by_content_type() {
         error.contains("text/html").then_some(())
     });
 }
+
+#[test]
+fn samples_that_contradict_others_are_counted_and_the_scrape_goes_on() {
+    let server = PageServer::start(Page::text("a 1\na 2\nb 1\n"));
+    let dir = TempDir::new().unwrap();
+    let narthex = Narthex::with_config(dir.path(), &config(&server, ""), &[]);
+    eventually("the duplicate is counted", || {
+        let page = narthex.get("/metrics").text();
+        let name = "prometheus_target_scrapes_sample_duplicate_timestamp_total ";
+        let count: f64 = page.lines().find_map(|line| line.strip_prefix(name))?.parse().unwrap();
+        (count >= 1.0).then_some(())
+    });
+    for (series, value) in [("a", "1"), ("b", "1"), ("up", "1")] {
+        assert_eq!(eventually(series, || narthex.value(series)), value);
+    }
+}

@@ -19,7 +19,7 @@ pub use number::parse_float;
 pub(crate) use number::read_plain;
 
 /// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the names are the doc
 pub enum MetricType {
     Counter,
@@ -136,6 +136,12 @@ impl<'a> Exposition<'a> {
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
         self.body
+    }
+
+    /// Another page in the same format.
+    #[must_use]
+    pub fn like<'b>(&self, body: &'b [u8]) -> Exposition<'b> {
+        Exposition::new(body, self.format)
     }
 
     /// Reads the line at `at`, and tells where the next one begins.

@@ -1,27 +1,41 @@
 //! Sealed blocks: directories of memory-mapped files that nobody changes any more.
 //!
 //! `meta.json` says what a block holds, `chunks` has pages of frames, `timelines` the distinct timestamp
-//! columns, `index` symbols, series and postings. FORMAT.md draws every byte.
+//! columns, `index` series, label pairs and postings. FORMAT.md draws every byte.
 
+mod chunk;
+mod file;
+mod index;
 mod meta;
 mod pages;
 mod postings;
 mod reader;
-mod series;
 mod served;
-mod table;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tombstones;
+mod v2;
 mod writer;
 
-pub use meta::{BlockMeta, BlockStats};
+pub(crate) use chunk::ChunkRef;
+pub use meta::{BlockMeta, BlockStats, Compaction, Parent};
+pub(crate) use pages::Packing;
 pub use reader::Block;
+pub(crate) use reader::Entries;
+pub(crate) use served::EntriesOfBlock;
 pub use served::{SeriesOfBlock, ServedBlock};
-pub(crate) use writer::BlockWriter;
+pub(crate) use writer::{BlockPlan, BlockWriter};
+
+/// Brings blocks into the order in which they are listed, read and merged: by their first timestamp, then by
+/// their age. Of two samples for one timestamp that of the block listed first counts.
+pub(crate) fn in_order(blocks: &mut [std::sync::Arc<ServedBlock>]) {
+    blocks.sort_by(|a, b| {
+        let key = |block: &ServedBlock| block.meta().min_time;
+        key(a).cmp(&key(b)).then_with(|| a.meta().ulid.cmp(&b.meta().ulid))
+    });
+}
 
 /// Samples of one frame in a block.
 pub(crate) const CHUNK_SAMPLES: usize = 480;
 /// A page of frames is closed when it is this long, bytes.
 pub(crate) const PAGE_BYTES: usize = 16 << 10;
-/// First bytes of an index.
-pub(crate) const INDEX_MAGIC: &[u8; 8] = b"NXINDEX1";
-/// Last part of an index: four section ends as u64, their checksums as u32, and a checksum of both.
-pub(crate) const TOC_LEN: usize = 4 * 8 + 4 * 4 + 4;

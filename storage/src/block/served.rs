@@ -1,6 +1,6 @@
 //! A block of either kind, ours or Prometheus's: what queries and retention need of one.
 
-use super::{Block, BlockMeta};
+use super::{Block, BlockMeta, Entries};
 use crate::filenames;
 use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
@@ -8,17 +8,19 @@ use crate::prometheus::PrometheusBlock;
 use crate::query::postings::Postings;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
+use crate::tombstones::Tombstones;
 use roaring::RoaringBitmap;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 /// An open block, whoever wrote it.
 pub enum ServedBlock {
     /// One of ours.
-    Own(Block),
+    Own(Arc<Block>),
     /// One that Prometheus wrote.
-    Prometheus(PrometheusBlock),
+    Prometheus(Box<PrometheusBlock>),
 }
 
 /// What tells the two apart in `meta.json`.
@@ -60,8 +62,8 @@ impl ServedBlock {
         let text = files.map(&path)?;
         let kind: Kind = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
         match kind.format {
-            Some(_) => Block::open(files, dir).map(Self::Own),
-            None => PrometheusBlock::open(files, dir).map(Self::Prometheus),
+            Some(_) => Block::open(files, dir).map(Arc::new).map(Self::Own),
+            None => PrometheusBlock::open(files, dir).map(Box::new).map(Self::Prometheus),
         }
     }
 
@@ -85,17 +87,17 @@ impl ServedBlock {
         &self,
         mut each: impl FnMut(&Labels, SeriesOfBlock<'_>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
-        let mut labels = LabelsBuf::default();
+        let (mut entries, mut labels) = (self.entries(), LabelsBuf::default());
         for number in &self.everything() {
-            self.labels(number, &mut labels)?;
+            entries.labels(number, &mut labels)?;
             each(&labels.to_labels(), SeriesOfBlock { block: self, number })?;
         }
         Ok(())
     }
 
-    /// The block, if it is one of ours: what may be compacted.
+    /// The block, if it is one of ours: what may be merged, and what samples are deleted of.
     #[must_use]
-    pub fn own(&self) -> Option<&Block> {
+    pub fn own(&self) -> Option<&Arc<Block>> {
         match self {
             Self::Own(block) => Some(block),
             Self::Prometheus(_) => None,
@@ -120,17 +122,32 @@ impl ServedBlock {
         either!(self, block => block.size_bytes())
     }
 
-    /// Whether everything in our log before the end of the block is in it or in a block before it.
+    /// Whether everything in our log before the end of the block is in it or in a block before it. Of late samples a
+    /// block says nothing of what else came at their time.
     pub(crate) fn bounds_the_log(&self) -> bool {
-        self.own().is_some()
+        self.own().is_some_and(|block| !block.meta().is_late())
     }
 
     /// Whether everything before the end of the block is in blocks, so that the head takes nothing older.
     pub(crate) fn bounds_the_head(&self) -> bool {
         match self {
-            Self::Own(_) => true,
-            Self::Prometheus(block) => !block.is_out_of_order(),
+            Self::Own(block) => !block.meta().is_late(),
+            Self::Prometheus(block) => !block.is_partial(),
         }
+    }
+
+    /// Whether everything in the block is in `other` too, which was made of it by the same program.
+    pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own(block), Self::Own(other)) => block.meta().is_replaced_by(other.meta()),
+            (Self::Prometheus(block), Self::Prometheus(other)) => block.is_replaced_by(other),
+            _ => false,
+        }
+    }
+
+    /// What is deleted of the block by tombstones of ours.
+    pub(crate) fn tombstones(&self) -> Option<Arc<Tombstones>> {
+        self.own().and_then(|block| block.tombstones())
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
@@ -142,19 +159,17 @@ impl ServedBlock {
         either!(self, block => block.twin(number))
     }
 
-    /// Writes the labels of a series to `out`.
-    pub(crate) fn labels(&self, number: u32, out: &mut LabelsBuf) -> Result<(), StorageError> {
-        either!(self, block => block.labels(number, out))
+    /// Reads the entries of series; cheapest in ascending order.
+    pub(crate) fn entries(&self) -> EntriesOfBlock<'_> {
+        match self {
+            Self::Own(block) => EntriesOfBlock::Own(block.entries()),
+            Self::Prometheus(block) => EntriesOfBlock::Prometheus(block),
+        }
     }
 
     /// The number of the series with these labels.
     pub(crate) fn find(&self, labels: &Labels) -> Result<Option<u32>, StorageError> {
         either!(self, block => block.find(labels))
-    }
-
-    /// Whether a series has a chunk in `[mint, maxt]`.
-    pub(crate) fn has_chunk(&self, number: u32, mint: i64, maxt: i64) -> Result<bool, StorageError> {
-        either!(self, block => block.has_chunk(number, mint, maxt))
     }
 
     /// Appends the samples of a series within a range of time, as parts.
@@ -174,8 +189,37 @@ impl ServedBlock {
     }
 
     /// Values of a label, sorted.
-    pub(crate) fn label_values(&self, name: &str) -> Vec<&str> {
-        either!(self, block => block.label_values(name))
+    pub(crate) fn label_values(&self, name: &str) -> Result<Vec<String>, StorageError> {
+        match self {
+            Self::Own(block) => block.label_values(name),
+            Self::Prometheus(block) => Ok(block.label_values(name).into_iter().map(str::to_owned).collect()),
+        }
+    }
+}
+
+/// Reads the entries of a block's series.
+pub(crate) enum EntriesOfBlock<'a> {
+    /// Of one of our blocks.
+    Own(Entries<'a>),
+    /// Of one of Prometheus's.
+    Prometheus(&'a PrometheusBlock),
+}
+
+impl EntriesOfBlock<'_> {
+    /// Writes the labels of a series to `out`.
+    pub(crate) fn labels(&mut self, number: u32, out: &mut LabelsBuf) -> Result<(), StorageError> {
+        match self {
+            Self::Own(entries) => entries.labels(number, out),
+            Self::Prometheus(block) => block.labels(number, out),
+        }
+    }
+
+    /// Whether a series has a chunk in `[mint, maxt]`.
+    pub(crate) fn has_chunk(&mut self, number: u32, mint: i64, maxt: i64) -> Result<bool, StorageError> {
+        match self {
+            Self::Own(entries) => entries.has_chunk(number, mint, maxt),
+            Self::Prometheus(block) => block.has_chunk(number, mint, maxt),
+        }
     }
 }
 
@@ -186,13 +230,17 @@ pub struct SeriesOfBlock<'a> {
 }
 
 impl SeriesOfBlock<'_> {
-    /// Appends all samples.
+    /// Appends all samples that are not deleted.
     ///
     /// # Errors
     /// The block is damaged where they lie.
     pub fn read(&self, out: &mut Columns) -> Result<(), StorageError> {
+        let start = out.len();
         let mut joints = Joints::new(out);
         self.block.read(self.number, (i64::MIN, i64::MAX), out, &mut joints)?;
+        if let Some(deleted) = self.block.tombstones().as_deref().and_then(|all| all.get(self.number)) {
+            joints.mask(out, start, deleted);
+        }
         joints.tidy(out);
         Ok(())
     }
@@ -213,6 +261,15 @@ impl Postings for ServedBlock {
 
     fn with_wanted(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, StorageError> {
         postings!(self, lists => lists.with_wanted(name, wanted))
+    }
+
+    fn with_prefix(
+        &self,
+        name: &str,
+        prefix: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<RoaringBitmap, StorageError> {
+        postings!(self, lists => lists.with_prefix(name, prefix, wanted))
     }
 
     fn value_count(&self, name: &str) -> usize {

@@ -1,154 +1,202 @@
-//! Writes a block aside, syncs it, and renames it into place.
+//! Writes a block aside, syncs it, and renames it into place. Frames, timestamp columns and chunk lists go to
+//! the disk as they come; what is held until the end takes a few dozen bytes a series.
 
-use super::meta::{BlockMeta, BlockStats, VERSION};
-use super::{CHUNK_SAMPLES, INDEX_MAGIC, PAGE_BYTES};
-use crate::codec::{frame, timestamp, varint};
+use super::file::NewFile;
+use super::index::IndexBuilder;
+use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, VERSION};
+use super::pages::{Packing, PageWriter};
+use super::{CHUNK_SAMPLES, PAGE_BYTES};
+use crate::codec::{frame, timestamp, value};
 use crate::filenames;
-use crate::io::disk::DiskFile;
 use crate::io::{Files, failed};
 use crate::labels::Labels;
 use crate::query::{Columns, StorageError};
-use std::collections::{BTreeMap, HashMap};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-/// Pages are handed to the disk in pieces of this size.
-const WRITE_BYTES: usize = 256 << 10;
+/// What a new block is.
+pub(crate) struct BlockPlan {
+    /// Its name.
+    pub(crate) ulid: String,
+    /// First timestamp that may be inside, ms.
+    pub(crate) min_time: i64,
+    /// First timestamp after it, ms.
+    pub(crate) max_time: i64,
+    /// What it is made of.
+    pub(crate) compaction: Compaction,
+    /// How its pages are written.
+    pub(crate) packing: Packing,
+}
 
-/// Takes series in label order. Dropped before [`BlockWriter::finish`], it leaves a directory that the
-/// next start deletes.
+impl BlockPlan {
+    /// A block that is cut from the head; `late` as in [`Compaction::of_head`].
+    pub(crate) fn of_head(min_time: i64, max_time: i64, late: bool) -> Self {
+        let ulid = ulid::Ulid::new().to_string();
+        let compaction = Compaction::of_head(&ulid, late);
+        Self { ulid, min_time, max_time, compaction, packing: Packing::Plain }
+    }
+}
+
+/// Takes series in label order. Dropped before [`BlockWriter::finish`], it removes what it wrote; what a
+/// crash leaves the next start deletes.
 pub(crate) struct BlockWriter {
     files: Files,
     dir: PathBuf,
     temporary: PathBuf,
     meta: BlockMeta,
-    chunks: Box<dyn DiskFile>,
-    page: Vec<u8>,
-    /// Pages that are not yet in the file.
-    out: Vec<u8>,
-    /// Bytes of the file.
-    written: u64,
-    timelines: Vec<u8>,
-    timeline_ids: HashMap<Vec<u8>, u64>,
-    previous: Option<Labels>,
-    series: Vec<PendingSeries>,
+    parts: Option<Parts>,
 }
 
-struct PendingSeries {
-    labels: Labels,
-    /// The chunk list as the index will hold it.
-    chunks: Vec<u8>,
+/// The files, and where they stand.
+struct Parts {
+    chunks: NewFile,
+    pages: PageWriter,
+    page: Vec<u8>,
+    packed: Vec<u8>,
+    /// Bytes of the frames in pages that were written.
+    framed: u64,
+    timelines: NewFile,
+    /// Columns by a hash of 128 bits, which two that differ do not share.
+    columns: HashMap<u128, u32, RandomState>,
+    seed: u64,
+    index: IndexBuilder,
+    previous: Option<Labels>,
+    /// Length and column of each frame of the series that is being written.
+    frames: Vec<(u64, u32)>,
+    scratch: Vec<u8>,
 }
 
 impl BlockWriter {
-    /// Starts a block for `[min_time, max_time)`, ms, in `data_dir`.
-    pub(crate) fn new(
-        files: &Files,
-        data_dir: &Path,
-        ulid: String,
-        min_time: i64,
-        max_time: i64,
-    ) -> Result<Self, StorageError> {
+    /// Starts a block in `data_dir`.
+    pub(crate) fn new(files: &Files, data_dir: &Path, plan: BlockPlan) -> Result<Self, StorageError> {
+        let BlockPlan { ulid, min_time, max_time, compaction, packing } = plan;
         let temporary = data_dir.join(format!("{ulid}{}", filenames::CREATING_SUFFIX));
         files.create_dirs(&temporary)?;
-        let chunks = files.create(&temporary.join(filenames::CHUNKS))?;
         let stats = BlockStats::default();
-        let meta =
-            BlockMeta { ulid, min_time, max_time, stats, format: "narthex".to_owned(), version: VERSION };
-        Ok(Self {
-            files: files.clone(),
-            dir: data_dir.to_owned(),
-            temporary,
-            meta,
-            chunks,
+        let (format, version) = (FORMAT.to_owned(), VERSION);
+        let meta = BlockMeta { ulid, min_time, max_time, stats, compaction, format, version };
+        let mut writer =
+            Self { files: files.clone(), dir: data_dir.to_owned(), temporary, meta, parts: None };
+        writer.parts = Some(writer.open(packing)?);
+        Ok(writer)
+    }
+
+    fn open(&self, packing: Packing) -> Result<Parts, StorageError> {
+        let path = |name| self.temporary.join(name);
+        let columns: HashMap<_, _, RandomState> = HashMap::default();
+        Ok(Parts {
+            chunks: NewFile::create(&self.files, &path(filenames::CHUNKS))?,
+            pages: PageWriter::new(packing).map_err(failed("pack pages of", &self.temporary))?,
             page: Vec::new(),
-            out: Vec::new(),
-            written: 0,
-            timelines: Vec::new(),
-            timeline_ids: HashMap::new(),
+            packed: Vec::new(),
+            framed: 0,
+            timelines: NewFile::create(&self.files, &path(filenames::TIMELINES))?,
+            seed: columns.hasher().hash_one(&self.meta.ulid),
+            columns,
+            index: IndexBuilder::create(&self.files, &path(filenames::INDEX))?,
             previous: None,
-            series: Vec::new(),
+            frames: Vec::new(),
+            scratch: Vec::new(),
         })
+    }
+
+    fn parts(&mut self) -> Result<&mut Parts, StorageError> {
+        let temporary = &self.temporary;
+        self.parts.as_mut().ok_or_else(|| failed("write", temporary)(std::io::Error::other("it is finished")))
     }
 
     /// Adds a series with all its samples, strictly increasing in time.
     pub(crate) fn add_series(&mut self, labels: &Labels, samples: &Columns) -> Result<(), StorageError> {
-        if self.previous.as_ref().is_some_and(|previous| previous >= labels) {
-            let source = std::io::Error::other(format!("series {labels:?} is out of order"));
-            return Err(failed("add series to", &self.temporary)(source));
-        }
-        let pieces = frame::pieces(samples, CHUNK_SAMPLES);
-        let count = pieces.len();
-        let mut list = Vec::new();
-        varint::put(&mut list, count as u64);
-        for piece in pieces {
-            let timestamps = samples.timestamps.get(piece.clone()).unwrap_or_default();
-            let (Some(first), Some(last)) = (timestamps.first(), timestamps.last()) else { continue };
-            let timeline = self.timeline(timestamps);
-            if self.page.len() >= PAGE_BYTES {
-                self.flush_page()?;
-            }
-            let in_page = self.page.len() as u64;
-            frame::encode(samples, piece, &mut self.page);
-            varint::put_signed(&mut list, first - self.meta.min_time);
-            varint::put(&mut list, (last - first) as u64);
-            varint::put(&mut list, timeline);
-            varint::put(&mut list, self.written + self.out.len() as u64);
-            varint::put(&mut list, in_page);
-        }
-        self.meta.stats.num_chunks += count as u64;
-        self.meta.stats.num_samples += samples.len() as u64;
-        self.previous = Some(labels.clone());
-        self.series.push(PendingSeries { labels: labels.clone(), chunks: list });
+        self.add_samples(samples)?;
+        self.end_series(labels)
+    }
+
+    /// Adds samples to the series that is being written, behind those that it has.
+    pub(crate) fn add_samples(&mut self, samples: &Columns) -> Result<(), StorageError> {
+        self.add_pieces(samples, pieces(samples))
+    }
+
+    /// Adds as many samples as make whole frames, and leaves the others.
+    pub(crate) fn add_full_frames(&mut self, samples: &mut Columns) -> Result<(), StorageError> {
+        let mut pieces = frame::pieces(samples, CHUNK_SAMPLES);
+        let Some(last) = pieces.pop() else { return Ok(()) };
+        self.add_pieces(samples, pieces)?;
+        samples.keep(0, last);
         Ok(())
     }
 
-    /// The place of a timestamp column; equal columns are written once.
-    fn timeline(&mut self, timestamps: &[i64]) -> u64 {
-        let mut encoded = Vec::new();
-        timestamp::encode(timestamps, &mut encoded);
-        if let Some(id) = self.timeline_ids.get(&encoded) {
-            return *id;
+    fn add_pieces(&mut self, samples: &Columns, pieces: Vec<Range<usize>>) -> Result<(), StorageError> {
+        let min_time = self.meta.min_time;
+        let mut count = 0;
+        let parts = self.parts()?;
+        for piece in pieces {
+            let Some(timestamps) = samples.timestamps.get(piece.clone()) else { continue };
+            let column = parts.column(min_time, timestamps)?;
+            parts.begin_frame()?;
+            let start = parts.page.len();
+            count += piece.len() as u64;
+            frame::encode(samples, piece, &mut parts.page);
+            parts.frames.push(((parts.page.len() - start) as u64, column));
         }
-        let id = self.timelines.len() as u64;
-        self.timelines.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
-        self.timelines.extend_from_slice(&crc32fast::hash(&encoded).to_le_bytes());
-        self.timelines.extend_from_slice(&encoded);
-        self.timeline_ids.insert(encoded, id);
-        id
+        self.meta.stats.num_samples += count;
+        Ok(())
     }
 
-    fn flush_page(&mut self) -> Result<(), StorageError> {
-        self.out.extend_from_slice(&(self.page.len() as u32).to_le_bytes());
-        self.out.extend_from_slice(&crc32fast::hash(&self.page).to_le_bytes());
-        self.out.append(&mut self.page);
-        if self.out.len() >= WRITE_BYTES { self.write_out() } else { Ok(()) }
+    /// The number of a timestamp column, for [`BlockWriter::add_frame`].
+    pub(crate) fn column(&mut self, timestamps: &[i64]) -> Result<u32, StorageError> {
+        let min_time = self.meta.min_time;
+        self.parts()?.column(min_time, timestamps)
     }
 
-    fn write_out(&mut self) -> Result<(), StorageError> {
-        let path = self.temporary.join(filenames::CHUNKS);
-        self.chunks.append(&self.out).map_err(failed("write", &path))?;
-        self.written += self.out.len() as u64;
-        self.out.clear();
+    /// Adds a frame of `samples` samples, as it is, to the series that is being written.
+    pub(crate) fn add_frame(
+        &mut self,
+        bytes: &[u8],
+        column: u32,
+        samples: usize,
+    ) -> Result<(), StorageError> {
+        let parts = self.parts()?;
+        parts.begin_frame()?;
+        parts.page.extend_from_slice(bytes);
+        parts.frames.push((bytes.len() as u64, column));
+        self.meta.stats.num_samples += samples as u64;
+        Ok(())
+    }
+
+    /// Ends a series; one without samples is left out.
+    pub(crate) fn end_series(&mut self, labels: &Labels) -> Result<(), StorageError> {
+        let temporary = self.temporary.clone();
+        let parts = self.parts()?;
+        if parts.frames.is_empty() {
+            return Ok(());
+        }
+        if parts.previous.as_ref().is_some_and(|previous| previous >= labels) {
+            let source = std::io::Error::other(format!("series {labels:?} is out of order"));
+            return Err(failed("add series to", &temporary)(source));
+        }
+        parts.index.add_series(labels, &parts.frames)?;
+        parts.previous = Some(labels.clone());
+        let frames = parts.frames.len() as u64;
+        parts.frames.clear();
+        self.meta.stats.num_chunks += frames;
         Ok(())
     }
 
     /// Makes the block durable and gives it its name; `None`, and nothing left, when it is empty.
     pub(crate) fn finish(mut self) -> Result<Option<PathBuf>, StorageError> {
-        if self.series.is_empty() {
-            self.files.remove_tree(&self.temporary)?;
+        let Some(mut parts) = self.parts.take() else { return Ok(None) };
+        self.meta.stats.num_series = u64::from(parts.index.series_count());
+        if self.meta.stats.num_series == 0 {
             return Ok(None);
         }
-        self.flush_page()?;
-        let path = self.temporary.join(filenames::CHUNKS);
-        self.write_out()?;
-        self.chunks.sync().map_err(failed("sync", &path))?;
-        self.meta.stats.num_series = self.series.len() as u64;
-        self.files.write_durably(&self.temporary.join(filenames::TIMELINES), &self.timelines)?;
-        let index_path = self.temporary.join(filenames::INDEX);
-        let index = encode_index(&self.series).ok_or_else(|| {
-            failed("write", &index_path)(std::io::Error::other("an index section exceeds 4 GiB"))
-        })?;
-        self.files.write_durably(&index_path, &index)?;
+        parts.flush_page()?;
+        parts.chunks.finish()?;
+        parts.timelines.finish()?;
+        parts.index.finish()?;
         let meta = serde_json::to_vec_pretty(&self.meta)
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
@@ -159,79 +207,62 @@ impl BlockWriter {
     }
 }
 
-/// Symbols, series, postings table, postings lists, and the table of contents behind them.
-fn encode_index(series: &[PendingSeries]) -> Option<Vec<u8>> {
-    let mut symbols: BTreeMap<&str, u32> = BTreeMap::new();
-    for (name, value) in series.iter().flat_map(|s| &s.labels) {
-        symbols.insert(name, 0);
-        symbols.insert(value, 0);
+impl Drop for BlockWriter {
+    fn drop(&mut self) {
+        // After a finish it has its name and this finds nothing. On a full disk the space is wanted at once.
+        let _ = self.files.remove_tree(&self.temporary);
     }
-    symbols.values_mut().zip(0u32..).for_each(|(id, number)| *id = number);
-    let mut out = INDEX_MAGIC.to_vec();
-    let mut ends = Vec::new();
-    put_table(&mut out, symbols.keys().map(|text| text.as_bytes()))?;
-    ends.push(out.len());
-
-    let mut postings: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
-    let mut entries = Vec::with_capacity(series.len());
-    for (number, pending) in (0u32..).zip(series) {
-        let mut entry = Vec::new();
-        let pairs: Vec<(u32, u32)> = pending
-            .labels
-            .iter()
-            .filter_map(|(name, value)| Some((*symbols.get(name)?, *symbols.get(value)?)))
-            .collect();
-        varint::put(&mut entry, pairs.len() as u64);
-        for pair in pairs {
-            varint::put(&mut entry, u64::from(pair.0));
-            varint::put(&mut entry, u64::from(pair.1));
-            postings.entry(pair).or_default().push(number);
-        }
-        entry.extend_from_slice(&pending.chunks);
-        entries.push(entry);
-    }
-    put_table(&mut out, entries.iter().map(Vec::as_slice))?;
-    ends.push(out.len());
-
-    let mut lists = Vec::new();
-    out.extend_from_slice(&u32::try_from(postings.len()).ok()?.to_le_bytes());
-    for ((name, value), numbers) in &postings {
-        let start = u32::try_from(lists.len()).ok()?;
-        varint::put(&mut lists, numbers.len() as u64);
-        let mut previous = 0;
-        for number in numbers {
-            varint::put(&mut lists, u64::from(number - previous));
-            previous = *number;
-        }
-        for field in [*name, *value, start] {
-            out.extend_from_slice(&field.to_le_bytes());
-        }
-    }
-    ends.push(out.len());
-    out.extend_from_slice(&lists);
-    ends.push(out.len());
-
-    let mut toc = Vec::new();
-    ends.iter().for_each(|end| toc.extend_from_slice(&(*end as u64).to_le_bytes()));
-    let mut start = 0;
-    for end in ends {
-        toc.extend_from_slice(&crc32fast::hash(out.get(start..end)?).to_le_bytes());
-        start = end;
-    }
-    let crc = crc32fast::hash(&toc);
-    out.extend_from_slice(&toc);
-    out.extend_from_slice(&crc.to_le_bytes());
-    Some(out)
 }
 
-/// Count, then the end of each item, then the items.
-fn put_table<'a>(out: &mut Vec<u8>, items: impl Iterator<Item = &'a [u8]> + Clone) -> Option<()> {
-    out.extend_from_slice(&u32::try_from(items.clone().count()).ok()?.to_le_bytes());
-    let mut end = 0u32;
-    for item in items.clone() {
-        end = end.checked_add(u32::try_from(item.len()).ok()?)?;
-        out.extend_from_slice(&end.to_le_bytes());
+impl Parts {
+    /// The number of a timestamp column; equal columns are written once.
+    fn column(&mut self, min_time: i64, timestamps: &[i64]) -> Result<u32, StorageError> {
+        self.scratch.clear();
+        timestamp::encode(timestamps, &mut self.scratch);
+        let hash = xxh3_128_with_seed(&self.scratch, self.seed);
+        if let Some(number) = self.columns.get(&hash) {
+            return Ok(*number);
+        }
+        let number = u32::try_from(self.columns.len());
+        let number = number.map_err(|_| self.timelines.refuse("more than 4 billion timestamp columns"))?;
+        let (first, last) = timestamps.first().zip(timestamps.last()).unwrap_or((&0, &0));
+        let first_ms = u64::try_from(first.wrapping_sub(min_time));
+        let first_ms = first_ms.map_err(|_| self.timelines.refuse("a sample lies before the block"))?;
+        let span = last.wrapping_sub(*first).cast_unsigned();
+        self.index.add_column(self.timelines.len(), first_ms, span)?;
+        self.timelines.append(&crc32fast::hash(&self.scratch).to_le_bytes())?;
+        self.timelines.append(&self.scratch)?;
+        self.columns.insert(hash, number);
+        Ok(number)
     }
-    items.for_each(|item| out.extend_from_slice(item));
-    Some(())
+
+    /// Makes room for a frame.
+    fn begin_frame(&mut self) -> Result<(), StorageError> {
+        if self.page.len() >= PAGE_BYTES { self.flush_page() } else { Ok(()) }
+    }
+
+    fn flush_page(&mut self) -> Result<(), StorageError> {
+        self.packed.clear();
+        let packed = self.pages.put(&self.page, &mut self.packed);
+        packed.ok_or_else(|| self.chunks.refuse("a page exceeds 4 GiB"))?;
+        self.index.add_page(self.framed, self.chunks.len());
+        self.chunks.append(&self.packed)?;
+        self.framed += self.page.len() as u64;
+        self.page.clear();
+        Ok(())
+    }
+}
+
+/// The stretches of samples that become frames. What little is left behind the last full frame goes into it,
+/// as far as a frame can hold it.
+fn pieces(samples: &Columns) -> Vec<Range<usize>> {
+    let mut pieces = frame::pieces(samples, CHUNK_SAMPLES);
+    if samples.histograms.is_empty()
+        && let [.., before, last] = pieces.as_mut_slice()
+        && last.end - before.start <= value::FRAME_MAX
+    {
+        before.end = last.end;
+        pieces.pop();
+    }
+    pieces
 }

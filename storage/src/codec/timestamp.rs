@@ -97,6 +97,18 @@ impl Timeline {
         }
     }
 
+    /// Whether these are the timestamps.
+    #[must_use]
+    pub fn holds(&self, timestamps: &[i64]) -> bool {
+        match self {
+            Self::Listed(listed) => **listed == *timestamps,
+            Self::Regular { first, step, count } => {
+                let even = |(i, timestamp): (usize, &i64)| *timestamp == grid(*first, *step, i);
+                *count == timestamps.len() && timestamps.iter().enumerate().all(even)
+            }
+        }
+    }
+
     /// The number of timestamps.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -201,6 +213,7 @@ mod tests {
                 let mut all = Vec::new();
                 timeline.extend(0..timeline.len(), &mut all);
                 prop_assert_eq!(&all, &column);
+                prop_assert!(timeline.holds(&column) && !timeline.holds(&[i64::MIN, 7]));
                 prop_assert_eq!(timeline.range(), column.first().copied().zip(column.last().copied()));
                 for (mint, maxt) in [(mint, mint.saturating_add(length)), (i64::MIN, mint), (mint, i64::MAX)] {
                     let mut some = Vec::new();

@@ -1,10 +1,11 @@
 //! Cutting blocks from the head, and what follows from it for the head and the log.
 
 use super::{Inner, MaintainReport};
-use crate::block::{BlockWriter, ServedBlock};
+use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
+use crate::tombstones::Tombstones;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -21,10 +22,21 @@ impl Inner {
         });
     }
 
+    /// Where the next block begins, when the head is long enough for one.
+    pub(super) fn next_cut(&self) -> Option<i64> {
+        let (head, range) = (&self.head, self.options.block_range_ms);
+        let (min, max) = (head.min_ms.load(Ordering::Acquire), head.max_ms.load(Ordering::Acquire));
+        let due = min <= max && max.saturating_sub(min) > range + range / 2;
+        due.then_some(min.div_euclid(range) * range)
+    }
+
     /// Writes the block that begins at `min_time` and lets the head go of it.
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
+        // The first block after a snapshot that was opened begins where that one ended. What the head takes may
+        // begin later, behind a block of Prometheus, than what it has.
+        let begin = min_time.max(head.cut_ms.load(Ordering::Acquire));
         {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
             head.min_valid_ms.fetch_max(max_time, Ordering::AcqRel);
@@ -33,35 +45,28 @@ impl Inner {
         self.flush(report)?;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        let mut block =
-            BlockWriter::new(&self.files, &self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
+        let tombstones = head.tombstones.load_full();
+        let plan = BlockPlan::of_head(begin, max_time, false);
+        let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
         let mut columns = Columns::default();
         for one in &series {
-            columns.clear();
-            let mut joints = Joints::new(&columns);
-            let read = HeadSeries::live(one).read(
-                &head.level0,
-                (min_time, max_time - 1),
-                min_time,
-                &mut columns,
-                &mut joints,
-            );
-            match read {
+            let range = (begin, max_time - 1);
+            let one = HeadSeries::live(one);
+            match self.read_head(&one, range, min_time, tombstones.as_deref(), &mut columns) {
                 // What can be read of it is kept.
                 Err(StorageError::Corrupt { what, detail }) => {
                     report.damaged.push(format!("{what}: {detail}"))
                 }
                 other => other?,
             }
-            joints.tidy(&mut columns);
             if !columns.is_empty() {
-                block.add_series(&one.labels, &columns)?;
+                block.add_series(&one.series.labels, &columns)?;
             }
         }
         if let Some(path) = block.finish()? {
             let mut blocks = Vec::clone(&self.blocks.load());
             blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
-            blocks.sort_by_key(|b| b.meta().min_time);
+            in_order(&mut blocks);
             self.blocks.store(Arc::new(blocks));
             report.blocks_written.push(path);
         }
@@ -84,7 +89,39 @@ impl Inner {
         }
         self.write_late_blocks(report)?;
         self.drop_idle_series(report);
+        self.drop_tombstones_before(max_time);
         Ok(())
+    }
+
+    /// Writes the samples of a series of the head within a range to `out`, but the deleted ones and those that blocks
+    /// have, which end at `cut_ms`. After an error `out` has what could be read.
+    pub(super) fn read_head(
+        &self,
+        series: &HeadSeries,
+        range: (i64, i64),
+        cut_ms: i64,
+        tombstones: Option<&Tombstones>,
+        out: &mut Columns,
+    ) -> Result<(), StorageError> {
+        out.clear();
+        let mut joints = Joints::new(out);
+        let read = series.read(&self.head.level0, range, cut_ms, out, &mut joints);
+        joints.tidy(out);
+        if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(series.series.id)) {
+            deleted.mask(out, 0);
+        }
+        read
+    }
+
+    /// Forgets the tombstones of what the head has let go of, which nobody can read there any more.
+    fn drop_tombstones_before(&self, before_ms: i64) {
+        let Some(tombstones) = self.head.tombstones.load_full() else { return };
+        let mut tombstones = Tombstones::clone(&tombstones);
+        {
+            let index = self.head.index();
+            tombstones.retain(before_ms, |id| index.get(id).is_some());
+        }
+        self.head.set_tombstones(tombstones);
     }
 
     /// Removes the series without samples and without a writer.
@@ -105,7 +142,8 @@ impl Inner {
             idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
         });
         index.remove_all(&doomed);
+        self.head.budgets.let_go(&doomed);
         report.series_removed += doomed.len();
-        self.head.series_removed.fetch_add(report.series_removed as u64, Ordering::Relaxed);
+        self.head.series_removed.fetch_add(doomed.len() as u64, Ordering::Relaxed);
     }
 }

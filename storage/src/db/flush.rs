@@ -8,19 +8,18 @@ use crate::query::StorageError;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-/// Sealed chunks that may wait in memory, for each series.
-const WAITING_MAX: u64 = 2;
 /// Bytes of the log that may wait, since a start reads them all.
 const LOG_MAX: u64 = 256 << 20;
 
 impl Inner {
-    /// Whether enough is in memory for a flush.
+    /// Whether enough is in memory for a flush: more sealed chunks than series, the samples of half an hour, or a
+    /// long log.
     pub(super) fn is_flush_due(&self) -> bool {
         let head = &self.head;
         let series = head.index().len() as u64;
         let newest = head.max_ms.load(Ordering::Acquire);
         let since = self.flushed_ms.load(Ordering::Acquire).max(head.min_ms.load(Ordering::Acquire));
-        head.sealed.load(Ordering::Relaxed) > series.saturating_mul(WAITING_MAX)
+        head.sealed.load(Ordering::Relaxed) > series
             || newest.saturating_sub(since) >= OPEN_MAX_MS
             || head.wal.bytes_since_flush() >= LOG_MAX
     }
@@ -36,6 +35,11 @@ impl Inner {
             self.log_late_again()?;
             segment
         };
+        // Durable before the file is: from then on a start does not read the older segments.
+        if let Some(tombstones) = head.tombstones.load().as_deref() {
+            self.log_tombstones(tombstones)?;
+            head.wal.sync()?;
+        }
         let newest = head.max_ms.load(Ordering::Acquire);
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sealed = groups.iter().map(|group| (group.id, group.seal())).collect();

@@ -1,7 +1,7 @@
 //! Late samples whose time is in blocks already: they wait in memory and in the log, and go to blocks beside.
 
 use super::{Inner, MaintainReport};
-use crate::block::{BlockWriter, ServedBlock};
+use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
 use crate::head::series::MemSeries;
 use crate::query::{Columns, StorageError};
 use crate::wal::record::Kind;
@@ -9,6 +9,13 @@ use crate::wal::runs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// The late samples of a series that one block gets: all timestamps, and the samples that are not deleted.
+struct Part {
+    series: Arc<MemSeries>,
+    timestamps: Vec<i64>,
+    columns: Columns,
+}
 
 /// Late samples that may wait in memory.
 const WAITING_MAX: u64 = 1 << 19;
@@ -42,12 +49,16 @@ impl Inner {
         if head.late.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
-        let range = self.options.block_range_ms;
         // The head may take nothing from a time on that is in no block of ours yet.
         let before_ms = head.cut_ms.load(Ordering::Acquire);
+        if before_ms == i64::MIN {
+            return Ok(());
+        }
+        let tombstones = head.tombstones.load_full();
+        let range = self.options.block_range_ms;
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        let mut partitions: BTreeMap<i64, Vec<(Arc<MemSeries>, Columns)>> = BTreeMap::new();
+        let mut partitions: BTreeMap<i64, Vec<Part>> = BTreeMap::new();
         for one in series {
             let entries = {
                 let state = one.state();
@@ -59,28 +70,38 @@ impl Inner {
             {
                 let mut columns = Columns::default();
                 part.iter().for_each(|entry| entry.clone().push_to(&mut columns));
+                let timestamps = columns.timestamps.clone();
+                if let Some(deleted) = tombstones.as_deref().and_then(|tombstones| tombstones.get(one.id)) {
+                    deleted.mask(&mut columns, 0);
+                }
                 let begin = part.first().map_or(0, |first| first.timestamp.div_euclid(range) * range);
-                partitions.entry(begin).or_default().push((Arc::clone(&one), columns));
+                partitions.entry(begin).or_default().push(Part {
+                    series: Arc::clone(&one),
+                    timestamps,
+                    columns,
+                });
             }
         }
         for (min_time, parts) in partitions {
             let max_time = min_time.saturating_add(range);
-            let mut block =
-                BlockWriter::new(&self.files, &self.dir, ulid::Ulid::new().to_string(), min_time, max_time)?;
-            for (one, columns) in &parts {
-                block.add_series(&one.labels, columns)?;
+            let plan = BlockPlan::of_head(min_time, max_time, true);
+            let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
+            for Part { series, columns, .. } in parts.iter().filter(|part| !part.columns.is_empty()) {
+                block.add_series(&series.labels, columns)?;
             }
-            let Some(path) = block.finish()? else { continue };
-            let mut blocks = Vec::clone(&self.blocks.load());
-            blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
-            blocks.sort_by_key(|b| b.meta().min_time);
-            self.blocks.store(Arc::new(blocks));
-            report.blocks_written.push(path);
-            // A query that selected before has to look for new blocks too.
-            head.cuts.fetch_add(1, Ordering::AcqRel);
-            for (one, columns) in &parts {
-                one.state().forget_late(&columns.timestamps);
-                head.late.fetch_sub(columns.len() as u64, Ordering::Relaxed);
+            // There is none when all of them were deleted.
+            if let Some(path) = block.finish()? {
+                let mut blocks = Vec::clone(&self.blocks.load());
+                blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
+                in_order(&mut blocks);
+                self.blocks.store(Arc::new(blocks));
+                report.blocks_written.push(path);
+                // A query that selected before has to look for new blocks too.
+                head.cuts.fetch_add(1, Ordering::AcqRel);
+            }
+            for Part { series, timestamps, .. } in &parts {
+                series.state().forget_late(timestamps);
+                head.late.fetch_sub(timestamps.len() as u64, Ordering::Relaxed);
             }
         }
         head.late_min_ms.store(before_ms, Ordering::Release);

@@ -1,6 +1,14 @@
 //! The database: opens a directory, recovers, and keeps it in order.
 
+#[cfg(test)]
+mod cardinality_tests;
+mod compact;
+#[cfg(test)]
+mod compact_tests;
 mod cut;
+mod delete;
+#[cfg(test)]
+mod delete_tests;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
@@ -11,15 +19,19 @@ mod open;
 mod retention;
 #[cfg(test)]
 mod select_tests;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use delete::CleanReport;
 pub use open::OpenReport;
 
 use crate::block::ServedBlock;
+use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::head::Head;
 use crate::head::append::Appender;
+use crate::head::budget::SeriesBudget;
 use crate::head::group::Group;
 use crate::io::Files;
 use crate::io::disk::DiskLock;
@@ -27,6 +39,7 @@ use crate::query::select::DbQuerier;
 use crate::query::{Querier, Queryable, StorageError};
 use crate::wal::WalSync;
 use arc_swap::ArcSwap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,12 +48,18 @@ use std::time::Duration;
 /// How a database behaves.
 #[derive(Debug, Clone)]
 pub struct DbOptions {
-    /// Time that one block covers, ms.
+    /// Time that a block covers that is cut from the head, ms.
     pub block_range_ms: i64,
+    /// Time that a block covers at most that is merged from others, ms; `None` for 31 days or a tenth of the
+    /// retention time, whichever is less. One below `block_range_ms` leaves blocks as they are cut.
+    pub max_block_range_ms: Option<i64>,
     /// Blocks that ended longer ago than this are deleted, ms; `None` keeps them.
     pub retention_ms: Option<i64>,
-    /// The oldest blocks are deleted while blocks and log exceed this, bytes; `None` sets no limit.
+    /// The oldest blocks are deleted while everything in the directory exceeds this, bytes; `None` sets no
+    /// limit.
     pub retention_bytes: Option<u64>,
+    /// Series of the head: while there are as many, new ones are refused; `None` sets no limit.
+    pub max_series: Option<u64>,
     /// When the log is forced to the disk.
     pub wal_sync: WalSync,
     /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
@@ -51,8 +70,10 @@ impl Default for DbOptions {
     fn default() -> Self {
         Self {
             block_range_ms: 2 * 3_600_000,
+            max_block_range_ms: None,
             retention_ms: Some(15 * 24 * 3_600_000),
             retention_bytes: None,
+            max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
         }
@@ -64,14 +85,18 @@ impl Default for DbOptions {
 pub struct MaintainReport {
     /// New files of level 0.
     pub flushed: Vec<PathBuf>,
-    /// What could not be read of samples that went into a block.
+    /// What could not be read of samples that went into a block, or of blocks that were to be merged.
     pub damaged: Vec<String>,
     /// New blocks.
     pub blocks_written: Vec<PathBuf>,
+    /// Blocks that took the place of others.
+    pub blocks_merged: Vec<PathBuf>,
     /// Blocks deleted by retention.
     pub blocks_deleted: Vec<PathBuf>,
     /// Series that left the head.
     pub series_removed: usize,
+    /// Why the statistics of cardinality could not be saved, if so.
+    pub statistics_unsaved: Option<String>,
 }
 
 pub(crate) struct Inner {
@@ -87,6 +112,11 @@ pub(crate) struct Inner {
     /// The newest sample at the last flush, ms.
     flushed_ms: AtomicI64,
     report: OpenReport,
+    /// Blocks that cannot be merged: a part of them is damaged.
+    unmergeable: Mutex<HashSet<String>>,
+    /// Ends a merge that is under way.
+    stopping: AtomicBool,
+    pub(crate) cardinality: Cardinality,
     closed: AtomicBool,
     _lock: DiskLock,
 }
@@ -104,12 +134,28 @@ impl Db {
         &self.inner.report
     }
 
+    /// A budget of series for whoever appends under it; `None` sets no limit.
+    #[must_use]
+    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
+        self.inner.head.budgets.add_user(limit)
+    }
+
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
+        self.group_within(None)
+    }
+
+    /// A new scrape group whose series count towards a budget.
+    #[must_use]
+    pub fn create_group_within(&self, budget: &Arc<SeriesBudget>) -> Arc<Group> {
+        self.group_within(Some(Arc::clone(budget)))
+    }
+
+    fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
-        let group = Arc::new(Group::new(id, Arc::clone(head)));
+        let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
         group
     }
@@ -117,10 +163,17 @@ impl Db {
     /// An appender of samples that have timestamps of their own.
     #[must_use]
     pub fn appender(&self) -> Appender {
-        Appender::new(Arc::clone(&self.inner.head))
+        Appender::new(Arc::clone(&self.inner.head), None)
     }
 
-    /// Keeps the directory in order: cuts blocks, deletes what retention says, lets idle series go.
+    /// An appender whose new series count towards a budget.
+    #[must_use]
+    pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
+    }
+
+    /// Keeps the directory in order: cuts blocks, deletes what retention says, merges blocks, lets idle series
+    /// go.
     ///
     /// # Errors
     /// A file cannot be written or deleted. What was there before is still there.
@@ -134,19 +187,24 @@ impl Db {
         if self.inner.late_is_due() {
             self.inner.write_late_blocks(&mut report)?;
         }
-        let range = self.inner.options.block_range_ms;
-        loop {
-            let head = &self.inner.head;
-            let (min, max) = (head.min_ms.load(Ordering::Acquire), head.max_ms.load(Ordering::Acquire));
-            if min > max || max.saturating_sub(min) <= range + range / 2 {
-                break;
-            }
-            self.inner.cut_block(min.div_euclid(range) * range, &mut report)?;
+        while let Some(min_time) = self.inner.next_cut() {
+            self.inner.make_room_for_cut(&mut report)?;
+            self.inner.cut_block(min_time, &mut report)?;
         }
         self.inner.apply_retention(now_ms, &mut report)?;
+        // What the head waits for comes first, also after a merge that took long.
+        while self.inner.next_cut().is_none() && self.inner.compact_once(&mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.cardinality.look(&self.inner.head, now_ms);
+        let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
+        report.statistics_unsaved = saved.err().map(|error| error.to_string());
         Ok(report)
+    }
+
+    /// Ends a merge of blocks that is under way, and lets none begin; the blocks stay as they are.
+    pub fn stop_compaction(&self) {
+        self.inner.stopping.store(true, Ordering::Release);
     }
 
     /// Changes [`DbOptions::out_of_order_window_ms`].
@@ -160,10 +218,14 @@ impl Db {
     /// # Errors
     /// Something cannot be written. What was logged is.
     pub fn close(&self) -> Result<(), StorageError> {
+        self.stop_compaction();
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         self.inner.closed.store(true, Ordering::Release);
         self.inner.head.wal.sync()?;
-        self.inner.flush(&mut MaintainReport::default())
+        let flushed = self.inner.flush(&mut MaintainReport::default());
+        // Samples are not at stake: without the file there is less to compare with.
+        let _ = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, true);
+        flushed
     }
 
     /// Writes what is in memory to files now.

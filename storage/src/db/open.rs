@@ -1,7 +1,9 @@
 //! Opening a directory: what is there is served, what is damaged is set aside, and the log is replayed.
 
+use super::retention::remove_block;
 use super::{Db, DbOptions, Inner, MaintainReport};
-use crate::block::ServedBlock;
+use crate::block::{ServedBlock, in_order};
+use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::filenames;
 use crate::head::Head;
@@ -41,6 +43,8 @@ pub struct OpenReport {
     pub torn: Vec<(PathBuf, usize, usize)>,
     /// What was taken over from the head of a Prometheus that used the directory before.
     pub takeover: Option<TakeoverReport>,
+    /// Statistics of cardinality that cannot be read and begin anew, with the reason.
+    pub statistics_lost: Option<(PathBuf, String)>,
 }
 
 impl OpenReport {
@@ -48,7 +52,11 @@ impl OpenReport {
     #[must_use]
     pub fn corruptions(&self) -> usize {
         let theirs = self.takeover.as_ref().map_or(0, |report| report.damage.len());
-        self.damaged_blocks.len() + self.gaps.len() + self.torn.len() + theirs
+        self.damaged_blocks.len()
+            + self.gaps.len()
+            + self.torn.len()
+            + theirs
+            + usize::from(self.statistics_lost.is_some())
     }
 }
 
@@ -101,15 +109,18 @@ impl Db {
             let _ = files.sync_dir(parent);
         }
         let mut report = OpenReport::default();
+        delete_torn_snapshots(&files, dir)?;
+        let (cardinality, lost) = Cardinality::open(&files, dir);
+        report.statistics_lost = lost;
         let mut blocks = open_blocks(&files, dir, &mut report)?;
         let end_of = |counts: fn(&ServedBlock) -> bool| {
             blocks.iter().filter(|b| counts(b)).map(|b| b.meta().max_time).max().unwrap_or(i64::MIN)
         };
         // What is in our log is in no block of Prometheus, however new that is.
-        let min_valid_ms = end_of(ServedBlock::bounds_the_log);
-        let min_append_ms = end_of(ServedBlock::bounds_the_head);
+        let cut_ms = end_of(ServedBlock::bounds_the_log);
+        let min_valid_ms = end_of(ServedBlock::bounds_the_head);
         let level0_dir = dir.join(filenames::LEVEL0_DIR);
-        let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
+        let (level0, next_level0) = open_level0(&files, &level0_dir, cut_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
         let mut segments = writer::segments(&files, &wal_dir)?;
         // A crash may have come before they were deleted.
@@ -118,12 +129,12 @@ impl Db {
         }
         let next_segment = segments.last().map_or(marks.segment, |(number, _)| number + 1);
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync)?;
-        let head = Arc::new(Head::new(wal, options.block_range_ms));
+        let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
-        head.cut_ms.store(min_valid_ms, Ordering::Release);
+        head.cut_ms.store(cut_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
-        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
-        let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
+        head.min_valid_ms.store(cut_ms, Ordering::Release);
+        let mut replay = Replay::new(Arc::clone(&head), cut_ms, marks.groups);
         let (catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
             let _ = replay.labels(payload, |id| {
@@ -138,7 +149,7 @@ impl Db {
         replay.labels_end();
         for file in &level0 {
             let (min, max) = file.range();
-            head.note_time(min.max(min_valid_ms));
+            head.note_time(min.max(cut_ms));
             head.note_time(max);
         }
         for one in head.all_series() {
@@ -161,12 +172,12 @@ impl Db {
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
-        head.min_valid_ms.store(min_append_ms, Ordering::Release);
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         // What Prometheus's log has twice, or had taken over before, is not late.
         head.late_window_ms.store(0, Ordering::Release);
         report.takeover = take_over(&files, dir, &head, &mut blocks)?;
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
-        blocks.sort_by_key(|block| block.meta().min_time);
+        in_order(&mut blocks);
         let inner = Arc::new(Inner {
             files,
             dir: dir.to_owned(),
@@ -179,6 +190,9 @@ impl Db {
             next_level0: AtomicU64::new(next_level0),
             flushed_ms: AtomicI64::new(flushed_ms),
             report,
+            unmergeable: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            cardinality,
             closed: AtomicBool::new(false),
             _lock: lock,
         });
@@ -204,12 +218,27 @@ fn rename_old_log(files: &Files, dir: &Path, wal_dir: &Path) -> Result<(), Stora
     Ok(())
 }
 
+/// Deletes the snapshots that a crash left half made.
+fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let snapshots = dir.join(filenames::SNAPSHOTS_DIR);
+    if !files.list(dir)?.iter().any(|entry| entry.path == snapshots && entry.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, is_dir, .. } in files.list(&snapshots)? {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if is_dir && name.ends_with(filenames::CREATING_SUFFIX) {
+            files.remove_tree(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(
     files: &Files,
     dir: &Path,
     report: &mut OpenReport,
 ) -> Result<Vec<Arc<ServedBlock>>, StorageError> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Arc<ServedBlock>> = Vec::new();
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
@@ -221,7 +250,15 @@ fn open_blocks(
             }
         }
     }
-    blocks.sort_by_key(|block| block.meta().min_time);
+    // Those that were merged into another one, before they could be deleted.
+    let replaced = |block: &ServedBlock| blocks.iter().any(|other| block.is_replaced_by(other));
+    let (leftover, mut blocks): (Vec<Arc<ServedBlock>>, Vec<_>) =
+        blocks.iter().cloned().partition(|block| replaced(block));
+    // Prometheus's are not served, and Prometheus may delete them.
+    for block in leftover.iter().filter(|block| block.own().is_some()) {
+        remove_block(files, block.dir())?;
+    }
+    in_order(&mut blocks);
     report.blocks = blocks.len();
     Ok(blocks)
 }

@@ -1,10 +1,20 @@
 //! What is kept for how long.
 
 use super::{Inner, MaintainReport};
+use crate::block::ServedBlock;
 use crate::filenames;
+use crate::io::Files;
 use crate::query::StorageError;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Takes a block away: its name first, so that no crash leaves a part of it that looks like a block.
+pub(super) fn remove_block(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let mut doomed = dir.to_owned().into_os_string();
+    doomed.push(filenames::DELETING_SUFFIX);
+    files.rename_durably(dir, Path::new(&doomed))?;
+    files.remove_tree(Path::new(&doomed))
+}
 
 impl Inner {
     pub(super) fn apply_retention(
@@ -12,38 +22,66 @@ impl Inner {
         now_ms: i64,
         report: &mut MaintainReport,
     ) -> Result<(), StorageError> {
+        if let Some(keep) = self.options.retention_ms {
+            let cutoff = now_ms.saturating_sub(keep);
+            let expired = |block: &&Arc<ServedBlock>| block.meta().max_time <= cutoff;
+            let doomed: Vec<Arc<ServedBlock>> = self.blocks.load().iter().filter(expired).cloned().collect();
+            self.delete_blocks(&doomed, report)?;
+        }
+        if let Some(limit) = self.options.retention_bytes {
+            self.shrink_to(limit, |_| true, report)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a block about as large as the one cut last, so that the limit holds while it is written.
+    pub(super) fn make_room_for_cut(&self, report: &mut MaintainReport) -> Result<(), StorageError> {
+        let Some(limit) = self.options.retention_bytes else { return Ok(()) };
         let blocks = self.blocks.load();
-        let cutoff = self.options.retention_ms.map(|keep| now_ms.saturating_sub(keep));
-        let mut room = self.options.retention_bytes;
-        if let Some(room) = &mut room {
-            *room = room.saturating_sub(self.wal_bytes());
-        }
-        let mut keep = Vec::new();
-        let mut drop = Vec::new();
-        for block in blocks.iter().rev() {
-            let expired = cutoff.is_some_and(|cutoff| block.meta().max_time <= cutoff);
-            let fits = room.is_none_or(|room| block.size_bytes() <= room);
-            if expired || !fits {
-                // Everything older goes too: history has no holes.
-                room = room.map(|_| 0);
-                drop.push(Arc::clone(block));
-            } else {
-                room = room.map(|room| room - block.size_bytes());
-                keep.push(Arc::clone(block));
+        let last = blocks.iter().rev().find_map(|block| block.own());
+        let last = last.map_or(0, |block| self.files.tree_bytes(block.dir()));
+        self.shrink_to(limit.saturating_sub(last + last / 4), |_| true, report)?;
+        Ok(())
+    }
+
+    /// Deletes blocks, the oldest first, until everything in the directory takes at most `limit` bytes;
+    /// whether it does. Only blocks that `may_go` go, and none that is newer than one that may not.
+    pub(super) fn shrink_to(
+        &self,
+        limit: u64,
+        may_go: impl Fn(&ServedBlock) -> bool,
+        report: &mut MaintainReport,
+    ) -> Result<bool, StorageError> {
+        let mut total = self.files.tree_bytes(&self.dir);
+        let mut blocks = Vec::clone(&self.blocks.load());
+        blocks.sort_by_key(|block| block.meta().max_time);
+        let mut doomed = Vec::new();
+        for block in blocks {
+            if total <= limit || !may_go(&block) {
+                break;
             }
+            total = total.saturating_sub(self.files.tree_bytes(block.dir()));
+            doomed.push(block);
         }
-        if drop.is_empty() {
+        self.delete_blocks(&doomed, report)?;
+        Ok(total <= limit)
+    }
+
+    fn delete_blocks(
+        &self,
+        doomed: &[Arc<ServedBlock>],
+        report: &mut MaintainReport,
+    ) -> Result<(), StorageError> {
+        if doomed.is_empty() {
             return Ok(());
         }
-        keep.reverse();
-        self.blocks.store(Arc::new(keep));
-        for block in drop {
-            let path = block.dir().to_owned();
-            let mut doomed = path.clone().into_os_string();
-            doomed.push(filenames::DELETING_SUFFIX);
-            self.files.rename_durably(&path, Path::new(&doomed))?;
-            self.files.remove_tree(Path::new(&doomed))?;
-            report.blocks_deleted.push(path);
+        let mut blocks = Vec::clone(&self.blocks.load());
+        blocks.retain(|block| !doomed.iter().any(|one| Arc::ptr_eq(one, block)));
+        self.blocks.store(Arc::new(blocks));
+        for block in doomed {
+            // Whoever reads it still has its files.
+            remove_block(&self.files, block.dir())?;
+            report.blocks_deleted.push(block.dir().to_owned());
         }
         Ok(())
     }

@@ -113,7 +113,7 @@ fn a_selection_stays_what_it_was() {
             assert_eq!(read(&selected, RANGE), before, "after {minute} minutes");
         }
     }
-    assert!(db.stats(1).blocks > 4);
+    assert!(db.stats(1).blocks > 1, "blocks took over, and were merged");
 }
 
 /// How far the appending side may run ahead of the selections, in rows: what is read in each of them stays

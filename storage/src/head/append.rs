@@ -1,5 +1,6 @@
 //! Appends single samples with timestamps of their own: remote write, expositions with timestamps.
 
+use super::budget::{Bringer, SeriesBudget};
 use super::entry::{Entry, SampleValue};
 use super::series::MemSeries;
 use super::{AppendError, Head};
@@ -18,6 +19,8 @@ use std::sync::{Arc, PoisonError};
 /// It is fastest when the samples of a series come one after the other.
 pub struct Appender {
     head: Arc<Head>,
+    /// What new series count towards.
+    budget: Option<Arc<SeriesBudget>>,
     runs: Vec<Run>,
     samples: Vec<Entry>,
     /// The newest run of each series.
@@ -40,10 +43,11 @@ struct Run {
 }
 
 impl Appender {
-    pub(crate) fn new(head: Arc<Head>) -> Self {
+    pub(crate) fn new(head: Arc<Head>, budget: Option<Arc<SeriesBudget>>) -> Self {
         let epoch = head.epoch.load(Ordering::Acquire);
         Self {
             head,
+            budget,
             runs: Vec::new(),
             samples: Vec::new(),
             by_series: HashMap::default(),
@@ -56,7 +60,8 @@ impl Appender {
     /// Stages a sample. A sample that is there already is accepted and not written twice.
     ///
     /// # Errors
-    /// The sample is older than the series' newest one, contradicts it, or is older than the head takes.
+    /// The sample is older than the series' newest one, contradicts it, or is older than the head takes; or
+    /// the series would be new, and there is no room for it.
     pub fn append(&mut self, labels: &Labels, timestamp: i64, value: f64) -> Result<(), AppendError> {
         self.append_started(labels, timestamp, value, 0)
     }
@@ -73,7 +78,7 @@ impl Appender {
         start: i64,
     ) -> Result<(), AppendError> {
         self.bound(timestamp)?;
-        self.choose_labels(labels);
+        self.choose_labels(labels)?;
         self.push(timestamp, value, start)
     }
 
@@ -91,18 +96,27 @@ impl Appender {
     ) -> Result<(), AppendError> {
         self.bound(timestamp)?;
         let value = storable(histogram)?;
-        self.choose_labels(labels);
+        self.choose_labels(labels)?;
         self.stage(Entry { timestamp, start, value })
     }
 
     /// Makes the series with these labels the one to which [`Appender::push`] adds.
-    pub fn choose(&mut self, labels: &LabelsBuf) {
+    ///
+    /// # Errors
+    /// The series would be new, and there is no room for it. The series that was chosen before stays so.
+    pub fn choose(&mut self, labels: &LabelsBuf) -> Result<(), AppendError> {
         let same = |run: &Run| run.series.labels.as_encoded() == labels.as_encoded();
         if !self.runs.last().is_some_and(same) {
-            let found = self.head.find_encoded(labels.as_encoded());
-            let series = found.unwrap_or_else(|| self.head.series(&labels.to_labels()));
+            let series = match self.head.find_encoded(labels.as_encoded()) {
+                Some(series) => series,
+                None => {
+                    self.head.admit(self.bringer())?;
+                    self.head.series(&labels.to_labels(), self.bringer())?
+                }
+            };
             self.choose_series(series);
         }
+        Ok(())
     }
 
     /// Stages a sample of the chosen series, as [`Appender::append_started`] does.
@@ -146,11 +160,19 @@ impl Appender {
         if timestamp < bound { self.head.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) }
     }
 
-    fn choose_labels(&mut self, labels: &Labels) {
+    fn choose_labels(&mut self, labels: &Labels) -> Result<(), AppendError> {
         if self.runs.last().is_none_or(|run| run.series.labels != *labels) {
-            let series = self.head.series(labels);
+            let series = match self.head.find_encoded(labels.as_encoded()) {
+                Some(series) => series,
+                None => self.head.series(labels, self.bringer())?,
+            };
             self.choose_series(series);
         }
+        Ok(())
+    }
+
+    fn bringer(&self) -> Bringer<'_> {
+        Bringer { budget: self.budget.as_deref(), always: false }
     }
 
     fn choose_series(&mut self, series: Arc<MemSeries>) {

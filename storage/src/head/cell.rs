@@ -72,9 +72,13 @@ pub(crate) struct CellSnapshot {
 }
 
 impl CellSnapshot {
+    /// First and last timestamp of the group's open rows, ms.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        Some((*self.timestamps.first()?, *self.timestamps.last()?))
+    }
+
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
-        let ends = self.timestamps.first().zip(self.timestamps.last());
-        ends.is_some_and(|(first, last)| *first <= maxt && *last >= mint)
+        self.range().is_some_and(|(first, last)| first <= maxt && last >= mint)
     }
 
     /// Appends the cell's samples within `[mint, maxt]`: a value holds for every row until the next change,

@@ -1,5 +1,6 @@
 //! A scrape group: the rows of one target.
 
+use super::budget::{Bringer, SeriesBudget};
 use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
@@ -7,7 +8,7 @@ use super::series::{Chunk, MemSeries};
 use super::slab::Slabs;
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
 use crate::codec::timestamp::Timeline;
-use crate::codec::{cell, varint};
+use crate::codec::{cell, frame, varint};
 use crate::labels::Labels;
 use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Group {
     pub(crate) id: u64,
     head: Arc<Head>,
+    /// What its series count towards.
+    budget: Option<Arc<SeriesBudget>>,
     writer: Mutex<Writer>,
     rows: Mutex<Rows>,
     /// Some slot's series has another writer too.
@@ -64,11 +67,12 @@ impl Rows {
 }
 
 impl Group {
-    pub(crate) fn new(id: u64, head: Arc<Head>) -> Self {
+    pub(crate) fn new(id: u64, head: Arc<Head>, budget: Option<Arc<SeriesBudget>>) -> Self {
         let writer = Writer { last_ms: i64::MIN, floor_ms: i64::MIN, ..Writer::default() };
         Self {
             id,
             head,
+            budget,
             writer: Mutex::new(writer),
             rows: Mutex::default(),
             has_shared: AtomicBool::new(false),
@@ -86,10 +90,37 @@ impl Group {
     /// Gives the series a slot, or returns the one it has.
     ///
     /// # Errors
-    /// None yet; limits on the number of series will use it.
+    /// The series would be new, and there is no room for it: nothing of it is kept.
     pub fn register(self: &Arc<Self>, labels: &Labels) -> Result<Slot, AppendError> {
-        let series = self.head.series(labels);
+        let series = self.head.series(labels, self.bringer(false))?;
         self.register_series(&series)
+    }
+
+    /// As [`Group::register`], also where there is no room: for the few series that tell of the group itself.
+    ///
+    /// # Errors
+    /// None yet.
+    pub fn register_always(self: &Arc<Self>, labels: &Labels) -> Result<Slot, AppendError> {
+        let series = self.head.series(labels, self.bringer(true))?;
+        self.register_series(&series)
+    }
+
+    /// Makes room for a series that gets no slot, since its samples have timestamps of their own.
+    ///
+    /// # Errors
+    /// As [`Group::register`].
+    pub fn admit(&self, labels: &Labels) -> Result<(), AppendError> {
+        self.head.series(labels, self.bringer(false)).map(drop)
+    }
+
+    /// Changes when a series that was refused may be taken.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.head.budgets.room()
+    }
+
+    fn bringer(&self, always: bool) -> Bringer<'_> {
+        Bringer { budget: self.budget.as_deref(), always }
     }
 
     pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {
@@ -305,35 +336,43 @@ impl Group {
             writer.give_away();
             return;
         }
-        let shared = Timeline::of(&rows.timestamps);
+        let shared = Arc::new(Timeline::of(&rows.timestamps));
         let mut columns = Columns::default();
         let timestamps = std::mem::take(&mut rows.timestamps);
         rows.before = timestamps.last().copied();
         let mut snapshot = CellSnapshot { timestamps, base: None, bytes: Vec::new() };
-        let mut sealed = 0;
+        // The frames of all slots, and for each where it is, and its newest value.
+        let (mut frames, mut pieces) = (Vec::new(), Vec::new());
         let Rows { cells, slabs, .. } = &mut *rows;
         for (index, cell) in cells.iter_mut().enumerate() {
             columns.clear();
             cell.copy(slabs, &mut snapshot);
             let decoded = snapshot.read(i64::MIN, i64::MAX, &mut columns);
             debug_assert!(decoded.is_ok(), "a cell of our own making decodes");
-            if let (false, Some(Some(series))) = (columns.is_empty(), writer.slots.get(index)) {
+            if !columns.is_empty() {
                 let whole = columns.len() == shared.len();
-                let timeline = if whole { shared.clone() } else { Timeline::of(&columns.timestamps) };
-                let chunk = Chunk::seal(timeline, &columns, 0..columns.len());
+                let timeline =
+                    if whole { Arc::clone(&shared) } else { Arc::new(Timeline::of(&columns.timestamps)) };
+                let begin = frames.len();
+                frame::encode(&columns, 0..columns.len(), &mut frames);
                 let last = columns.values.last().copied().unwrap_or(STALE_NAN);
-                let mut state = series.state();
-                if is_stale_nan(last) {
-                    // Nothing more comes to the cell that would tell of it.
-                    state.note(Entry::float(chunk.max(), last));
-                }
-                state.add(chunk);
-                sealed += 1;
+                pieces.push((index, begin..frames.len(), timeline, last));
             }
             *cell = writer.cell_from(index);
         }
+        self.head.sealed.fetch_add(pieces.len() as u64, Ordering::Relaxed);
+        let frames: Arc<[u8]> = Arc::from(frames);
+        for (index, place, timeline, last) in pieces {
+            let Some(Some(series)) = writer.slots.get(index) else { continue };
+            let chunk = Chunk::within(&frames, place, timeline);
+            let mut state = series.state();
+            if is_stale_nan(last) {
+                // Nothing more comes to the cell that would tell of it.
+                state.note(Entry::float(chunk.max(), last));
+            }
+            state.add(chunk);
+        }
         slabs.clear();
-        self.head.sealed.fetch_add(sealed, Ordering::Relaxed);
         // From here on the log tells the group anew: what was lost before costs no more than it did.
         writer.full_in = None;
         writer.give_away();

@@ -2,6 +2,7 @@
 
 use super::order::Order;
 use super::series::MemSeries;
+use crate::cardinality::counters::Counters;
 use crate::labels::Labels;
 use crate::query::StorageError;
 use crate::query::postings::Postings;
@@ -23,6 +24,8 @@ pub(crate) struct Index {
     all: RoaringBitmap,
     postings: BTreeMap<Box<str>, Label>,
     pub(crate) order: Order,
+    /// The series by metric, label, job and target.
+    pub(crate) counters: Counters,
     next_id: u32,
     hasher: RandomState,
 }
@@ -33,6 +36,8 @@ type Page = Box<[Option<Arc<MemSeries>>]>;
 #[derive(Default)]
 struct Label {
     all: RoaringBitmap,
+    /// Lengths of the values together.
+    bytes: u64,
     values: HashMap<Box<str>, RoaringBitmap, RandomState>,
 }
 
@@ -73,6 +78,7 @@ impl Index {
     pub(crate) fn insert_with_id(&mut self, id: u32, labels: &Labels) -> Arc<MemSeries> {
         self.reserve_id(id);
         let series = Arc::new(MemSeries::new(id, labels.clone()));
+        self.counters.add(labels);
         for (name, value) in labels {
             if !self.postings.contains_key(name) {
                 self.postings.insert(name.into(), Label::default());
@@ -81,7 +87,10 @@ impl Index {
                 label.all.insert(id);
                 match label.values.get_mut(value) {
                     Some(ids) => ids.insert(id),
-                    None => label.values.entry(value.into()).or_default().insert(id),
+                    None => {
+                        label.bytes += value.len() as u64;
+                        label.values.entry(value.into()).or_default().insert(id)
+                    }
                 };
             }
         }
@@ -110,6 +119,10 @@ impl Index {
     pub(crate) fn tidy(&mut self) {
         let all = &self.all;
         self.order.retain(|series| all.contains(series.id));
+        if self.counters.is_sparse() {
+            self.counters = Counters::default();
+            self.by_labels.iter().for_each(|series| self.counters.add(&series.labels));
+        }
     }
 
     /// Removes a series; [`Index::tidy`] has to follow.
@@ -126,6 +139,7 @@ impl Index {
         let hash = self.hasher.hash_one(series.labels.as_encoded());
         if let Ok(entry) = self.by_labels.find_entry(hash, |s| s.id == series.id) {
             entry.remove();
+            self.counters.remove(&series.labels);
         }
         for (name, value) in &series.labels {
             let Some(label) = self.postings.get_mut(name) else { continue };
@@ -134,6 +148,7 @@ impl Index {
                 ids.remove(series.id);
                 if ids.is_empty() {
                     label.values.remove(value);
+                    label.bytes = label.bytes.saturating_sub(value.len() as u64);
                 }
             }
             if label.values.is_empty() {
@@ -161,11 +176,16 @@ impl Index {
         self.postings.keys().map(|name| &**name)
     }
 
-    /// Each label with its values and how many series have them.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, Vec<(&str, u64)>)> {
-        self.postings.iter().map(|(name, label)| {
-            (&**name, label.values.iter().map(|(value, ids)| (&**value, ids.len())).collect())
-        })
+    /// Each label with the number of its values, and their bytes.
+    pub(crate) fn label_sizes(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.postings.iter().map(|(name, label)| (&**name, label.values.len() as u64, label.bytes))
+    }
+
+    /// Each label and value, and how many series have it.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.postings
+            .iter()
+            .flat_map(|(name, label)| label.values.iter().map(|(value, ids)| (&**name, &**value, ids.len())))
     }
 
     pub(crate) fn label_values(&self, name: &str) -> impl Iterator<Item = &str> {

@@ -4,9 +4,11 @@
 //! a cell that grows only when the value changes. Samples with timestamps of their own go straight to
 //! their series. Both end as chunks of the series, compressed by `codec`, until a block takes them.
 //!
-//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index stands alone.
+//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index
+//! stands alone, with the budgets of series under it.
 
 pub mod append;
+pub mod budget;
 mod cell;
 pub mod entry;
 pub mod group;
@@ -23,12 +25,13 @@ mod slab;
 mod timelines;
 
 use crate::histogram::InvalidHistogram;
-use crate::labels::Labels;
 use crate::level0::Level0;
 use crate::query::StorageError;
+use crate::tombstones::Tombstones;
 use crate::wal::Wal;
 use crate::wal::record::{self, Kind};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use budget::Budgets;
 use index::Index;
 use series::MemSeries;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -59,6 +62,12 @@ pub enum AppendError {
     /// A histogram that contradicts itself.
     #[error(transparent)]
     Histogram(#[from] InvalidHistogram),
+    /// The series would be new, and the database has as many as it may have.
+    #[error("new series refused: the limit of {0} series is reached")]
+    TooManySeries(u64),
+    /// The series would be new, and whoever brings it has as many as they may bring.
+    #[error("new series refused: the budget of {0} series is spent")]
+    BudgetSpent(u64),
     /// The slot does not belong to the group, or the series is gone.
     #[error("unknown series reference")]
     UnknownSeries,
@@ -67,9 +76,18 @@ pub enum AppendError {
     Storage(#[from] StorageError),
 }
 
+impl AppendError {
+    /// Whether there is no room for one more series; it may be taken once others have left.
+    #[must_use]
+    pub fn is_no_room(&self) -> bool {
+        matches!(self, Self::TooManySeries(_) | Self::BudgetSpent(_))
+    }
+}
+
 /// State shared by groups, appenders and queriers.
 pub(crate) struct Head {
     pub(crate) index: RwLock<Index>,
+    pub(crate) budgets: Budgets,
     pub(crate) wal: Wal,
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
@@ -92,6 +110,8 @@ pub(crate) struct Head {
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
     pub(crate) cuts: AtomicU64,
     pub(crate) timelines: Timelines,
+    /// What is deleted, by series id; `None` when nothing is. Changed by one task at a time, the database's.
+    pub(crate) tombstones: ArcSwapOption<Tombstones>,
     /// Samples before this are out of bounds: they would belong to a finished block.
     pub(crate) min_valid_ms: AtomicI64,
     pub(crate) min_ms: AtomicI64,
@@ -104,9 +124,10 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn new(wal: Wal, block_range_ms: i64) -> Self {
+    pub(crate) fn new(wal: Wal, block_range_ms: i64, max_series: Option<u64>) -> Self {
         Self {
             index: RwLock::new(Index::default()),
+            budgets: Budgets::new(max_series),
             wal,
             commits: Mutex::default(),
             epoch: AtomicU64::new(0),
@@ -119,6 +140,7 @@ impl Head {
             sealed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),
+            tombstones: ArcSwapOption::empty(),
             min_valid_ms: AtomicI64::new(i64::MIN),
             min_ms: AtomicI64::new(i64::MAX),
             max_ms: AtomicI64::new(i64::MIN),
@@ -133,19 +155,6 @@ impl Head {
     /// The series whose labels have this encoded form, if it is known.
     pub(crate) fn find_encoded(&self, labels: &str) -> Option<Arc<MemSeries>> {
         self.index().find_encoded(labels).cloned()
-    }
-
-    /// The series with these labels, made when it is new.
-    pub(crate) fn series(&self, labels: &Labels) -> Arc<MemSeries> {
-        if let Some(series) = self.find_encoded(labels.as_encoded()) {
-            return series;
-        }
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = index.find(labels) {
-            return series;
-        }
-        self.series_created.fetch_add(1, Ordering::Relaxed);
-        index.insert(labels)
     }
 
     /// Logs the labels of series that no segment holds yet; called inside [`Wal::append`].
@@ -173,6 +182,11 @@ impl Head {
             drop(index);
             self.index.write().unwrap_or_else(PoisonError::into_inner).order.complete();
         }
+    }
+
+    /// Says what is deleted of its series.
+    pub(crate) fn set_tombstones(&self, tombstones: Tombstones) {
+        self.tombstones.store((!tombstones.is_empty()).then(|| Arc::new(tombstones)));
     }
 
     /// Every live series.

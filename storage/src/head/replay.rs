@@ -6,6 +6,7 @@ use super::group::Group;
 use super::series::MemSeries;
 use crate::codec::{CodecError, varint};
 use crate::labels::Labels;
+use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
 use crate::wal::runs;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ pub(crate) struct Replay {
     slots: HashMap<u64, u32>,
     claimed: u64,
     series: HashMap<u32, Arc<MemSeries>>,
+    tombstones: Tombstones,
     /// Samples before this are in blocks already.
     min_valid_ms: i64,
     /// Rows of a group before this one of its sequence are in level 0 already.
@@ -41,6 +43,7 @@ impl Replay {
             slots: HashMap::new(),
             claimed: 0,
             series: HashMap::new(),
+            tombstones: Tombstones::default(),
             min_valid_ms,
             marks,
             records: 0,
@@ -58,6 +61,7 @@ impl Replay {
             Kind::Row => self.row(payload),
             Kind::Samples => self.samples(payload),
             Kind::Runs => self.runs(payload),
+            Kind::Tombstones => self.tombstones(payload),
             Kind::Late => self.late(payload),
         };
         if applied.is_err() {
@@ -71,7 +75,9 @@ impl Replay {
     }
 
     /// Ends the replay: open rows become chunks, since the groups of the log have no scraper any more.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
+        self.forget_tombstones();
+        self.head.set_tombstones(self.tombstones);
         for group in self.groups.values() {
             group.retire();
         }
@@ -118,7 +124,7 @@ impl Replay {
     fn group(&mut self, id: u64) -> Arc<Group> {
         self.head.next_group.fetch_max(id.saturating_add(1), Ordering::AcqRel);
         let head = &self.head;
-        Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head)))))
+        Arc::clone(self.groups.entry(id).or_insert_with(|| Arc::new(Group::new(id, Arc::clone(head), None))))
     }
 
     /// Checks a slot number of a group, and books it.
@@ -202,6 +208,30 @@ impl Replay {
 
     fn runs(&mut self, payload: &[u8]) -> Result<(), CodecError> {
         runs::read(payload, |id, entry| self.sample(id, entry))
+    }
+
+    fn tombstones(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        let mut known = true;
+        for (id, intervals) in file::take_entries(payload)?.iter() {
+            match self.series.get(&id) {
+                Some(series) => {
+                    intervals.iter().for_each(|(min, max)| self.tombstones.add(series.id, min, max))
+                }
+                // Its samples are in blocks, and it is gone.
+                None => known &= !intervals.overlaps(self.min_valid_ms, i64::MAX),
+            }
+        }
+        if known { Ok(()) } else { Err(CodecError("tombstones of an unknown series")) }
+    }
+
+    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples.
+    fn forget_tombstones(&mut self) {
+        let index = self.head.index();
+        for (id, intervals) in std::mem::take(&mut self.tombstones).iter() {
+            let late = index.get(id).is_some_and(|series| series.state().late().is_some());
+            let left = intervals.iter().filter(|(_, max)| late || *max >= self.min_valid_ms);
+            left.for_each(|(min, max)| self.tombstones.add(id, min, max));
+        }
     }
 
     fn late(&mut self, payload: &[u8]) -> Result<(), CodecError> {

@@ -175,6 +175,30 @@ impl HeadSeries {
         Ok(false)
     }
 
+    /// A time, ms, that no sample is before, and the time of the newest one.
+    pub(crate) fn span(
+        &self,
+        level0: &ArcSwap<Vec<Arc<Level0>>>,
+    ) -> Result<Option<(i64, i64)>, StorageError> {
+        // In the order in which samples move on, as for `read`.
+        let owners = self.series.state().owners.clone();
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot)?.range());
+        let mut ranges: Vec<(i64, i64)> = cells.collect();
+        {
+            let state = self.series.state();
+            ranges.extend(state.chunks.iter().map(|chunk| (chunk.min(), chunk.max())));
+            ranges.extend(state.open_range());
+            let late = state.late().map(|late| late.within(i64::MIN, i64::MAX)).unwrap_or_default();
+            ranges
+                .extend(late.first().zip(late.last()).map(|(first, last)| (first.timestamp, last.timestamp)));
+        }
+        for file in level0.load().iter() {
+            ranges.extend(file.span(self.series.id)?);
+        }
+        let span = ranges.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Ok(span.map(|(first, last)| (first, last.min(self.newest.timestamp))))
+    }
+
     /// Appends the samples within `[mint, maxt]`, as parts; of those that were not late, only what is not
     /// older than `cut_ms`, since blocks have the rest.
     pub(crate) fn read(

@@ -17,16 +17,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Sealed samples: a timestamp column, shared where others have the same, and a frame of the samples.
 #[derive(Clone)]
 pub(crate) struct Chunk {
-    timeline: Timeline,
-    frame: Arc<[u8]>,
+    timeline: Arc<Timeline>,
+    /// Frames of all series that were sealed together, and where this one begins and ends.
+    frames: Arc<[u8]>,
+    begin: u32,
+    end: u32,
 }
 
 impl Chunk {
     /// Seals the samples of `piece`, one of `frame::pieces`; the timeline is theirs.
-    pub(crate) fn seal(timeline: Timeline, columns: &Columns, piece: Range<usize>) -> Self {
+    pub(crate) fn seal(timeline: Arc<Timeline>, columns: &Columns, piece: Range<usize>) -> Self {
         let mut bytes = Vec::new();
         frame::encode(columns, piece, &mut bytes);
-        Self { timeline, frame: Arc::from(bytes) }
+        let end = bytes.len();
+        Self::within(&Arc::from(bytes), 0..end, timeline)
+    }
+
+    /// A chunk whose frame is at a place among others, less than 4 GiB of them.
+    pub(crate) fn within(frames: &Arc<[u8]>, place: Range<usize>, timeline: Arc<Timeline>) -> Self {
+        let word = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { timeline, frames: Arc::clone(frames), begin: word(place.start), end: word(place.end) }
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {
@@ -34,7 +44,7 @@ impl Chunk {
     }
 
     pub(crate) fn frame(&self) -> &[u8] {
-        &self.frame
+        self.frames.get(self.begin as usize..self.end as usize).unwrap_or_default()
     }
 
     pub(crate) fn min(&self) -> i64 {
@@ -47,7 +57,7 @@ impl Chunk {
 
     /// Whether both are the same chunk.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.frame, &other.frame)
+        Arc::ptr_eq(&self.frames, &other.frames) && self.begin == other.begin
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
@@ -57,7 +67,7 @@ impl Chunk {
     /// Appends the samples within `[mint, maxt]`.
     pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
         let rows = self.timeline.within(mint, maxt);
-        frame::decode(&mut &*self.frame, self.timeline.len(), rows.clone(), out)?;
+        frame::decode(&mut self.frame(), self.timeline.len(), rows.clone(), out)?;
         self.timeline.extend(rows, &mut out.timestamps);
         Ok(())
     }
@@ -69,7 +79,10 @@ pub(crate) struct Chunks(Option<Arc<Vec<Chunk>>>);
 
 impl Chunks {
     fn push(&mut self, chunk: Chunk) {
-        Arc::make_mut(self.0.get_or_insert_default()).push(chunk);
+        let chunks = Arc::make_mut(self.0.get_or_insert_default());
+        // There are few, and doubling would take more than they do.
+        chunks.reserve_exact(1);
+        chunks.push(chunk);
     }
 
     /// Keeps the chunks for which `keep` says so; whether there were others.

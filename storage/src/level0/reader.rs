@@ -161,6 +161,19 @@ impl Level0 {
         Ok(any)
     }
 
+    /// First and last timestamp of a series, ms.
+    pub(crate) fn span(&self, id: u32) -> Result<Option<(i64, i64)>, StorageError> {
+        let mut span: Option<(i64, i64)> = None;
+        self.each_chunk(id, |chunk| {
+            if let Some((first, last)) = self.timeline(chunk.timeline)?.range() {
+                let (min, max) = span.unwrap_or((first, last));
+                span = Some((min.min(first), max.max(last)));
+            }
+            Ok(())
+        })?;
+        Ok(span)
+    }
+
     /// Appends the samples of a series within `[mint, maxt]`, as parts.
     pub(crate) fn read(
         &self,

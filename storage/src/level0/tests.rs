@@ -17,7 +17,7 @@ type Chunks = Vec<Vec<(i64, f64)>>;
 fn chunk(samples: &[(i64, f64)]) -> Chunk {
     let mut columns = Columns::default();
     samples.iter().for_each(|(timestamp, value)| columns.push(*timestamp, *value));
-    Chunk::seal(Timeline::of(&columns.timestamps), &columns, 0..columns.len())
+    Chunk::seal(Arc::new(Timeline::of(&columns.timestamps)), &columns, 0..columns.len())
 }
 
 fn write(dir: &Path, series: &BTreeMap<u32, Chunks>, marks: &Marks) -> Level0 {

@@ -21,7 +21,6 @@ use std::sync::atomic::AtomicU32;
 pub struct PrometheusBlock {
     dir: PathBuf,
     meta: BlockMeta,
-    out_of_order: bool,
     pub(super) index: Index,
     segments: Segments,
     tombstones: Tombstones<u32>,
@@ -57,7 +56,6 @@ impl PrometheusBlock {
         let small =
             files.list(dir)?.into_iter().filter(|one| !one.is_dir && !one.path.ends_with(filenames::INDEX));
         let small_bytes = small.map(|one| one.len).sum();
-        let out_of_order = meta.is_out_of_order();
         let index = Index::open(files, dir)?;
         let tombstones = tombstones::read(files, dir, |reference| index.number(reference))?;
         let stats = BlockStats {
@@ -65,11 +63,16 @@ impl PrometheusBlock {
             num_series: meta.stats.num_series,
             num_chunks: meta.stats.num_chunks,
         };
+        let mut compaction = meta.compaction;
+        if compaction.sources.is_empty() {
+            compaction.sources.push(meta.ulid.clone());
+        }
         let meta = BlockMeta {
             ulid: meta.ulid,
             min_time: meta.min_time,
             max_time: meta.max_time,
             stats,
+            compaction,
             format: "prometheus".to_owned(),
             version: meta.version,
         };
@@ -77,7 +80,6 @@ impl PrometheusBlock {
         Ok(Self {
             dir: dir.to_owned(),
             meta,
-            out_of_order,
             index,
             segments,
             tombstones,
@@ -110,10 +112,17 @@ impl PrometheusBlock {
         self.tombstones.len()
     }
 
-    /// Whether the block was made of samples that came late: newer ones may not be in any block.
+    /// Whether the block was made of a part of what came at its time, of late samples or of stale series, which
+    /// hints say: others may not be in any block.
     #[must_use]
-    pub fn is_out_of_order(&self) -> bool {
-        self.out_of_order
+    pub fn is_partial(&self) -> bool {
+        !self.meta.compaction.hints.is_empty()
+    }
+
+    /// Whether Prometheus wrote `other` in the place of this block, and had no time to delete it.
+    pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
+        let mut parents = other.meta.compaction.parents.iter();
+        self.meta.ulid != other.meta.ulid && parents.any(|parent| parent.ulid == self.meta.ulid)
     }
 
     /// Verifies every checksum and decodes every chunk; the answer is what is wrong.

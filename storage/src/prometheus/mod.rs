@@ -22,6 +22,8 @@ pub(crate) use takeover::{take_over, verify_head};
 pub use writer::PrometheusBlockWriter;
 
 #[cfg(test)]
+mod beside_tests;
+#[cfg(test)]
 mod block_tests;
 #[cfg(test)]
 mod takeover_tests;

@@ -161,10 +161,13 @@ impl Samples<'_, '_> {
             Ok(()) if self.appender.len() >= BATCH => self.commit(),
             // What is older than the newest sample of its series was taken over before, or came late.
             Ok(()) | Err(AppendError::OutOfOrder | AppendError::Duplicate | AppendError::TooOld) => Ok(()),
-            Err(AppendError::OutOfBounds) => match value {
-                Value::Float(value) => self.late.float(labels, (timestamp, value, start)),
-                Value::Histogram(histogram) => self.late.histogram(labels, (timestamp, histogram, start)),
-            },
+            // Of a series that the head has no room for it is kept too.
+            Err(AppendError::OutOfBounds | AppendError::TooManySeries(_) | AppendError::BudgetSpent(_)) => {
+                match value {
+                    Value::Float(value) => self.late.float(labels, (timestamp, value, start)),
+                    Value::Histogram(histogram) => self.late.histogram(labels, (timestamp, histogram, start)),
+                }
+            }
             Err(AppendError::Histogram(_) | AppendError::UnknownSeries) => {
                 self.dropped += 1;
                 Ok(())
@@ -266,7 +269,7 @@ pub(crate) fn take_over(
     let theirs = blocks.iter().filter(|block| block.own().is_none() && block.bounds_the_head());
     let from_ms = theirs.map(|block| block.meta().max_time).max().unwrap_or(i64::MIN);
     let mut late = LateSamples::new(files, dir);
-    let appender = Appender::new(Arc::clone(head));
+    let appender = Appender::new(Arc::clone(head), None);
     let mut samples = Samples {
         known: &known,
         appender,

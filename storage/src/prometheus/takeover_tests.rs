@@ -11,22 +11,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-const RANGE: i64 = 7_200_000;
+pub(super) const RANGE: i64 = 7_200_000;
 const SNAPPY: u8 = 8;
 const ZSTD: u8 = 16;
 
-type Samples = BTreeMap<String, Vec<(i64, f64)>>;
+pub(super) type Samples = BTreeMap<String, Vec<(i64, f64)>>;
 
-fn labels(n: u64) -> Labels {
+pub(super) fn labels(n: u64) -> Labels {
     Labels::from_pairs([("__name__", "m"), ("n", &n.to_string())])
 }
 
-fn open(dir: &Path) -> Db {
+pub(super) fn open(dir: &Path) -> Db {
     let options = DbOptions { wal_sync: WalSync::Never, retention_ms: None, ..DbOptions::default() };
     Db::open(dir, options).unwrap()
 }
 
-fn dump(db: &Db) -> Samples {
+pub(super) fn dump(db: &Db) -> Samples {
     let hints = SelectHints { mint: i64::MIN, maxt: i64::MAX, ..SelectHints::default() };
     let selected = db.querier(i64::MIN, i64::MAX).unwrap().select(&[], &hints).unwrap();
     let mut all = Samples::new();
@@ -41,13 +41,15 @@ fn dump(db: &Db) -> Samples {
     all
 }
 
+/// What is ours and does not say so in its name.
+const OURS: [&str; 5] = ["lock", "level0", "series", "cardinality", "snapshots"];
+
 /// Everything in a directory, but for what is ours.
 fn theirs(dir: &Path, prefix: &str, out: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let ours = prefix.is_empty()
-            && (name.ends_with(".narthex") || ["lock", "level0", "series"].contains(&name.as_str()));
+        let ours = prefix.is_empty() && (name.ends_with(".narthex") || OURS.contains(&name.as_str()));
         if ours {
             continue;
         }
@@ -59,14 +61,14 @@ fn theirs(dir: &Path, prefix: &str, out: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-fn all_of_theirs(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn all_of_theirs(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     theirs(dir, "", &mut out);
     out
 }
 
 /// A block up to `RANGE`, a checkpoint, a log of two segments, a log of late samples.
-fn prometheus_dir(dir: &Path) -> Samples {
+pub(super) fn prometheus_dir(dir: &Path) -> Samples {
     let mut all = Samples::new();
     let mut block =
         PrometheusBlockWriter::new(&Files::os(), dir, ulid::Ulid::new().to_string(), 0, RANGE).unwrap();

@@ -3,8 +3,9 @@
 use super::bytes::checksum;
 use super::chunk::{self, chunk_len, encode_floats, encode_histograms};
 use super::index::{ChunkRef, IndexWriter};
-use super::meta::{Compaction, Meta, OUT_OF_ORDER, Stats, VERSION};
+use super::meta::{Meta, Stats, VERSION};
 use super::segments;
+use crate::block::Compaction;
 use crate::codec::varint;
 use crate::filenames;
 use crate::histogram::FloatHistogram;
@@ -50,7 +51,7 @@ impl PrometheusBlockWriter {
         let temporary = dir.join(format!("{ulid}{}", filenames::CREATING_SUFFIX));
         let chunks = temporary.join(segments::DIR);
         files.create_dirs(&chunks)?;
-        let compaction = Compaction { level: 1, sources: vec![ulid.clone()], hints: Vec::new() };
+        let compaction = Compaction::of_head(&ulid, false);
         let meta = Meta { ulid, min_time, max_time, stats: Stats::default(), compaction, version: VERSION };
         Ok(Self {
             files: files.clone(),
@@ -66,7 +67,7 @@ impl PrometheusBlockWriter {
     /// Marks the block as one of samples that came late, and gives it a name that Prometheus takes for none of
     /// its own.
     pub(super) fn keep_late(mut self) -> Self {
-        self.meta.compaction.hints.push(OUT_OF_ORDER.to_owned());
+        self.meta.compaction = Compaction::of_head(&self.meta.ulid, true);
         self.target.set_file_name(filenames::block(&self.meta.ulid));
         self
     }

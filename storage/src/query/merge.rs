@@ -4,10 +4,11 @@
 //! which number, so that parts are joined and sorted by numbers; labels are compared only for series that
 //! the head does not have.
 
+use super::masks::{Masks, retain_living};
 use super::postings::resolve;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
-use crate::block::ServedBlock;
+use crate::block::{EntriesOfBlock, ServedBlock};
 use crate::db::Inner;
 use crate::head::Head;
 use crate::head::index::Index;
@@ -16,6 +17,7 @@ use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
 use crate::labels::matcher::Matcher;
 use crate::labels::{Labels, LabelsBuf};
+use crate::tombstones::Intervals;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +43,15 @@ pub(super) struct Selection {
     pub(super) cut_ms: i64,
     pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
+    pub(super) masks: Option<Masks>,
+}
+
+impl Selection {
+    /// Whether all samples of a block are in selected ones.
+    fn knows(&self, block: &ServedBlock) -> bool {
+        let mut sources = block.meta().compaction.sources.iter();
+        sources.all(|one| self.blocks.iter().any(|old| old.meta().compaction.sources.contains(one)))
+    }
 }
 
 enum Origin {
@@ -100,6 +111,7 @@ pub(super) fn merge(
     blocks: &[Arc<ServedBlock>],
     matchers: &[Matcher],
     hints: &SelectHints,
+    masks: Option<&Masks>,
     found: &mut Vec<Found>,
     links: &mut Vec<Link>,
 ) -> Result<(), StorageError> {
@@ -115,15 +127,21 @@ pub(super) fn merge(
     let alone = blocks.len() == 1 && found.is_empty();
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
-        let numbers = resolve(&**block, matchers)?;
+        let mut numbers = resolve(&**block, matchers)?;
+        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number))
+            && let Some(block) = block.own()
+        {
+            retain_living(block, &mut numbers, tombstones, (hints.mint, hints.maxt))?;
+        }
         found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
+        let mut entries = block.entries();
         for number in &numbers {
-            if !block.has_chunk(number, hints.mint, hints.maxt)? {
+            if !entries.has_chunk(number, hints.mint, hints.maxt)? {
                 continue;
             }
             let next = u32::try_from(found.len()).unwrap_or(NONE);
-            let twin = twin(&index, block, number, &mut buffer)?;
+            let twin = twin(&index, block, &mut entries, number, &mut buffer)?;
             if alone {
                 let origin = twin.map_or_else(
                     || Origin::Unknown(buffer.to_labels()),
@@ -167,6 +185,7 @@ pub(super) fn merge(
 fn twin<'a>(
     index: &'a Index,
     block: &ServedBlock,
+    entries: &mut EntriesOfBlock<'_>,
     number: u32,
     buffer: &mut LabelsBuf,
 ) -> Result<Option<&'a Arc<MemSeries>>, StorageError> {
@@ -175,7 +194,7 @@ fn twin<'a>(
     if let Some(series) = id.and_then(|id| index.get(id)) {
         return Ok(Some(series));
     }
-    block.labels(number, buffer)?;
+    entries.labels(number, buffer)?;
     let series = index.find_encoded(buffer.as_encoded());
     if let (Some(known), Some(series)) = (known, series) {
         known.store(series.id.saturating_add(1), Ordering::Relaxed);
@@ -231,11 +250,22 @@ impl SelectedSeries {
         let mut at = self.link;
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
+                let start = out.len();
                 block.read(link.number, range, out, joints)?;
+                let masks = self.selection.masks.as_ref();
+                let tombstones = masks.and_then(|masks| masks.block(link.block));
+                if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(link.number)) {
+                    joints.mask(out, start, deleted);
+                }
             }
             at = link.next;
         }
         Ok(())
+    }
+
+    /// What is deleted of the head's part.
+    fn deleted(&self, head: &HeadSeries) -> Option<&Intervals> {
+        self.selection.masks.as_ref()?.head_series(head.series.id)
     }
 
     /// Appends what was the head's at the selection, wherever it is now.
@@ -247,11 +277,15 @@ impl SelectedSeries {
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
         let db = &self.selection.db;
+        let start = out.len();
         head.read(&db.head.level0, (mint, maxt), self.selection.cut_ms, out, joints)?;
+        if let Some(deleted) = self.deleted(head) {
+            joints.mask(out, start, deleted);
+        }
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
-            let known =
-                |block: &Arc<ServedBlock>| self.selection.blocks.iter().any(|old| Arc::ptr_eq(old, block));
+            // A block may also have been merged from those that were selected.
+            let known = |block: &Arc<ServedBlock>| self.selection.knows(block);
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
                     block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
@@ -282,6 +316,7 @@ impl Series for SelectedSeries {
             && let Some(newest) = head.newest(maxt)
             // A late sample may be older than what blocks have, and a block of Prometheus newer than the head.
             && newest.timestamp >= self.selection.db.head.min_valid_ms.load(Ordering::Acquire)
+            && !self.deleted(head).is_some_and(|deleted| deleted.covers(newest.timestamp, newest.timestamp))
         {
             return Ok((newest.timestamp >= mint).then_some(newest));
         }

@@ -1,5 +1,6 @@
 //! The read side's only door: what the query engine asks of any store of series.
 
+mod masks;
 mod merge;
 pub(crate) mod postings;
 pub(crate) mod select;

@@ -26,6 +26,14 @@ struct Step<'a> {
     exclude: bool,
 }
 
+impl Step<'_> {
+    /// What all values begin with that the expression matches, when they are those that `op` looks for.
+    fn prefix(&self, op: MatchOp) -> &str {
+        let regex = self.matcher.regex().filter(|_| self.matcher.op == op);
+        regex.and_then(|regex| regex.prefix()).unwrap_or_default()
+    }
+}
+
 /// Lists of series by label and value.
 pub(crate) trait Postings {
     /// Every series.
@@ -48,6 +56,20 @@ pub(crate) trait Postings {
     /// # Errors
     /// A list cannot be read.
     fn with_wanted(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, StorageError>;
+
+    /// As [`Postings::with_wanted`], for a `wanted` that accepts only values that begin with `prefix`.
+    ///
+    /// # Errors
+    /// A list cannot be read.
+    fn with_prefix(
+        &self,
+        name: &str,
+        prefix: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<RoaringBitmap, StorageError> {
+        let _ = prefix;
+        self.with_wanted(name, wanted)
+    }
 
     /// The number of values that the label has.
     fn value_count(&self, name: &str) -> usize;
@@ -101,8 +123,12 @@ pub(crate) fn resolve(postings: &impl Postings, matchers: &[Matcher]) -> Result<
                 }
                 all
             }
-            Values::Accepted => postings.with_wanted(name, &|value| step.matcher.matches(value))?,
-            Values::Refused => postings.with_wanted(name, &|value| !step.matcher.matches(value))?,
+            Values::Accepted => postings
+                .with_prefix(name, step.prefix(MatchOp::Regex), &|value| step.matcher.matches(value))?,
+            Values::Refused => {
+                let prefix = step.prefix(MatchOp::NotRegex);
+                postings.with_prefix(name, prefix, &|value| !step.matcher.matches(value))?
+            }
         };
         found = Some(match (found, step.exclude) {
             (Some(found), true) => found - list,
@@ -199,7 +225,7 @@ mod tests {
         fn a_series_is_found_when_every_matcher_accepts_it(
             series in proptest::collection::vec(proptest::collection::btree_map("[ab]", "[xyz]{1,2}", 0..3), 0..12),
             matchers in proptest::collection::vec(
-                (0usize..4, "[abc]", prop_oneof![Just(""), Just("x"), Just("xy|z"), Just("|x"), Just(".*"), Just(".+"), Just("x.*"), Just(".*y"), Just("[xy]+|"), Just("[^x]")]),
+                (0usize..4, "[abc]", prop_oneof![Just(""), Just("x"), Just("xy|z"), Just("|x"), Just(".*"), Just(".+"), Just("x.*"), Just("xy.+"), Just("(?i)X.*"), Just("x.*|"), Just(".*y"), Just("[xy]+|"), Just("[^x]")]),
                 0..4),
         ) {
             let list: Vec<Labels> = series

@@ -1,13 +1,16 @@
 //! One view over the head and the blocks.
 
+use super::masks::{self, Masks};
 use super::merge::{Found, Selection, merge};
 use super::postings::resolve;
 use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
 use crate::block::ServedBlock;
 use crate::db::Inner;
 use crate::head::order::rank;
+use crate::head::select::HeadSeries;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
+use crate::tombstones::Tombstones;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
@@ -30,7 +33,13 @@ impl DbQuerier {
     }
 
     /// The series of the head, in label order unless that has no meaning.
-    fn head(&self, matchers: &[Matcher], hints: &SelectHints) -> Result<Vec<Found>, StorageError> {
+    fn head(
+        &self,
+        matchers: &[Matcher],
+        hints: &SelectHints,
+        tombstones: Option<&Tombstones>,
+        cut_ms: i64,
+    ) -> Result<Vec<Found>, StorageError> {
         let head = &self.db.head;
         if !self.head_overlaps(hints.mint, hints.maxt) {
             return Ok(Vec::new());
@@ -57,8 +66,17 @@ impl DbQuerier {
         let level0 = head.level0.load();
         let mut found = Vec::with_capacity(snapshots.size_hint().1.unwrap_or(0));
         for (snapshot, rank) in snapshots {
-            let Some(series) = snapshot else { continue };
-            if series.overlaps(&level0, hints.mint, hints.maxt)? {
+            // One that has nothing newer than the blocks is theirs, but for late samples.
+            let is_own = |one: &HeadSeries| one.limit() >= cut_ms || one.series.state().late().is_some();
+            let Some(series) = snapshot.filter(is_own) else { continue };
+            let deleted = tombstones.and_then(|tombstones| tombstones.get(series.series.id));
+            let living = match deleted.filter(|deleted| deleted.overlaps(hints.mint, hints.maxt)) {
+                Some(deleted) => {
+                    masks::is_living_in_head(head, &series, (hints.mint, hints.maxt), cut_ms, deleted)?
+                }
+                None => true,
+            };
+            if living && series.overlaps(&level0, hints.mint, hints.maxt)? {
                 found.push(Found::head(series, rank));
             }
         }
@@ -73,15 +91,18 @@ impl Querier for DbQuerier {
         hints: &SelectHints,
     ) -> Result<Vec<Box<dyn Series>>, StorageError> {
         let cuts = self.db.head.cuts.load(Acquire);
+        // Before the head is looked at: a block that is cut afterwards takes its tombstones along.
+        let tombstones = self.db.head.tombstones.load_full();
         // Before the blocks are listed: then the block that took over is among them.
         let cut_ms = self.db.head.cut_ms.load(Acquire);
-        let mut found = self.head(matchers, hints)?;
+        let mut found = self.head(matchers, hints, tombstones.as_deref(), cut_ms)?;
         let blocks = self.blocks(hints.mint, hints.maxt);
+        let masks = Masks::new(tombstones, &blocks);
         let mut links = Vec::new();
         if !blocks.is_empty() {
-            merge(&self.db.head, &blocks, matchers, hints, &mut found, &mut links)?;
+            merge(&self.db.head, &blocks, matchers, hints, masks.as_ref(), &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links });
+        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links, masks });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
     }
 
@@ -89,10 +110,17 @@ impl Querier for DbQuerier {
         let mut names = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                names.extend(self.db.head.index().label_names().map(str::to_owned));
+                let dead = masks::dead_in_head(&self.db.head)?;
+                let index = self.db.head.index();
+                masks::living_names(&*index, index.label_names(), &dead, |name| {
+                    names.insert(name.to_owned());
+                })?;
             }
             for block in self.blocks(query.mint, query.maxt) {
-                names.extend(block.label_names().into_iter().map(str::to_owned));
+                let dead = masks::dead_in_block(&block)?;
+                masks::living_names(&*block, block.label_names().into_iter(), &dead, |name| {
+                    names.insert(name.to_owned());
+                })?;
             }
         } else {
             self.each_labels(query, |labels| names.extend(labels.iter().map(|(name, _)| name.to_owned())))?;
@@ -104,10 +132,18 @@ impl Querier for DbQuerier {
         let mut values = BTreeSet::new();
         if query.matcher_sets.is_empty() {
             if self.head_overlaps(query.mint, query.maxt) {
-                values.extend(self.db.head.index().label_values(name).map(str::to_owned));
+                let dead = masks::dead_in_head(&self.db.head)?;
+                let index = self.db.head.index();
+                masks::living_values(&*index, name, index.label_values(name), &dead, |value| {
+                    values.insert(value.to_owned());
+                })?;
             }
             for block in self.blocks(query.mint, query.maxt) {
-                values.extend(block.label_values(name).into_iter().map(str::to_owned));
+                let dead = masks::dead_in_block(&block)?;
+                let found = block.label_values(name)?;
+                masks::living_values(&*block, name, found.iter().map(String::as_str), &dead, |value| {
+                    values.insert(value.to_owned());
+                })?;
             }
         } else {
             self.each_labels(query, |labels| values.extend(labels.get(name).map(str::to_owned)))?;

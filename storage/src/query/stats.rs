@@ -1,6 +1,9 @@
 //! Cardinality of the head, as `/api/v1/status/tsdb` shows it.
 
+use crate::cardinality::counters::Counted;
+use crate::cardinality::table::text;
 use crate::db::Inner;
+use crate::head::index::Index;
 use crate::labels::METRIC_NAME;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +26,10 @@ pub struct DbStats {
     pub series_created: u64,
     /// Series that left the head since the start.
     pub series_removed: u64,
+    /// Series that the head may have; `None` for any number.
+    pub series_max: Option<u64>,
+    /// How often a new series was refused because of that.
+    pub series_refused: u64,
     /// Bytes of the write-ahead log on disk.
     pub wal_bytes: u64,
     /// Bytes written to the log since the start.
@@ -57,6 +64,8 @@ impl DbStats {
             samples_appended: head.samples_appended.load(Ordering::Relaxed),
             series_created: head.series_created.load(Ordering::Relaxed),
             series_removed: head.series_removed.load(Ordering::Relaxed),
+            series_max: head.budgets.limit(),
+            series_refused: head.budgets.refused(),
             wal_bytes: db.wal_bytes(),
             wal_bytes_written: head.wal.bytes_written(),
             level0_files: head.level0.load().len() as u64,
@@ -69,29 +78,33 @@ impl DbStats {
         stats.chunks = head.all_series().iter().map(|s| s.state().chunks.len() as u64).sum();
         let index = head.index();
         stats.series = index.len() as u64;
-        for (name, values) in index.pairs() {
-            stats.label_pairs += values.len() as u64;
-            stats.values_by_label.push((name.to_owned(), values.len() as u64));
-            stats
-                .bytes_by_label
-                .push((name.to_owned(), values.iter().map(|(value, _)| value.len() as u64).sum()));
-            for (value, series) in values {
-                stats.series_by_pair.push((format!("{name}={value}"), series));
-                if name == METRIC_NAME {
-                    stats.series_by_metric.push((value.to_owned(), series));
-                }
-            }
+        for (name, values, bytes) in index.label_sizes() {
+            stats.label_pairs += values;
+            stats.values_by_label.push((name.to_owned(), values));
+            stats.bytes_by_label.push((name.to_owned(), bytes));
         }
-        let lists = [
-            &mut stats.series_by_metric,
-            &mut stats.values_by_label,
-            &mut stats.bytes_by_label,
-            &mut stats.series_by_pair,
-        ];
-        for list in lists {
+        let metrics = top_pairs(&index, limit, Some(METRIC_NAME));
+        stats.series_by_metric = metrics.into_iter().map(|(_, metric, series)| (metric, series)).collect();
+        let pairs = top_pairs(&index, limit, None).into_iter();
+        stats.series_by_pair =
+            pairs.map(|(name, value, series)| (format!("{name}={value}"), series)).collect();
+        for list in [&mut stats.values_by_label, &mut stats.bytes_by_label] {
             list.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             list.truncate(limit);
         }
         stats
     }
+}
+
+/// The pairs, all or those of one label, that most series have: from the counters, or, where there are too many
+/// to be counted, from the lists of the index.
+fn top_pairs(index: &Index, limit: usize, label: Option<&str>) -> Vec<Counted> {
+    if let Some(pairs) = index.counters.top_pairs(limit, label) {
+        return pairs;
+    }
+    let mut pairs: Vec<_> =
+        index.pairs().filter(|(name, ..)| label.is_none_or(|label| label == *name)).collect();
+    pairs.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| text((a.0, a.1)).cmp(text((b.0, b.1)))));
+    pairs.truncate(limit);
+    pairs.into_iter().map(|(name, value, series)| (name.to_owned(), value.to_owned(), series)).collect()
 }

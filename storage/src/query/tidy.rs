@@ -1,6 +1,7 @@
 //! Brings the samples that several parts of a store gave into order.
 
 use super::Columns;
+use crate::tombstones::Intervals;
 use std::sync::Arc;
 
 /// Watches over the order of the parts that are appended to columns, each in order itself.
@@ -23,6 +24,12 @@ impl Joints {
             let (last, next) = (out.timestamps.get(self.end - 1), out.timestamps.get(self.end));
             self.ordered &= next.is_none() || last < next;
         }
+        self.end = out.len();
+    }
+
+    /// Takes deleted samples out of the parts that were appended from position `start` on.
+    pub(crate) fn mask(&mut self, out: &mut Columns, start: usize, deleted: &Intervals) {
+        deleted.mask(out, start);
         self.end = out.len();
     }
 

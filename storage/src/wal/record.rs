@@ -9,6 +9,7 @@
 //! ROW     group varint, sequence varint, timestamp zigzag, changes as in `codec::cell`, gaps in slots
 //! SAMPLES (series id varint, timestamp zigzag, bits u64)*: read, but no longer written
 //! RUNS    samples by series, as in `wal::runs`
+//! TOMBSTONES deleted intervals by series, as in `tombstones::file`
 //! LATE    the same, of samples older than others of their series
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
@@ -42,15 +43,26 @@ pub enum Kind {
     Samples = 5,
     /// Samples with timestamps of their own, by series; histograms and start timestamps too.
     Runs = 6,
+    /// What is deleted of series.
+    Tombstones = 7,
     /// Late samples, in the form of [`Kind::Runs`].
     Late = 8,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Series, Self::Full, Self::Schema, Self::Row, Self::Samples, Self::Runs, Self::Late]
-            .into_iter()
-            .find(|k| *k as u8 == byte)
+        [
+            Self::Series,
+            Self::Full,
+            Self::Schema,
+            Self::Row,
+            Self::Samples,
+            Self::Runs,
+            Self::Tombstones,
+            Self::Late,
+        ]
+        .into_iter()
+        .find(|k| *k as u8 == byte)
     }
 }
 

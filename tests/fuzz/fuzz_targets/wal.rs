@@ -35,7 +35,15 @@ fn damage_is_told_in_order(segment: &[u8]) {
 
 /// Whole records out of any bytes, so that what stands behind the checksum is reached: type, length, payload.
 fn records(mut bytes: &[u8]) -> Vec<u8> {
-    let kinds = [Kind::Series, Kind::Full, Kind::Schema, Kind::Row, Kind::Samples, Kind::Runs];
+    let kinds = [
+        Kind::Series,
+        Kind::Full,
+        Kind::Schema,
+        Kind::Row,
+        Kind::Samples,
+        Kind::Runs,
+        Kind::Tombstones,
+    ];
     let mut segment = Vec::new();
     while let [kind, len, rest @ ..] = bytes {
         let (payload, rest) = rest.split_at(usize::from(*len).min(rest.len()));

@@ -156,6 +156,7 @@ impl Peer {
             format!("--config.file={}", dir.path().join("prometheus.yml").display()),
             format!("--storage.tsdb.path={}", dir.path().join("data").display()),
             "--web.enable-remote-write-receiver".to_owned(),
+            "--web.enable-admin-api".to_owned(),
         ];
         Self::start(program, &args, dir, "/-/ready")
     }

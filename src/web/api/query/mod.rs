@@ -9,6 +9,7 @@ pub use value::write_value;
 
 use super::{ApiError, ErrorKind};
 use crate::query::registry::{Client, Kind, Running, Spec};
+use crate::query::usage::Noted;
 use crate::web::app::App;
 use crate::web::json::Output;
 use crate::web::params::{Params, parse_duration};
@@ -66,9 +67,10 @@ impl Request {
             running.progress.count_steps(spec.start, spec.steps());
         }
         let steps = (spec.start, spec.end, spec.step);
+        let store = Noted::new(&app.db, spec.received_ms);
         match spec.kind {
-            Kind::Instant => engine.instant(&*app.db, &spec.text, spec.start, &options).map(Evaluated::Value),
-            Kind::Range => engine.range(&*app.db, &spec.text, steps, &options).map(Evaluated::Value),
+            Kind::Instant => engine.instant(&store, &spec.text, spec.start, &options).map(Evaluated::Value),
+            Kind::Range => engine.range(&store, &spec.text, steps, &options).map(Evaluated::Value),
             Kind::Explain => plan::explain(app, spec, &options).map(Evaluated::Plan),
         }
     }

@@ -1,6 +1,6 @@
 //! The sections of an index, and the tables of byte strings in them.
 
-use super::{INDEX_MAGIC, TOC_LEN};
+use super::{MAGIC, TOC_LEN};
 use crate::codec::{CodecError, varint};
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ pub(super) fn sections(index: &[u8]) -> Result<[Range<usize>; 4], CodecError> {
     if varint::take_u32(&mut &*crc)? != crc32fast::hash(fields) {
         return Err(CodecError("checksum mismatch in the table of contents"));
     }
-    if !body.starts_with(INDEX_MAGIC) {
+    if !body.starts_with(MAGIC) {
         return Err(CodecError("not an index"));
     }
     let mut fields = fields;
@@ -72,7 +72,7 @@ pub(super) fn sections(index: &[u8]) -> Result<[Range<usize>; 4], CodecError> {
             return Err(CodecError("checksum mismatch in a section"));
         }
         // The first section begins behind the magic.
-        *range = (if number == 0 { INDEX_MAGIC.len() } else { start })..end;
+        *range = (if number == 0 { MAGIC.len() } else { start })..end;
         start = end;
     }
     Ok(ranges)

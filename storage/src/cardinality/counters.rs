@@ -1,0 +1,187 @@
+//! What the series of the head count by metric, label, pair, job and target, kept as they come and go.
+
+use super::Dimension;
+use super::table::{NAMES_MAX, Name, Row, Table};
+use crate::head::series::MemSeries;
+use crate::labels::{Labels, METRIC_NAME};
+use std::collections::HashMap;
+
+/// The label that names a job.
+pub(super) const JOB: &str = "job";
+/// The label that tells the targets of a job apart.
+pub(super) const INSTANCE: &str = "instance";
+/// What the index takes for each label of a series, about, bytes: its entry in two lists of numbers.
+const LABEL_BYTES: u64 = 8;
+
+/// A label, its value, and the series that have it.
+pub(crate) type Counted = (String, String, u64);
+
+/// One table for each [`Dimension`].
+#[derive(Debug)]
+pub(crate) struct Counters {
+    series: u64,
+    tables: [Table; Dimension::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::with_names(NAMES_MAX)
+    }
+}
+
+impl Counters {
+    pub(super) fn with_names(names_max: usize) -> Self {
+        Self { series: 0, tables: std::array::from_fn(|_| Table::with_names(names_max)) }
+    }
+
+    /// A series came.
+    pub(crate) fn add(&mut self, labels: &Labels) {
+        self.series += 1;
+        self.each(labels, Table::add);
+    }
+
+    /// A series went that had come.
+    pub(crate) fn remove(&mut self, labels: &Labels) {
+        self.series = self.series.saturating_sub(1);
+        self.each(labels, Table::remove);
+    }
+
+    fn each(&mut self, labels: &Labels, change: fn(&mut Table, Name<'_>, u64)) {
+        let bytes = bytes_of(labels);
+        let (mut metric, mut job, mut instance) = ("", "", "");
+        for (name, value) in labels {
+            match name {
+                METRIC_NAME => metric = value,
+                JOB => job = value,
+                INSTANCE => instance = value,
+                _ => {}
+            }
+            change(self.table_mut(Dimension::Label), (name, ""), bytes);
+            change(self.table_mut(Dimension::Pair), (name, value), bytes);
+        }
+        change(self.table_mut(Dimension::Metric), (metric, ""), bytes);
+        change(self.table_mut(Dimension::Job), (job, ""), bytes);
+        change(self.table_mut(Dimension::Target), (job, instance), bytes);
+    }
+
+    /// Series that are there.
+    pub(super) fn series(&self) -> u64 {
+        self.series
+    }
+
+    pub(super) fn table(&self, by: Dimension) -> &Table {
+        let [metric, label, pair, job, target] = &self.tables;
+        match by {
+            Dimension::Metric => metric,
+            Dimension::Label => label,
+            Dimension::Pair => pair,
+            Dimension::Job => job,
+            Dimension::Target => target,
+        }
+    }
+
+    fn table_mut(&mut self, by: Dimension) -> &mut Table {
+        let [metric, label, pair, job, target] = &mut self.tables;
+        match by {
+            Dimension::Metric => metric,
+            Dimension::Label => label,
+            Dimension::Pair => pair,
+            Dimension::Job => job,
+            Dimension::Target => target,
+        }
+    }
+
+    /// How many different values each label has.
+    pub(super) fn values(&self) -> HashMap<&str, u64> {
+        let mut values = HashMap::new();
+        self.table(Dimension::Pair).names().for_each(|(label, _)| *values.entry(label).or_default() += 1);
+        values
+    }
+
+    /// Whether counting all series anew would make a table exact that is not.
+    pub(crate) fn is_sparse(&mut self) -> bool {
+        self.tables.iter_mut().any(Table::is_sparse)
+    }
+
+    /// The pairs, all or those of one label, that most series have; `None` when not all are known exactly.
+    pub(crate) fn top_pairs(&self, limit: usize, label: Option<&str>) -> Option<Vec<Counted>> {
+        let table = self.table(Dimension::Pair);
+        table.is_exact().then(|| {
+            let rows = table.top(limit, |name| label.is_none_or(|label| label == name.0));
+            let own = |row: &Row| (row.name().0.to_owned(), row.name().1.to_owned(), row.series);
+            rows.iter().map(own).collect()
+        })
+    }
+}
+
+/// What a series takes in the head, about, bytes: its labels, its state, its entries in the index. Samples are
+/// not counted.
+fn bytes_of(labels: &Labels) -> u64 {
+    let fixed = size_of::<MemSeries>() + 4 * size_of::<usize>();
+    (labels.encoded_len() + fixed) as u64 + LABEL_BYTES * labels.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    type Model = BTreeMap<(Dimension, String, String), u64>;
+
+    fn model(series: &[Labels]) -> Model {
+        let mut model = Model::new();
+        for labels in series {
+            let of = |name: &str| labels.get(name).unwrap_or_default().to_owned();
+            let mut count = |by, a: String, b: String| *model.entry((by, a, b)).or_default() += 1;
+            count(Dimension::Metric, of("__name__"), String::new());
+            count(Dimension::Job, of("job"), String::new());
+            count(Dimension::Target, of("job"), of("instance"));
+            for (name, value) in labels {
+                count(Dimension::Label, name.to_owned(), String::new());
+                count(Dimension::Pair, name.to_owned(), value.to_owned());
+            }
+        }
+        model
+    }
+
+    proptest! {
+        #[test]
+        fn counters_equal_a_count_of_the_series_that_are_there(
+            steps in proptest::collection::vec((
+                proptest::collection::btree_map(
+                    prop_oneof![Just("__name__"), Just("job"), Just("instance"), Just("x"), Just("y")], "[abc]", 0..5),
+                any::<prop::sample::Index>(), 0..3),
+                0..60)
+        ) {
+            let mut counters = Counters::default();
+            let mut there: Vec<Labels> = Vec::new();
+            for (pairs, at, kind) in steps {
+                if kind == 0 && !there.is_empty() {
+                    let labels = there.swap_remove(at.index(there.len()));
+                    counters.remove(&labels);
+                } else {
+                    let labels = Labels::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
+                    if !there.contains(&labels) {
+                        counters.add(&labels);
+                        there.push(labels);
+                    }
+                }
+                let model = model(&there);
+                prop_assert_eq!(counters.series(), there.len() as u64);
+                for by in Dimension::ALL {
+                    let rows = counters.table(by).top(usize::MAX, |_| true);
+                    let got: Model = rows
+                        .iter()
+                        .map(|row| ((by, row.name().0.to_owned(), row.name().1.to_owned()), row.series))
+                        .collect();
+                    let want: Model = model.iter().filter(|((b, ..), _)| *b == by).map(|(k, n)| (k.clone(), *n)).collect();
+                    prop_assert_eq!(got, want);
+                }
+                let bytes: u64 = there.iter().map(bytes_of).sum();
+                let rows = counters.table(Dimension::Job).top(usize::MAX, |_| true);
+                prop_assert_eq!(rows.iter().map(|row| row.bytes).sum::<u64>(), bytes);
+            }
+        }
+    }
+}
