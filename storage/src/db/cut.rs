@@ -128,7 +128,6 @@ impl Inner {
     pub(super) fn drop_idle_series(&self, report: &mut MaintainReport) {
         let level0 = self.head.level0.load();
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.order.complete();
         let mut doomed = index.all();
         doomed.retain(|series| {
             let mut state = series.state();
