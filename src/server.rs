@@ -192,6 +192,19 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
         "TSDB started"
     );
     log_damage(&db, 0);
+    if let Some(report) = &report.takeover {
+        info!(
+            series = report.series,
+            samples = report.samples,
+            late_blocks = report.late_blocks.len(),
+            dropped = report.dropped,
+            "Took over what Prometheus's log holds"
+        );
+        for damage in &report.damage {
+            let file = damage.path.display();
+            error!(%file, offset = damage.offset, error = damage.detail, "Damage in Prometheus's log, skipped");
+        }
+    }
     if let Some((file, reason)) = &report.statistics_lost {
         warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
     }

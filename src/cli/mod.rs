@@ -10,6 +10,7 @@ pub mod promql;
 pub mod query;
 mod terminal;
 pub mod test_promql;
+pub mod tsdb;
 
 #[cfg(test)]
 mod flags_tests;

@@ -2,8 +2,14 @@
 
 /// Held locked while a process uses the directory.
 pub(crate) const LOCK: &str = "lock";
-/// Directory of the write-ahead log.
-pub(crate) const WAL_DIR: &str = "wal";
+/// Directory of the write-ahead log. Prometheus's is `wal`, and may lie beside it.
+pub(crate) const WAL_DIR: &str = "wal.narthex";
+/// Directory of the write-ahead log until version 0.1, and of Prometheus's.
+pub(crate) const OLD_WAL_DIR: &str = "wal";
+/// What was taken over from Prometheus.
+pub(crate) const TAKEOVER: &str = "takeover.narthex";
+/// Behind the ULID in the name of a block. Prometheus does not take such a directory for one of its blocks.
+const BLOCK_SUFFIX: &str = ".narthex";
 /// Directory of level 0.
 pub(crate) const LEVEL0_DIR: &str = "level0";
 /// The labels of the head's series.
@@ -27,6 +33,18 @@ pub(crate) const DELETING_SUFFIX: &str = ".tmp-for-deletion";
 
 /// What series were counted by, hour by hour, and when metrics were queried last.
 pub(crate) const CARDINALITY: &str = "cardinality";
+
+/// Name of the directory of one of our blocks.
+pub(crate) fn block(ulid: &str) -> String {
+    format!("{ulid}{BLOCK_SUFFIX}")
+}
+
+/// Whether a directory with this name is a block: ours, or, without the suffix, one of Prometheus or of an older
+/// version.
+pub(crate) fn is_block(name: &str) -> bool {
+    let ulid = name.strip_suffix(BLOCK_SUFFIX).unwrap_or(name);
+    ulid.len() == 26 && ulid::Ulid::from_string(ulid).is_ok()
+}
 
 /// File name of a segment of the write-ahead log, and of a file of level 0.
 pub(crate) fn segment(number: u64) -> String {

@@ -35,11 +35,13 @@ pub mod io;
 pub mod labels;
 mod level0;
 pub mod number;
+pub mod prometheus;
 pub mod query;
 pub mod sample;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tombstones;
+pub mod verify;
 pub mod wal;
 
 mod filenames;

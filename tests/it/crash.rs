@@ -76,7 +76,7 @@ fn a_torn_log_is_cut_back_and_reported() {
     let known = raw(&narthex);
     narthex.kill();
     let mut segments: Vec<_> =
-        std::fs::read_dir(dir.path().join("data/wal")).unwrap().map(|e| e.unwrap().path()).collect();
+        std::fs::read_dir(dir.path().join("data/wal.narthex")).unwrap().map(|e| e.unwrap().path()).collect();
     segments.sort();
     let last = segments.last().unwrap();
     let bytes = std::fs::read(last).unwrap();

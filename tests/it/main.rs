@@ -18,4 +18,5 @@ mod promql_tools;
 mod queries;
 mod query_client;
 mod scrape;
+mod tsdb;
 mod write;

@@ -46,16 +46,17 @@ pub struct BlockStats {
 
 /// What a block was made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Compaction {
     /// 1 for a block cut from the head, one more than its highest parent's otherwise.
     pub level: u32,
     /// The blocks cut from the head whose samples are inside, sorted.
     pub sources: Vec<String>,
     /// The blocks that it was merged from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Parent>,
     /// Remarks; `from-out-of-order` for samples that all came late.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 

@@ -10,6 +10,7 @@ mod meta;
 mod pages;
 mod postings;
 mod reader;
+mod served;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tombstones;
@@ -21,13 +22,15 @@ pub use meta::{BlockMeta, BlockStats, Compaction, Parent};
 pub(crate) use pages::Packing;
 pub use reader::Block;
 pub(crate) use reader::Entries;
+pub(crate) use served::EntriesOfBlock;
+pub use served::{SeriesOfBlock, ServedBlock};
 pub(crate) use writer::{BlockPlan, BlockWriter};
 
 /// Brings blocks into the order in which they are listed, read and merged: by their first timestamp, then by
 /// their age. Of two samples for one timestamp that of the block listed first counts.
-pub(crate) fn in_order(blocks: &mut [std::sync::Arc<Block>]) {
+pub(crate) fn in_order(blocks: &mut [std::sync::Arc<ServedBlock>]) {
     blocks.sort_by(|a, b| {
-        let key = |block: &Block| block.meta().min_time;
+        let key = |block: &ServedBlock| block.meta().min_time;
         key(a).cmp(&key(b)).then_with(|| a.meta().ulid.cmp(&b.meta().ulid))
     });
 }

@@ -113,10 +113,6 @@ impl Block {
         (index + chunks + self.timelines.len() + self.tombstone_bytes()) as u64
     }
 
-    pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
-        self.meta.min_time <= maxt && self.meta.max_time > mint
-    }
-
     /// Whether everything in the block is within `[mint, maxt]`.
     fn is_within(&self, mint: i64, maxt: i64) -> bool {
         mint <= self.meta.min_time && self.meta.max_time <= maxt

@@ -201,7 +201,7 @@ impl BlockWriter {
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
         self.files.sync_dir(&self.temporary)?;
-        let target = self.dir.join(&self.meta.ulid);
+        let target = self.dir.join(filenames::block(&self.meta.ulid));
         self.files.rename_durably(&self.temporary, &target)?;
         Ok(Some(target))
     }

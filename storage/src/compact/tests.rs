@@ -3,6 +3,7 @@
 use super::{Merged, merge};
 use crate::block::tests::{Contents, MIN, bits, contents, open, read, write_named, write_old};
 use crate::block::{Block, Packing};
+use crate::filenames;
 use crate::io::Files;
 use crate::{Columns, Labels, LabelsBuf};
 use proptest::prelude::*;
@@ -17,8 +18,9 @@ const RESULT: &str = "01JDFX6B1N8VZ4M3T9QK7W2RZZ";
 fn merged(dir: &Path, parents: &[Arc<Block>]) -> Block {
     let go_on = AtomicBool::new(false);
     let merged = merge(&Files::os(), dir, RESULT.to_owned(), parents, &go_on).unwrap();
-    assert_eq!(merged, Merged::Block(dir.join(RESULT)));
-    open(&dir.join(RESULT))
+    let path = dir.join(filenames::block(RESULT));
+    assert_eq!(merged, Merged::Block(path.clone()));
+    open(&path)
 }
 
 fn name(n: usize) -> String {

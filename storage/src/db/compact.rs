@@ -1,7 +1,8 @@
-//! Puts one block in the place of several.
+//! Puts one block in the place of several. Those of Prometheus are left as they lie.
 
+use super::retention::remove_block;
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockMeta, in_order};
+use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{self, Merged};
 use crate::query::StorageError;
 use std::sync::atomic::Ordering;
@@ -17,12 +18,14 @@ impl Inner {
     /// Merges the blocks whose turn it is; whether there were any.
     pub(super) fn compact_once(&self, report: &mut MaintainReport) -> Result<bool, StorageError> {
         let blocks = self.blocks.load_full();
-        let metas: Vec<&BlockMeta> = blocks.iter().map(|block| block.meta()).collect();
+        let own: Vec<&Arc<Block>> = blocks.iter().filter_map(|block| block.own()).collect();
+        let metas: Vec<&BlockMeta> = own.iter().map(|block| block.meta()).collect();
         let mut left_alone = self.unmergeable.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ranges = self.block_ranges();
         let parents = loop {
             let chosen = compact::plan(&metas, &ranges, |meta| !left_alone.contains(&meta.ulid));
-            let parents: Vec<Arc<Block>> = chosen.iter().filter_map(|at| blocks.get(*at)).cloned().collect();
+            let parents: Vec<Arc<Block>> =
+                chosen.iter().filter_map(|at| own.get(*at)).map(|block| Arc::clone(block)).collect();
             if parents.is_empty() || self.stopping.load(Ordering::Relaxed) {
                 return Ok(false);
             }
@@ -35,7 +38,7 @@ impl Inner {
         let merged = match compact::merge(&self.files, &self.dir, ulid, &parents, &self.stopping) {
             Ok(Merged::Cancelled) => return Ok(false),
             Ok(Merged::Empty) => None,
-            Ok(Merged::Block(path)) => Some(Arc::new(Block::open(&self.files, &path)?)),
+            Ok(Merged::Block(path)) => Some(Arc::new(ServedBlock::open(&self.files, &path)?)),
             // The blocks are served as far as they can be read, and not looked at again before a restart.
             Err(StorageError::Corrupt { what, detail }) => {
                 report.damaged.push(format!("{what}: {detail}"));
@@ -48,12 +51,14 @@ impl Inner {
         report.blocks_merged.extend(merged.iter().map(|block| block.dir().to_owned()));
         // Read again: making room may have deleted some. A query sees the old ones or the new one.
         let mut now = Vec::clone(&self.blocks.load());
-        now.retain(|block| !parents.iter().any(|parent| Arc::ptr_eq(parent, block)));
+        let is_parent = |block: &Arc<Block>| parents.iter().any(|parent| Arc::ptr_eq(parent, block));
+        now.retain(|block| !block.own().is_some_and(is_parent));
         now.extend(merged);
         in_order(&mut now);
         self.blocks.store(Arc::new(now));
         for parent in &parents {
-            self.delete_files(parent)?;
+            // Whoever reads it still has its files.
+            remove_block(&self.files, parent.dir())?;
         }
         Ok(true)
     }

@@ -1,7 +1,7 @@
 //! Cutting blocks from the head, and what follows from it for the head and the log.
 
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockPlan, BlockWriter, in_order};
+use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
 use crate::head::select::HeadSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
@@ -60,7 +60,7 @@ impl Inner {
             head.epoch.fetch_add(2, Ordering::AcqRel);
         }
         // The first block after a snapshot that was opened begins where that one ended. Not `min_valid_ms`: a cut
-        // that failed has raised it already.
+        // that failed has raised it already, and a block of Prometheus may end later than what the head has.
         let from = min_time.max(head.cut_ms.load(Ordering::Acquire));
         self.flush(report)?;
         let mut series = head.all_series();
@@ -83,9 +83,11 @@ impl Inner {
                 block.add_series(&one.series.labels, &columns)?;
             }
         }
-        if let Some(path) = block.finish()? {
+        let path = block.finish()?;
+        let is_written = path.is_some();
+        if let Some(path) = path {
             let mut blocks = Vec::clone(&self.blocks.load());
-            blocks.push(Arc::new(Block::open(&self.files, &path)?));
+            blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
             in_order(&mut blocks);
             self.blocks.store(Arc::new(blocks));
             report.blocks_written.push(path);
@@ -105,7 +107,11 @@ impl Inner {
         }
         self.write_late_blocks(report)?;
         self.drop_idle_series(report);
-        self.drop_tombstones_before(max_time);
+        // Without a block nothing tells the next start where the head begins: what was deleted of files of level 0
+        // that go on behind the cut would be there again.
+        if is_written {
+            self.drop_tombstones_before(max_time);
+        }
         Ok(())
     }
 

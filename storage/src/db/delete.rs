@@ -2,7 +2,7 @@
 
 use super::retention::remove_block;
 use super::{Db, Inner};
-use crate::block::{Block, in_order};
+use crate::block::{Block, ServedBlock, in_order};
 use crate::compact::{Merged, merge};
 use crate::labels::matcher::Matcher;
 use crate::query::StorageError;
@@ -23,14 +23,17 @@ pub struct CleanReport {
 
 impl Db {
     /// Deletes the samples within `[mint, maxt]`, ms, of every series that satisfies any one set of matchers.
-    /// Only what is there goes; samples that come later stay. When it returns, the deletion is on the disk and
+    /// Only what is there goes; samples that come later stay, and so do those in blocks of Prometheus, which
+    /// nothing is written to. When it returns, the deletion is on the disk and
     /// in every selection from then on; the samples are until their block is cleaned.
     ///
     /// # Errors
     /// An index cannot be read, or the tombstones cannot be written: then a part of it may be deleted.
     pub fn delete(&self, matcher_sets: &[Vec<Matcher>], mint: i64, maxt: i64) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        for block in self.inner.blocks.load().iter().filter(|block| block.overlaps(mint, maxt)) {
+        let blocks = self.inner.blocks.load();
+        let overlapping = blocks.iter().filter(|block| block.overlaps(mint, maxt));
+        for block in overlapping.filter_map(|block| block.own()) {
             self.inner.delete_from_block(block, matcher_sets, (mint, maxt))?;
         }
         self.inner.delete_from_head(matcher_sets, (mint, maxt))
@@ -44,7 +47,7 @@ impl Db {
     pub fn clean_tombstones(&self) -> Result<CleanReport, StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         let mut report = CleanReport::default();
-        for block in self.inner.blocks.load_full().iter() {
+        for block in self.inner.blocks.load_full().iter().filter_map(|block| block.own()) {
             if block.tombstones().is_some_and(|tombstones| !tombstones.is_empty()) {
                 self.inner.clean(block, &mut report)?;
             }
@@ -121,13 +124,14 @@ impl Inner {
     /// Puts a block without the deleted samples in the place of one.
     fn clean(&self, block: &Arc<Block>, report: &mut CleanReport) -> Result<(), StorageError> {
         let mut blocks = Vec::clone(&self.blocks.load());
-        let is_newest = blocks.iter().all(|other| other.meta().max_time <= block.meta().max_time);
-        blocks.retain(|other| !Arc::ptr_eq(other, block));
+        let ends = blocks.iter().filter(|other| other.bounds_the_log()).map(|other| other.meta().max_time);
+        let is_newest = !block.meta().is_late() && ends.max() <= Some(block.meta().max_time);
+        blocks.retain(|other| !other.own().is_some_and(|other| Arc::ptr_eq(other, block)));
         let name = ulid::Ulid::new().to_string();
         match merge(&self.files, &self.dir, name, std::slice::from_ref(block), &self.stopping)? {
             Merged::Cancelled => return Ok(()),
             Merged::Block(path) => {
-                let cleaned = Block::open(&self.files, &path).inspect_err(|_| {
+                let cleaned = ServedBlock::open(&self.files, &path).inspect_err(|_| {
                     // Left there, it would take the place of the old one at the next start, without what is
                     // deleted until then.
                     let _ = remove_block(&self.files, &path);

@@ -1,5 +1,6 @@
 //! Deletions against a model, through cuts, restarts, cleaning and snapshots.
 
+use crate::filenames;
 use crate::{
     Columns, Db, DbOptions, Group, LabelQuery, Labels, Matcher, Queryable, Row, STALE_NAN, SelectHints,
     StorageError, WalSync,
@@ -118,9 +119,8 @@ fn with_block(dir: &Path) -> Db {
 }
 
 fn block_files(dir: &Path) -> Vec<std::path::PathBuf> {
-    let is_block = |name: &str| name.len() == 26;
     let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
-    entries.filter(|path| is_block(&path.file_name().unwrap().to_string_lossy())).collect()
+    entries.filter(|path| filenames::is_block(&path.file_name().unwrap().to_string_lossy())).collect()
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_torn_log_loses_at_most_the_deletion_at_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
     add(&db, 0, &[1, 2, 3]);
-    let segment = dir.path().join("wal/00000000");
+    let segment = dir.path().join("wal.narthex/00000000");
     let before = fs::metadata(&segment).unwrap().len() as usize;
     db.delete(&only(0), 2, 2).unwrap();
     drop(db);
@@ -259,8 +259,8 @@ fn a_torn_log_loses_at_most_the_deletion_at_its_end() {
     assert!(whole.len() > before);
     for len in before..=whole.len() {
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("wal")).unwrap();
-        fs::write(copy.path().join("wal/00000000"), &whole[..len]).unwrap();
+        fs::create_dir(copy.path().join("wal.narthex")).unwrap();
+        fs::write(copy.path().join("wal.narthex/00000000"), &whole[..len]).unwrap();
         let want = if len == whole.len() { vec![1, 3] } else { vec![1, 2, 3] };
         assert_eq!(times(&open(copy.path()), 0), want, "log of {len} bytes");
     }
@@ -490,7 +490,9 @@ proptest! {
         }
         let db = world.db();
         prop_assert_eq!(&dump(db, EVER), &world.model);
-        prop_assert_eq!(values(db), world.model.keys().cloned().collect::<Vec<_>>());
+        // A series without samples may be listed until the head lets go of it, as in Prometheus.
+        let listed = values(db);
+        prop_assert!(world.model.keys().all(|n| listed.contains(n)));
         for (back, len) in windows {
             let (mint, maxt) = (world.now - back, world.now - back + len);
             let mut got = dump(db, (mint, maxt));

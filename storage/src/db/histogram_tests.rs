@@ -148,7 +148,7 @@ fn histograms_are_judged_as_floats_are() {
 fn a_log_cut_anywhere_gives_back_every_whole_commit() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
-    let segment = dir.path().join("wal/00000000");
+    let segment = dir.path().join("wal.narthex/00000000");
     let mut sizes = Vec::new();
     for t in 1..=5i64 {
         let mut appender = db.appender();
@@ -162,8 +162,8 @@ fn a_log_cut_anywhere_gives_back_every_whole_commit() {
     drop(db);
     for len in 0..=whole.len() {
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("wal")).unwrap();
-        fs::write(copy.path().join("wal/00000000"), &whole[..len]).unwrap();
+        fs::create_dir(copy.path().join("wal.narthex")).unwrap();
+        fs::write(copy.path().join("wal.narthex/00000000"), &whole[..len]).unwrap();
         let db = open(copy.path());
         let kept = sizes.iter().filter(|size| **size <= len as u64).count();
         for (n, all) in all.iter().enumerate() {
@@ -179,14 +179,14 @@ fn a_damaged_log_of_histograms_opens() {
     let mut appender = db.appender();
     (0..3).for_each(|t| appender.append_histogram(&labels(0), t, counter(t as f64), 1).unwrap());
     appender.commit().unwrap();
-    let whole = fs::read(dir.path().join("wal/00000000")).unwrap();
+    let whole = fs::read(dir.path().join("wal.narthex/00000000")).unwrap();
     drop((appender, db));
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0xff;
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("wal")).unwrap();
-        fs::write(copy.path().join("wal/00000000"), &damaged).unwrap();
+        fs::create_dir(copy.path().join("wal.narthex")).unwrap();
+        fs::write(copy.path().join("wal.narthex/00000000"), &damaged).unwrap();
         let db = open(copy.path());
         assert!(db.open_report().corruptions() + db.open_report().dropped_records as usize > 0, "byte {at}");
     }

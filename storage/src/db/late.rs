@@ -1,7 +1,7 @@
 //! Late samples whose time is in blocks already: they wait in memory and in the log, and go to blocks beside.
 
 use super::{Inner, MaintainReport};
-use crate::block::{Block, BlockPlan, BlockWriter, in_order};
+use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
 use crate::head::series::MemSeries;
 use crate::query::{Columns, StorageError};
 use crate::wal::record::Kind;
@@ -49,9 +49,13 @@ impl Inner {
         if head.late.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
+        // The head may take nothing from a time on that is in no block of ours yet.
+        let before_ms = head.cut_ms.load(Ordering::Acquire);
+        if before_ms == i64::MIN {
+            return Ok(());
+        }
         let tombstones = head.tombstones.load_full();
         let range = self.options.block_range_ms;
-        let before_ms = head.min_valid_ms.load(Ordering::Acquire);
         let mut series = head.all_series();
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         let mut partitions: BTreeMap<i64, Vec<Part>> = BTreeMap::new();
@@ -88,7 +92,7 @@ impl Inner {
             // There is none when all of them were deleted.
             if let Some(path) = block.finish()? {
                 let mut blocks = Vec::clone(&self.blocks.load());
-                blocks.push(Arc::new(Block::open(&self.files, &path)?));
+                blocks.push(Arc::new(ServedBlock::open(&self.files, &path)?));
                 in_order(&mut blocks);
                 self.blocks.store(Arc::new(blocks));
                 report.blocks_written.push(path);

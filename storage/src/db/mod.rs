@@ -29,7 +29,7 @@ mod tests;
 pub use delete::CleanReport;
 pub use open::OpenReport;
 
-use crate::block::Block;
+use crate::block::ServedBlock;
 use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::damage::Damage;
@@ -109,7 +109,7 @@ pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     pub(crate) options: DbOptions,
     pub(crate) head: Arc<Head>,
-    pub(crate) blocks: ArcSwap<Vec<Arc<Block>>>,
+    pub(crate) blocks: ArcSwap<Vec<Arc<ServedBlock>>>,
     groups: Mutex<Vec<Arc<Group>>>,
     maintenance: Mutex<()>,
     catalogue: Mutex<Catalogue>,
@@ -269,6 +269,15 @@ impl Db {
     pub fn log_failures(&self) -> (bool, u64) {
         let wal = &self.inner.head.wal;
         (wal.is_failing(), wal.failures())
+    }
+
+    /// First and last time of which the blocks may have samples, ms; `None` without blocks.
+    #[must_use]
+    pub fn blocks_range(&self) -> Option<(i64, i64)> {
+        let blocks = self.inner.blocks.load();
+        let first = blocks.iter().map(|block| block.meta().min_time).min()?;
+        let last = blocks.iter().map(|block| block.meta().max_time.saturating_sub(1)).max()?;
+        Some((first, last))
     }
 
     /// Facts about the head and the blocks.

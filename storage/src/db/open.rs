@@ -2,7 +2,7 @@
 
 use super::retention::remove_block;
 use super::{Db, DbOptions, Inner, MaintainReport, aside, log};
-use crate::block::{Block, in_order};
+use crate::block::{ServedBlock, in_order};
 use crate::cardinality::Cardinality;
 use crate::catalogue::Catalogue;
 use crate::damage::{Damage, DamageAction, DamageKind};
@@ -11,9 +11,12 @@ use crate::head::Head;
 use crate::head::replay::Replay;
 use crate::io::Files;
 use crate::io::disk::Listed;
+use crate::io::read_only::ReadOnlyDisk;
 use crate::level0::Level0;
+use crate::prometheus::{TakeoverReport, take_over};
 use crate::query::StorageError;
-use crate::wal::{Wal, WalSync};
+use crate::wal::record;
+use crate::wal::{Wal, WalSync, writer};
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -38,6 +41,8 @@ pub struct OpenReport {
     pub gaps: Vec<(PathBuf, usize, usize)>,
     /// Segments whose end was cut back to the last whole record: file, new length, bytes cut.
     pub torn: Vec<(PathBuf, usize, usize)>,
+    /// What was taken over from the head of a Prometheus that used the directory before.
+    pub takeover: Option<TakeoverReport>,
     /// Statistics of cardinality that cannot be read and begin anew, with the reason.
     pub statistics_lost: Option<(PathBuf, String)>,
 }
@@ -46,9 +51,11 @@ impl OpenReport {
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {
+        let theirs = self.takeover.as_ref().map_or(0, |report| report.damage.len());
         self.damaged_blocks.len()
             + self.gaps.len()
             + self.torn.len()
+            + theirs
             + usize::from(self.statistics_lost.is_some())
     }
 
@@ -104,6 +111,28 @@ impl Db {
         Self::open_on(Files::os(), dir, options)
     }
 
+    /// Opens what a directory holds now without changing anything in it, whoever else uses it. Appends to it stay
+    /// in memory.
+    ///
+    /// # Errors
+    /// The directory does not exist or cannot be read.
+    pub fn open_read_only(dir: &Path) -> Result<Self, StorageError> {
+        std::fs::metadata(dir).map_err(crate::io::failed("open", dir))?;
+        let blocks = || ServedBlock::list(&Files::os(), dir);
+        let options = DbOptions { wal_sync: WalSync::Never, retention_ms: None, ..DbOptions::default() };
+        let mut tries = 3;
+        loop {
+            let before = blocks()?;
+            let files = Files::on(Arc::new(ReadOnlyDisk::default()));
+            let opened = Self::open_on(files, dir, options.clone());
+            tries -= 1;
+            // The server may cut a block, and let its log go, while both are read.
+            if tries == 0 || opened.is_ok() && blocks()? == before {
+                return opened;
+            }
+        }
+    }
+
     /// Opens a directory of any disk, as [`Db::open`] does.
     ///
     /// # Errors
@@ -112,10 +141,9 @@ impl Db {
         let (wal_dir, level0_dir) = (dir.join(filenames::WAL_DIR), dir.join(filenames::LEVEL0_DIR));
         files.create_dirs(dir)?;
         aside::move_misplaced(&files, dir);
-        files.create_dirs(&wal_dir)?;
-        // Made now if there is room, else by the flush that needs it.
-        let _ = files.create_dirs(&level0_dir);
         let lock = files.lock(&dir.join(filenames::LOCK))?;
+        rename_old_log(&files, dir, &wal_dir)?;
+        files.create_dirs(&wal_dir)?;
         // The log is only as durable as the names that lead to it.
         files.sync_dir(dir)?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -124,13 +152,18 @@ impl Db {
         }
         let mut report = OpenReport::default();
         delete_torn_snapshots(&files, dir)?;
+        // Made now if there is room, else by the flush that needs it.
+        let _ = files.create_dirs(&level0_dir);
         let (cardinality, statistics_lost) = Cardinality::open(&files, dir);
         report.statistics_lost = statistics_lost;
-        let blocks = open_blocks(&files, dir, &mut report)?;
-        // Of late samples a block says nothing of what else came at their time.
-        let in_time = blocks.iter().map(|block| block.meta()).filter(|meta| !meta.is_late());
-        let min_valid_ms = in_time.map(|meta| meta.max_time).max().unwrap_or(i64::MIN);
-        let (level0, next_level0) = open_level0(&files, &level0_dir, min_valid_ms, &mut report)?;
+        let mut blocks = open_blocks(&files, dir, &mut report)?;
+        let end_of = |counts: fn(&ServedBlock) -> bool| {
+            blocks.iter().filter(|b| counts(b)).map(|b| b.meta().max_time).max().unwrap_or(i64::MIN)
+        };
+        // What is in our log is in no block of Prometheus, however new that is.
+        let cut_ms = end_of(ServedBlock::bounds_the_log);
+        let min_valid_ms = end_of(ServedBlock::bounds_the_head);
+        let (level0, next_level0) = open_level0(&files, &level0_dir, cut_ms, &mut report)?;
         let marks = level0.last().map(|file| file.marks().clone()).unwrap_or_default();
         // The log behind it is deleted next: its name must be on the disk, though a killed process gave it.
         files.sync_dir(&level0_dir).or_else(|error| if level0.is_empty() { Ok(()) } else { Err(error) })?;
@@ -139,10 +172,10 @@ impl Db {
         let wal = Wal::create(&files, &wal_dir, next_segment, options.wal_sync);
         let head = Arc::new(Head::new(wal, options.block_range_ms, options.max_series));
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
-        head.cut_ms.store(min_valid_ms, Ordering::Release);
+        head.cut_ms.store(cut_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
-        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
-        let mut replay = Replay::new(Arc::clone(&head), min_valid_ms, marks.groups);
+        head.min_valid_ms.store(cut_ms, Ordering::Release);
+        let mut replay = Replay::new(Arc::clone(&head), cut_ms, marks.groups);
         let (mut catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
             // What stands before the damage is taken.
             let _ = replay.labels(payload, |id| {
@@ -165,7 +198,7 @@ impl Db {
         catalogue.doubt(&replay.told);
         for file in &level0 {
             let (min, max) = file.range();
-            head.note_time(min.max(min_valid_ms));
+            head.note_time(min.max(cut_ms));
             head.note_time(max);
         }
         for one in head.all_series() {
@@ -179,6 +212,12 @@ impl Db {
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
         replay.finish();
+        head.min_valid_ms.store(min_valid_ms, Ordering::Release);
+        // What Prometheus's log has twice, or had taken over before, is not late.
+        head.late_window_ms.store(0, Ordering::Release);
+        report.takeover = take_over(&files, dir, &head, &mut blocks)?;
+        head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
+        in_order(&mut blocks);
         let inner = Arc::new(Inner {
             files,
             dir: dir.to_owned(),
@@ -204,6 +243,22 @@ impl Db {
     }
 }
 
+/// Until version 0.1 the log had the name of Prometheus's.
+fn rename_old_log(files: &Files, dir: &Path, wal_dir: &Path) -> Result<(), StorageError> {
+    let old = dir.join(filenames::OLD_WAL_DIR);
+    let listed = files.list(dir)?;
+    if !listed.iter().any(|one| one.path == old) || listed.iter().any(|one| one.path == wal_dir) {
+        return Ok(());
+    }
+    // What cannot be read is none of ours, as far as anybody can tell.
+    for (_, path) in writer::segments(files, &old).unwrap_or_default() {
+        if files.map(&path).is_ok_and(|bytes| bytes.starts_with(&record::MAGIC)) {
+            return files.rename_durably(&old, wal_dir);
+        }
+    }
+    Ok(())
+}
+
 /// Deletes the snapshots that a crash left half made.
 fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> {
     let snapshots = dir.join(filenames::SNAPSHOTS_DIR);
@@ -219,25 +274,30 @@ fn delete_torn_snapshots(files: &Files, dir: &Path) -> Result<(), StorageError> 
     Ok(())
 }
 
-fn open_blocks(files: &Files, dir: &Path, report: &mut OpenReport) -> Result<Vec<Arc<Block>>, StorageError> {
-    let mut blocks: Vec<Arc<Block>> = Vec::new();
+fn open_blocks(
+    files: &Files,
+    dir: &Path,
+    report: &mut OpenReport,
+) -> Result<Vec<Arc<ServedBlock>>, StorageError> {
+    let mut blocks: Vec<Arc<ServedBlock>> = Vec::new();
     for Listed { path, is_dir, .. } in files.list(dir)? {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if name.ends_with(filenames::CREATING_SUFFIX) || name.ends_with(filenames::DELETING_SUFFIX) {
             // What cannot be deleted now is in nobody's way.
             let _ = if is_dir { files.remove_tree(&path) } else { files.remove_file(&path) };
-        } else if name.len() == 26 && is_dir && ulid::Ulid::from_string(name).is_ok() {
-            match Block::open(files, &path) {
+        } else if is_dir && filenames::is_block(name) {
+            match ServedBlock::open(files, &path) {
                 Ok(block) => blocks.push(Arc::new(block)),
                 Err(error) => report.not_served(files, path, DamageKind::Block, &error),
             }
         }
     }
     // Those that were merged into another one, before they could be deleted.
-    let replaced = |block: &Block| blocks.iter().any(|other| block.meta().is_replaced_by(other.meta()));
-    let (leftover, mut blocks): (Vec<Arc<Block>>, Vec<_>) =
+    let replaced = |block: &ServedBlock| blocks.iter().any(|other| block.is_replaced_by(other));
+    let (leftover, mut blocks): (Vec<Arc<ServedBlock>>, Vec<_>) =
         blocks.iter().cloned().partition(|block| replaced(block));
-    for block in leftover {
+    // Prometheus's are not served, and Prometheus may delete them.
+    for block in leftover.iter().filter(|block| block.own().is_some()) {
         remove_block(files, block.dir())?;
     }
     in_order(&mut blocks);

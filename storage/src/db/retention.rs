@@ -1,7 +1,7 @@
 //! What is kept for how long.
 
 use super::{Inner, MaintainReport};
-use crate::block::Block;
+use crate::block::ServedBlock;
 use crate::filenames;
 use crate::io::Files;
 use crate::query::StorageError;
@@ -24,8 +24,8 @@ impl Inner {
     ) -> Result<(), StorageError> {
         if let Some(keep) = self.options.retention_ms {
             let cutoff = now_ms.saturating_sub(keep);
-            let expired = |block: &&Arc<Block>| block.meta().max_time <= cutoff;
-            let doomed: Vec<Arc<Block>> = self.blocks.load().iter().filter(expired).cloned().collect();
+            let expired = |block: &&Arc<ServedBlock>| block.meta().max_time <= cutoff;
+            let doomed: Vec<Arc<ServedBlock>> = self.blocks.load().iter().filter(expired).cloned().collect();
             self.delete_blocks(&doomed, report)?;
         }
         if let Some(limit) = self.options.retention_bytes {
@@ -37,7 +37,9 @@ impl Inner {
     /// Makes room for a block about as large as the one cut last, so that the limit holds while it is written.
     pub(super) fn make_room_for_cut(&self, report: &mut MaintainReport) -> Result<(), StorageError> {
         let Some(limit) = self.options.retention_bytes else { return Ok(()) };
-        let last = self.blocks.load().last().map_or(0, |block| self.files.tree_bytes(block.dir()));
+        let blocks = self.blocks.load();
+        let last = blocks.iter().rev().find_map(|block| block.own());
+        let last = last.map_or(0, |block| self.files.tree_bytes(block.dir()));
         self.shrink_to(limit.saturating_sub(last + last / 4), |_| true, report)?;
         Ok(())
     }
@@ -47,7 +49,7 @@ impl Inner {
     pub(super) fn shrink_to(
         &self,
         limit: u64,
-        may_go: impl Fn(&Block) -> bool,
+        may_go: impl Fn(&ServedBlock) -> bool,
         report: &mut MaintainReport,
     ) -> Result<bool, StorageError> {
         let mut total = self.files.tree_bytes(&self.dir);
@@ -65,7 +67,11 @@ impl Inner {
         Ok(total <= limit)
     }
 
-    fn delete_blocks(&self, doomed: &[Arc<Block>], report: &mut MaintainReport) -> Result<(), StorageError> {
+    fn delete_blocks(
+        &self,
+        doomed: &[Arc<ServedBlock>],
+        report: &mut MaintainReport,
+    ) -> Result<(), StorageError> {
         if doomed.is_empty() {
             return Ok(());
         }
@@ -73,15 +79,11 @@ impl Inner {
         blocks.retain(|block| !doomed.iter().any(|one| Arc::ptr_eq(one, block)));
         self.blocks.store(Arc::new(blocks));
         for block in doomed {
-            self.delete_files(block)?;
+            // Whoever reads it still has its files.
+            remove_block(&self.files, block.dir())?;
             report.blocks_deleted.push(block.dir().to_owned());
         }
         Ok(())
-    }
-
-    /// Deletes the files of a block that is no longer listed. Whoever reads it still has them.
-    pub(super) fn delete_files(&self, block: &Block) -> Result<(), StorageError> {
-        remove_block(&self.files, block.dir())
     }
 
     pub(crate) fn wal_bytes(&self) -> u64 {

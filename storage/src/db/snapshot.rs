@@ -50,18 +50,24 @@ impl Inner {
     fn fill_snapshot(&self, aside: &Path, skip_head: bool) -> Result<(), StorageError> {
         self.files.create_dirs(aside)?;
         for block in self.blocks.load().iter() {
-            let copy = aside.join(&block.meta().ulid);
-            self.files.create_dirs(&copy)?;
-            for Listed { path, is_dir, .. } in self.files.list(block.dir())? {
-                let Some(name) = path.file_name().filter(|_| !is_dir) else { continue };
-                self.link_or_copy(&path, &copy.join(name))?;
+            if let Some(name) = block.dir().file_name() {
+                self.link_tree(block.dir(), &aside.join(name))?;
             }
-            self.files.sync_dir(&copy)?;
         }
         if !skip_head {
             self.write_head(aside)?;
         }
         self.files.sync_dir(aside)
+    }
+
+    /// Makes a directory with the files of another one; one of Prometheus's blocks has directories inside.
+    fn link_tree(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
+        self.files.create_dirs(to)?;
+        for Listed { path, is_dir, .. } in self.files.list(from)? {
+            let Some(copy) = path.file_name().map(|name| to.join(name)) else { continue };
+            if is_dir { self.link_tree(&path, &copy) } else { self.link_or_copy(&path, &copy) }?;
+        }
+        self.files.sync_dir(to)
     }
 
     /// Gives a finished file another name, or its bytes to another file where there are no hard links.

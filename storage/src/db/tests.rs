@@ -243,7 +243,7 @@ fn a_log_cut_anywhere_gives_back_every_whole_row() {
     let db = open(dir.path());
     let group = db.create_group();
     let mut sizes = Vec::new();
-    let segment = dir.path().join("wal/00000000");
+    let segment = dir.path().join("wal.narthex/00000000");
     for t in 1..=8i64 {
         group.append_row(t, &row(&group, &[(0, t as f64), (1, 0.5), (t as usize % 3 + 2, 1.0)])).unwrap();
         sizes.push(fs::metadata(&segment).unwrap().len());
@@ -252,8 +252,8 @@ fn a_log_cut_anywhere_gives_back_every_whole_row() {
     drop((group, db));
     for len in 0..=whole.len() {
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("wal")).unwrap();
-        fs::write(copy.path().join("wal/00000000"), &whole[..len]).unwrap();
+        fs::create_dir(copy.path().join("wal.narthex")).unwrap();
+        fs::write(copy.path().join("wal.narthex/00000000"), &whole[..len]).unwrap();
         let db = open(copy.path());
         let rows = sizes.iter().filter(|size| **size <= len as u64).count();
         let got = dump(&db).get(&format!("{:?}", labels(0))).map_or(0, Vec::len);
@@ -263,8 +263,8 @@ fn a_log_cut_anywhere_gives_back_every_whole_row() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0xff;
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("wal")).unwrap();
-        fs::write(copy.path().join("wal/00000000"), &damaged).unwrap();
+        fs::create_dir(copy.path().join("wal.narthex")).unwrap();
+        fs::write(copy.path().join("wal.narthex/00000000"), &damaged).unwrap();
         let db = open(copy.path());
         assert!(db.open_report().corruptions() + db.open_report().dropped_records as usize > 0, "byte {at}");
         let before = sizes.iter().filter(|size| **size <= at as u64).count();

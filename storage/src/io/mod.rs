@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod mmap;
+pub mod read_only;
 
 use crate::damage::DamageList;
 use crate::filenames;
@@ -154,6 +155,14 @@ impl Files {
     pub(crate) fn lock(&self, path: &Path) -> Result<DiskLock, StorageError> {
         let lock = self.disk.lock(path).map_err(failed("lock", path))?;
         lock.ok_or_else(|| StorageError::Locked(path.display().to_string()))
+    }
+
+    /// Takes the lock of a data directory, for as long as the value lives.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn lock_directory(&self, dir: &Path) -> Result<DiskLock, StorageError> {
+        self.lock(&dir.join(filenames::LOCK))
     }
 
     /// Bytes of everything in a directory and below it. What vanishes meanwhile does not count.

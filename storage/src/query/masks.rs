@@ -2,7 +2,7 @@
 
 use super::tidy::Joints;
 use super::{Columns, StorageError};
-use crate::block::Block;
+use crate::block::{Block, ServedBlock};
 use crate::head::Head;
 use crate::head::select::HeadSeries;
 use crate::query::postings::Postings;
@@ -20,7 +20,7 @@ pub(super) struct Masks {
 
 impl Masks {
     /// Those of the blocks are what they are now; those of the head were taken before the head was looked at.
-    pub(super) fn new(head: Option<Arc<Tombstones>>, blocks: &[Arc<Block>]) -> Option<Self> {
+    pub(super) fn new(head: Option<Arc<Tombstones>>, blocks: &[Arc<ServedBlock>]) -> Option<Self> {
         let blocks: Vec<_> = blocks.iter().map(|block| block.tombstones()).collect();
         (head.is_some() || blocks.iter().any(Option::is_some)).then_some(Self { head, blocks })
     }
@@ -89,8 +89,10 @@ fn is_living(
 }
 
 /// The series of a block of which nothing is left.
-pub(super) fn dead_in_block(block: &Block) -> Result<RoaringBitmap, StorageError> {
-    let Some(tombstones) = block.tombstones() else { return Ok(RoaringBitmap::new()) };
+pub(super) fn dead_in_block(block: &ServedBlock) -> Result<RoaringBitmap, StorageError> {
+    let Some((block, tombstones)) = block.own().zip(block.tombstones()) else {
+        return Ok(RoaringBitmap::new());
+    };
     let all: RoaringBitmap = tombstones.iter().map(|(number, _)| number).collect();
     let mut living = all.clone();
     retain_living(block, &mut living, &tombstones, (i64::MIN, i64::MAX))?;

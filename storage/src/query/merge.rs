@@ -8,7 +8,7 @@ use super::masks::{Masks, retain_living};
 use super::postings::resolve;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
-use crate::block::{Block, Entries};
+use crate::block::{EntriesOfBlock, ServedBlock};
 use crate::db::Inner;
 use crate::head::Head;
 use crate::head::index::Index;
@@ -41,14 +41,14 @@ pub(super) struct Selection {
     pub(super) cuts: u64,
     /// What is older is in the blocks of the selection, ms.
     pub(super) cut_ms: i64,
-    pub(super) blocks: Vec<Arc<Block>>,
+    pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
     pub(super) masks: Option<Masks>,
 }
 
 impl Selection {
     /// Whether all samples of a block are in selected ones.
-    fn knows(&self, block: &Block) -> bool {
+    fn knows(&self, block: &ServedBlock) -> bool {
         let mut sources = block.meta().compaction.sources.iter();
         sources.all(|one| self.blocks.iter().any(|old| old.meta().compaction.sources.contains(one)))
     }
@@ -108,7 +108,7 @@ impl Origin {
 /// has no meaning. `found` holds the head's part, in order.
 pub(super) fn merge(
     head: &Head,
-    blocks: &[Arc<Block>],
+    blocks: &[Arc<ServedBlock>],
     matchers: &[Matcher],
     hints: &SelectHints,
     masks: Option<&Masks>,
@@ -128,7 +128,9 @@ pub(super) fn merge(
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
         let mut numbers = resolve(&**block, matchers)?;
-        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number)) {
+        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number))
+            && let Some(block) = block.own()
+        {
             retain_living(block, &mut numbers, tombstones, (hints.mint, hints.maxt))?;
         }
         found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
@@ -182,8 +184,8 @@ pub(super) fn merge(
 /// The head's series with the labels of a block's series; if there is none, `buffer` holds the labels.
 fn twin<'a>(
     index: &'a Index,
-    block: &Block,
-    entries: &mut Entries<'_>,
+    block: &ServedBlock,
+    entries: &mut EntriesOfBlock<'_>,
     number: u32,
     buffer: &mut LabelsBuf,
 ) -> Result<Option<&'a Arc<MemSeries>>, StorageError> {
@@ -283,7 +285,7 @@ impl SelectedSeries {
         if db.head.cuts.load(Ordering::Acquire) != self.selection.cuts {
             let new = db.blocks.load();
             // A block may also have been merged from those that were selected.
-            let known = |block: &Arc<Block>| self.selection.knows(block);
+            let known = |block: &Arc<ServedBlock>| self.selection.knows(block);
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
                     block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
@@ -312,8 +314,8 @@ impl Series for SelectedSeries {
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         if let Origin::Head(head) = &self.origin
             && let Some(newest) = head.newest(maxt)
-            // A late sample may be older than what blocks have.
-            && newest.timestamp >= self.selection.cut_ms
+            // A late sample may be older than what blocks have, and a block of Prometheus newer than the head.
+            && newest.timestamp >= self.selection.db.head.min_valid_ms.load(Ordering::Acquire)
             && !self.deleted(head).is_some_and(|deleted| deleted.covers(newest.timestamp, newest.timestamp))
         {
             return Ok((newest.timestamp >= mint).then_some(newest));

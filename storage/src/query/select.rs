@@ -4,7 +4,7 @@ use super::masks::{self, Masks};
 use super::merge::{Found, Selection, merge};
 use super::postings::resolve;
 use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
-use crate::block::Block;
+use crate::block::ServedBlock;
 use crate::db::Inner;
 use crate::head::order::rank;
 use crate::head::select::HeadSeries;
@@ -22,7 +22,7 @@ pub(crate) struct DbQuerier {
 impl DbQuerier {
     /// The blocks that overlap a time range. To be asked for after the head was read: a block that takes
     /// over head samples is listed before the head lets go of them.
-    fn blocks(&self, mint: i64, maxt: i64) -> Vec<Arc<Block>> {
+    fn blocks(&self, mint: i64, maxt: i64) -> Vec<Arc<ServedBlock>> {
         self.db.blocks.load().iter().filter(|block| block.overlaps(mint, maxt)).cloned().collect()
     }
 

@@ -43,7 +43,8 @@ fn survives(disk: &SimDisk, model: &Model, whole: usize, path: &Path, bytes: Vec
     let shown = readable(&db);
     let told = db.damage_count() + db.open_report().dropped_records;
     // A log or catalogue that ends early, at a record's end, ends as one does that was written so far.
-    let is_log = path.ends_with("series") || path.parent().is_some_and(|dir| dir.ends_with("wal"));
+    let is_log =
+        path.ends_with("series") || path.parent().is_some_and(|dir| dir.ends_with(crate::filenames::WAL_DIR));
     let ends_early = is_log && what.ends_with("bytes");
     assert!(size(&shown) == whole || told > 0 || ends_early, "{what} of {path:?} is not told of");
     model.check_written(&shown).unwrap_or_else(|error| panic!("{what} of {path:?}: {error}"));

@@ -60,8 +60,8 @@ fn open(segment: &[u8]) {
         base.join(format!("narthex-fuzz-{}", std::process::id()))
     });
     let _ = std::fs::remove_dir_all(&*DIR);
-    std::fs::create_dir_all(DIR.join("wal")).unwrap();
-    std::fs::write(DIR.join("wal/00000000"), segment).unwrap();
+    std::fs::create_dir_all(DIR.join("wal.narthex")).unwrap();
+    std::fs::write(DIR.join("wal.narthex/00000000"), segment).unwrap();
     let options = DbOptions { wal_sync: WalSync::Never, ..DbOptions::default() };
     let db = Db::open(&DIR, options).expect("damage never prevents the start");
     let querier = db.querier(i64::MIN, i64::MAX).unwrap();

@@ -161,6 +161,25 @@ impl Peer {
         Self::start(program, &args, dir, "/-/ready")
     }
 
+    /// Debian's Prometheus on a data directory that stays, with more flags.
+    pub fn prometheus_on(program: &Path, data: &Path, config: &str, flags: &[&str]) -> Self {
+        let dir = TempDir::new().unwrap();
+        std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
+        let mut args = vec![
+            format!("--config.file={}", dir.path().join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", data.display()),
+        ];
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        Self::start(program, &args, dir, "/-/ready")
+    }
+
+    /// Ends it in order.
+    pub fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        eventually("the peer has ended", || self.child.try_wait().unwrap());
+    }
+
     /// Debian's node exporter.
     pub fn node_exporter(program: &Path) -> Self {
         Self::start(program, &[], TempDir::new().unwrap(), "/metrics")
