@@ -68,7 +68,8 @@ impl Source {
     /// `None` when there is no log of Prometheus.
     fn find(files: &Files, dir: &Path) -> Result<Option<Self>, StorageError> {
         let listed = files.list(dir)?;
-        let existing = |name| Some(dir.join(name)).filter(|dir| listed.iter().any(|one| one.path == *dir));
+        let existing =
+            |name| Some(dir.join(name)).filter(|dir| listed.iter().any(|one| one.is_dir && one.path == *dir));
         let numbers = |dir: Option<PathBuf>| dir.map_or(Ok(Vec::new()), |dir| numbered(files, &dir));
         let Some(log_dir) = existing(filenames::OLD_WAL_DIR) else { return Ok(None) };
         let checkpoints = files.list(&log_dir)?.into_iter().filter_map(|one| {

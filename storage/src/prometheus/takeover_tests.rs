@@ -232,3 +232,12 @@ fn a_log_of_an_older_version_gets_the_new_name() {
     assert_eq!(dump(&db)["1"], [(7, 1.0)]);
     assert!(!dir.path().join("wal").exists());
 }
+
+#[test]
+fn a_file_where_prometheus_has_its_log_does_not_prevent_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["wal", "wbl", "chunks_head"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    assert!(dump(&open(dir.path())).is_empty());
+}
