@@ -1,5 +1,7 @@
 //! A scrape group: the rows of one target.
 
+mod writer;
+
 use super::budget::{Bringer, SeriesBudget};
 use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
@@ -13,10 +15,9 @@ use crate::labels::Labels;
 use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
-use foldhash::fast::RandomState;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use writer::{Writer, bits};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
 pub struct Group {
@@ -28,30 +29,6 @@ pub struct Group {
     rows: Mutex<Rows>,
     /// Some slot's series has another writer too.
     pub(crate) has_shared: AtomicBool,
-}
-
-/// What only the appending side needs.
-#[derive(Default)]
-struct Writer {
-    slots: Vec<Option<Arc<MemSeries>>>,
-    by_series: HashMap<u32, u32, RandomState>,
-    free: Vec<u32>,
-    released: Vec<u32>,
-    present: Vec<u64>,
-    last: Vec<f64>,
-    last_ms: i64,
-    /// No slot's series had a sample after this when it was registered.
-    floor_ms: i64,
-    sequence: u64,
-    /// Segment that holds the group's newest FULL record.
-    full_in: Option<u64>,
-    fresh: Vec<u32>,
-    changes: Vec<(u32, f64)>,
-    /// Slots with a value in the row before whose sample of this row was refused.
-    ended: Vec<u32>,
-    /// Slots of series with several writers whose newest timestamp is the row's, and what it was before.
-    claimed: Vec<(u32, i64)>,
-    scratch: Vec<u8>,
 }
 
 /// The open rows, shared with readers.
@@ -565,189 +542,6 @@ impl Group {
         if let Some(place) = writer.slots.get_mut(index) {
             *place = series.cloned();
         }
-    }
-}
-
-/// Calls `each` with the slot of every set bit of a word.
-fn bits(mut word: u64, at: usize, mut each: impl FnMut(u32)) {
-    while word != 0 {
-        each((at * 64) as u32 + word.trailing_zeros());
-        word &= word - 1;
-    }
-}
-
-impl Writer {
-    /// A row that is not newer than the last one.
-    fn refuse(&self, timestamp: i64, row: &Row) -> RowOutcome {
-        let mut outcome = RowOutcome::default();
-        for (at, word) in row.present.iter().enumerate() {
-            bits(*word, at, |slot| {
-                let same = timestamp == self.last_ms
-                    && row.values.get(slot as usize).map(|v| v.to_bits())
-                        == self.last.get(slot as usize).map(|v| v.to_bits());
-                match timestamp == self.last_ms {
-                    true if same => outcome.unchanged += 1,
-                    true => outcome.duplicate += 1,
-                    false => outcome.out_of_order += 1,
-                }
-            });
-        }
-        outcome
-    }
-
-    /// The samples of a row that comes too late as a whole.
-    fn collect_late(&self, timestamp: i64, row: &Row, late: &mut Vec<(Arc<MemSeries>, Entry)>) {
-        for (at, word) in row.present.iter().enumerate() {
-            bits(*word, at, |slot| {
-                let series = self.slots.get(slot as usize).and_then(Option::as_ref);
-                if let (Some(series), Some(value)) = (series, row.values.get(slot as usize)) {
-                    late.push((Arc::clone(series), Entry::float(timestamp, *value)));
-                }
-            });
-        }
-    }
-
-    /// Compares the row with the last one; fills `changes` in slot order.
-    fn collect_changes(
-        &mut self,
-        timestamp: i64,
-        row: &Row,
-        checked: bool,
-        mut late: Option<&mut Vec<(Arc<MemSeries>, Entry)>>,
-        outcome: &mut RowOutcome,
-    ) {
-        self.changes.clear();
-        self.ended.clear();
-        self.claimed.clear();
-        for at in 0..self.present.len() {
-            let was = self.present.get(at).copied().unwrap_or(0);
-            let is = row.present.get(at).copied().unwrap_or(0);
-            let (last, values) = (&self.last, &row.values);
-            let (slots, changes, ended) = (&self.slots, &mut self.changes, &mut self.ended);
-            let claimed = &mut self.claimed;
-            bits(was | is, at, |slot| {
-                let index = slot as usize;
-                let bit = 1u64 << (index % 64);
-                let value =
-                    if is & bit != 0 { values.get(index).copied().unwrap_or(STALE_NAN) } else { STALE_NAN };
-                let Some(Some(series)) = slots.get(index) else { return };
-                if checked {
-                    let before = series.last_ms.fetch_max(timestamp, Ordering::AcqRel);
-                    if timestamp <= before {
-                        if is & bit != 0 {
-                            outcome.refuse(timestamp, before);
-                            if let Some(late) = late.as_mut().filter(|_| timestamp < before) {
-                                late.push((Arc::clone(series), Entry::float(timestamp, value)));
-                            }
-                        }
-                        if was & bit != 0 {
-                            ended.push(slot);
-                        }
-                        return;
-                    }
-                    claimed.push((slot, before));
-                }
-                if is & bit == 0 {
-                    outcome.stale += 1;
-                    changes.push((slot, STALE_NAN));
-                } else {
-                    outcome.appended += 1;
-                    if was & bit != 0 && last.get(index).is_some_and(|l| l.to_bits() == value.to_bits()) {
-                        outcome.unchanged += 1;
-                    } else {
-                        changes.push((slot, value));
-                    }
-                }
-            });
-        }
-    }
-
-    /// The row is not written: its timestamp is free again for every writer.
-    fn give_back(&mut self, timestamp: i64) {
-        for (slot, before) in self.claimed.drain(..) {
-            if let Some(Some(series)) = self.slots.get(slot as usize) {
-                let _ =
-                    series.last_ms.compare_exchange(timestamp, before, Ordering::AcqRel, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// An empty cell that goes on from the slot's present value.
-    fn cell_from(&self, index: usize) -> Cell {
-        let present = self.present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
-        Cell::new(self.last.get(index).copied().filter(|_| present))
-    }
-
-    /// Whether a series still has another writer; forgets the writers that are gone.
-    fn still_shared(&self) -> bool {
-        let mut any = false;
-        for series in self.slots.iter().flatten() {
-            if series.shared.load(Ordering::Acquire) {
-                let mut state = series.state();
-                state.owners.retain(|(group, _)| group.strong_count() > 0);
-                let shared = state.owners.len() > 1 || state.open_range().is_some();
-                series.shared.store(shared, Ordering::Release);
-                any |= shared;
-            }
-        }
-        any
-    }
-
-    fn encode_head(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
-        varint::put(out, group);
-        varint::put(out, self.sequence);
-        varint::put_signed(out, timestamp);
-    }
-
-    fn encode_row(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
-        self.encode_head(group, timestamp, out);
-        let mut previous_slot = 0;
-        for &(slot, value) in &self.changes {
-            let previous = self.last.get(slot as usize).copied().unwrap_or(STALE_NAN);
-            cell::put_change(out, u64::from(slot - previous_slot), previous, value);
-            previous_slot = slot;
-        }
-    }
-
-    /// Every slot with its series, and the values of those that are present after the changes.
-    fn encode_full(&self, group: u64, timestamp: i64, out: &mut Vec<u8>) {
-        self.encode_head(group, timestamp, out);
-        let mut changes = self.changes.iter().peekable();
-        let mut previous_slot = 0;
-        for (slot, series) in self.slots.iter().enumerate() {
-            let change = changes.next_if(|(changed, _)| *changed as usize == slot).map(|(_, value)| *value);
-            let present = self.present.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1);
-            let value = change.or_else(|| self.last.get(slot).copied().filter(|_| present));
-            let Some(series) = series else { continue };
-            varint::put(out, (slot - previous_slot) as u64);
-            varint::put(out, u64::from(series.id) << 1 | u64::from(value.is_some()));
-            if let Some(value) = value {
-                out.extend_from_slice(&value.to_bits().to_le_bytes());
-            }
-            previous_slot = slot;
-        }
-    }
-
-    /// Frees released slots that are absent. Only right after a seal: an open cell may still hold rows of
-    /// the old series.
-    fn give_away(&mut self, group: &Group) {
-        let (slots, by_series, free) = (&mut self.slots, &mut self.by_series, &mut self.free);
-        let present = &self.present;
-        self.released.retain(|&slot| {
-            let index = slot as usize;
-            if present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1) {
-                return true;
-            }
-            if let Some(series) = slots.get_mut(index).and_then(Option::take) {
-                by_series.remove(&series.id);
-                let own = |(owner, owned): &(Weak<Group>, u32)| {
-                    *owned == slot && std::ptr::eq(owner.as_ptr(), group)
-                };
-                series.state().owners.retain(|owner| !own(owner));
-                free.push(slot);
-            }
-            false
-        });
     }
 }
 
