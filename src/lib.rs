@@ -20,4 +20,5 @@ pub mod remote;
 pub mod scrape;
 pub mod server;
 pub mod telemetry;
+pub mod template;
 pub mod web;
