@@ -14,3 +14,4 @@ pub mod run;
 pub mod serve;
 pub mod stream;
 pub mod time;
+pub mod ui;

@@ -7,7 +7,7 @@ use super::origin;
 use super::params::Params;
 use super::respond::{self, EXPOSITION, HTML, JSON, Reply, TEXT, worker_failed};
 use super::serve::Peer;
-use super::{json::Json, page, run};
+use super::{json::Json, page, run, ui};
 use crate::query::registry::{Client, Kind};
 use bytes::Bytes;
 use http::request::Parts;
@@ -374,7 +374,9 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
         _ if app.phase() != Phase::Ready => unavailable(app),
         "/-/ready" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
         _ if !reads => method_not_allowed("GET, HEAD"),
-        "/" => respond::packed(StatusCode::OK, HTML, page::render(app).into_bytes(), encoding),
+        "/" => ui::serve(path, encoding).unwrap_or_else(|| {
+            respond::packed(StatusCode::OK, HTML, page::render(app).into_bytes(), encoding)
+        }),
         "/version" => {
             let mut json = Json::default();
             json.value(&api::status::build());
@@ -389,7 +391,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
             })
             .await
         }
-        _ => not_found(),
+        _ => ui::serve(path, encoding).unwrap_or_else(not_found),
     }
 }
 

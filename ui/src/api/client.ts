@@ -1,0 +1,131 @@
+// The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
+
+import { signal } from "@preact/signals";
+import { base } from "../state/url";
+
+/** What the server answers, besides the data. */
+export interface Remarks {
+  warnings: string[];
+  infos: string[];
+}
+
+export interface Answer<T> extends Remarks {
+  data: T;
+}
+
+/** An answer that is none. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    /** Prometheus's kind, `unavailable` while the server starts, `offline` when nobody answers. */
+    readonly kind: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+
+  /** Line and column (from 1) that the text of a query's error begins with: `1:5: parse error: …`. */
+  get position(): { line: number; column: number } | undefined {
+    const found = /(?:^|parameter "query": )(\d+):(\d+): /.exec(this.message);
+    return found ? { line: Number(found[1]), column: Number(found[2]) } : undefined;
+  }
+}
+
+/** The server answered the last request. */
+export const online = signal(true);
+/** When it answered last, ms. */
+export const answeredAt = signal(0);
+
+/** Larger answers are parsed in a worker, bytes. */
+const LARGE = 1 << 20;
+
+let worker: Worker | undefined;
+let waiting = 0;
+const inWorker = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+
+function parse(text: string): Promise<unknown> {
+  if (text.length < LARGE) return Promise.resolve(JSON.parse(text));
+  worker ??= startWorker();
+  const id = (waiting += 1);
+  const job = new Promise<unknown>((resolve, reject) => inWorker.set(id, { resolve, reject }));
+  worker.postMessage({ id, text });
+  return job;
+}
+
+function startWorker(): Worker {
+  const started = new Worker(new URL("./parse.worker.ts", import.meta.url), { type: "module" });
+  started.onmessage = (event: MessageEvent<{ id: number; value?: unknown; error?: string }>) => {
+    const { id, value, error } = event.data;
+    const job = inWorker.get(id);
+    inWorker.delete(id);
+    if (error === undefined) job?.resolve(value);
+    else job?.reject(new Error(error));
+  };
+  return started;
+}
+
+export type Params = Record<string, string | number | readonly string[] | undefined>;
+
+function encode(params: Params): URLSearchParams {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value === undefined) continue;
+    if (Array.isArray(value)) for (const one of value) out.append(name, String(one));
+    else out.append(name, String(value));
+  }
+  return out;
+}
+
+interface Envelope {
+  status?: string;
+  data?: unknown;
+  error?: string;
+  errorType?: string;
+  warnings?: string[];
+  infos?: string[];
+}
+
+async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    online.value = false;
+    throw new ApiError("The server does not answer.", "offline", 0);
+  }
+  const text = await response.text();
+  online.value = true;
+  answeredAt.value = Date.now();
+  if (response.status === 503 && !text.startsWith("{")) {
+    throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
+  }
+  if (response.status === 404 && !text.startsWith("{")) throw new ApiError("Not served here.", "not_found", 404);
+  let envelope: Envelope;
+  try {
+    envelope = (await parse(text)) as Envelope;
+  } catch {
+    throw new ApiError(`The answer is no JSON (status ${response.status}).`, "internal", response.status);
+  }
+  if (envelope.status !== "success") {
+    throw new ApiError(envelope.error ?? `Status ${response.status}`, envelope.errorType ?? "internal", response.status);
+  }
+  return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
+}
+
+/** `GET /api/v1/PATH` */
+export function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
+  const query = encode(params).toString();
+  return send<T>(`${base}api/v1/${path}${query === "" ? "" : `?${query}`}`, signal ? { signal } : {});
+}
+
+/** `POST /api/v1/PATH` with a form, for what may be too long for an address. */
+export function post<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
+  const init: RequestInit = { method: "POST", body: encode(params) };
+  return send<T>(`${base}api/v1/${path}`, signal ? { ...init, signal } : init);
+}
+
+/** `DELETE /api/v1/PATH` */
+export function remove<T>(path: string): Promise<Answer<T>> {
+  return send<T>(`${base}api/v1/${path}`, { method: "DELETE" });
+}

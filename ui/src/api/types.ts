@@ -1,0 +1,165 @@
+// The answers that pages use, as docs of the API describe them.
+
+export type LabelSet = Record<string, string>;
+export type Point = [number, string];
+
+export interface Histogram {
+  count: string;
+  sum: string;
+  buckets?: [number, string, string, string][];
+}
+
+export interface VectorSample {
+  metric: LabelSet;
+  value?: Point;
+  histogram?: [number, Histogram];
+}
+
+export interface MatrixSeries {
+  metric: LabelSet;
+  values?: Point[];
+  histograms?: [number, Histogram][];
+}
+
+export interface QueryStats {
+  timings?: Record<string, number>;
+  samples?: { totalQueryableSamples?: number; peakSamples?: number };
+}
+
+export type QueryData =
+  | { resultType: "vector"; result: VectorSample[]; stats?: QueryStats }
+  | { resultType: "matrix"; result: MatrixSeries[]; stats?: QueryStats }
+  | { resultType: "scalar" | "string"; result: Point; stats?: QueryStats };
+
+export interface RangeData {
+  resultType: "matrix";
+  result: MatrixSeries[];
+  stats?: QueryStats;
+}
+
+export interface ActiveTarget {
+  discoveredLabels: LabelSet;
+  labels: LabelSet;
+  scrapePool: string;
+  scrapeUrl: string;
+  globalUrl: string;
+  lastError: string;
+  lastScrape: string;
+  lastScrapeDuration: number;
+  health: "up" | "down" | "unknown";
+  scrapeInterval: string;
+  scrapeTimeout: string;
+}
+
+export interface TargetsData {
+  activeTargets: ActiveTarget[];
+  droppedTargets: { discoveredLabels: LabelSet; scrapePool: string }[];
+  droppedTargetCounts: Record<string, number> | null;
+}
+
+export interface Alert {
+  labels: LabelSet;
+  annotations: LabelSet;
+  state: "firing" | "pending" | "inactive";
+  activeAt?: string;
+  value: string;
+}
+
+export interface Rule {
+  type: "alerting" | "recording";
+  name: string;
+  query: string;
+  health: "ok" | "err" | "unknown";
+  lastError?: string;
+  evaluationTime: number;
+  lastEvaluation: string;
+  labels?: LabelSet;
+  /** Alerting rules only. */
+  state?: "firing" | "pending" | "inactive" | "unknown";
+  duration?: number;
+  keepFiringFor?: number;
+  annotations?: LabelSet;
+  alerts?: Alert[];
+}
+
+export interface RuleGroup {
+  name: string;
+  file: string;
+  interval: number;
+  limit?: number;
+  evaluationTime: number;
+  lastEvaluation: string;
+  rules: Rule[];
+}
+
+export interface RulesData {
+  groups: RuleGroup[];
+  groupNextToken?: string;
+}
+
+export interface RunningQuery {
+  id: string;
+  query: string;
+  kind: string;
+  state: string;
+  started: string;
+  age: number;
+  start: number;
+  end: number;
+  step: number;
+  samples: number;
+  bytes: number;
+  peakBytes: number;
+  client: string;
+  userAgent: string;
+}
+
+export interface ActiveQueriesData {
+  queries: RunningQuery[];
+  maxConcurrency: number;
+  memory: { used: number; limit: number | null };
+}
+
+export interface TopQuery {
+  query: string;
+  example: string;
+  source: string;
+  calls: number;
+  failed: number;
+  seconds: number;
+  p50: number;
+  p99: number;
+  samples: number;
+  peakBytes: number;
+}
+
+export interface CardinalityRow {
+  name: string;
+  series: number;
+  delta: number | null;
+  bytes?: number;
+  top_job?: string;
+  top_label?: string;
+  last_queried?: number | null;
+}
+
+export interface CardinalityData {
+  total: number;
+  compared: number | null;
+  rows: CardinalityRow[];
+  exact: boolean;
+  seconds: number;
+}
+
+export interface DamageData {
+  files: {
+    path: string;
+    kind: string;
+    min: number | null;
+    max: number | null;
+    offset: number | null;
+    bytes: number | null;
+    action: string;
+    detail: string;
+  }[];
+}

@@ -1,0 +1,67 @@
+// Go to anything: pages and metrics, by some of their letters.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get } from "../api/client";
+import { useAsk } from "../api/ask";
+import { go, link } from "../state/url";
+import { rank } from "./fuzzy";
+import { PAGES } from "./pages";
+
+interface Goal {
+  name: string;
+  kind: string;
+  href: string;
+}
+
+const SHOWN = 12;
+
+export function GoTo({ close }: { close: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [text, setText] = useState("");
+  const [chosen, setChosen] = useState(0);
+  const names = useAsk<string[]>((signal) => get("label/__name__/values", { limit: 10_000 }, signal), []).state.value.answer?.data;
+  useEffect(() => dialog.current?.showModal(), []);
+  const goals = useMemo(() => {
+    const pages = PAGES.map((page): Goal => ({ name: page.title, kind: "page", href: link(page.path) }));
+    const metrics = (names ?? []).map((name): Goal => ({ name, kind: "metric", href: link("query", { "g0.expr": name, "g0.tab": "graph" }) }));
+    return [...pages, ...metrics];
+  }, [names]);
+  const found = useMemo(() => rank(goals, text, (goal) => goal.name).slice(0, SHOWN), [goals, text]);
+  const leave = (goal: Goal | undefined) => {
+    if (goal === undefined) return;
+    close();
+    go(goal.href);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "ArrowDown") setChosen(Math.min(chosen + 1, found.length - 1));
+    else if (event.key === "ArrowUp") setChosen(Math.max(0, chosen - 1));
+    else if (event.key === "Enter") leave(found[chosen]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <dialog ref={dialog} class="goto-dialog" onClose={close} onClick={(event) => event.target === dialog.current && close()} aria-label="Go to">
+      <input
+        class="input"
+        autoFocus
+        placeholder="Page or metric"
+        value={text}
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="goals"
+        aria-activedescendant={found[chosen] ? `goal-${chosen}` : undefined}
+        onInput={(event) => (setText(event.currentTarget.value), setChosen(0))}
+        onKeyDown={onKey}
+      />
+      <ul id="goals" role="listbox" aria-label="Goals">
+        {found.map((goal, i) => (
+          <li key={`${goal.kind} ${goal.name}`} id={`goal-${i}`} role="option" aria-selected={i === chosen} onClick={() => leave(goal)}>
+            <span>{goal.name}</span>
+            <span class="t3">{goal.kind}</span>
+          </li>
+        ))}
+        {found.length === 0 && <li class="t3">Nothing has these letters.</li>}
+      </ul>
+    </dialog>
+  );
+}

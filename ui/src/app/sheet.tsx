@@ -1,0 +1,39 @@
+// The sheet of keys.
+
+import { useEffect, useRef } from "preact/hooks";
+import { PAGES } from "./pages";
+
+const KEYS: readonly [string, string][] = [
+  ["⌘ K, Ctrl K", "go to a page, a metric, a target"],
+  ["/", "filter"],
+  ["j k Enter", "rows of a table"],
+  ["t", "window of time"],
+  ["← →", "half a window back, ahead"],
+  ["- +", "wider, narrower"],
+  ["0", "up to now"],
+  ["r", "look now"],
+  ["u", "UTC or local time"],
+  ["l", "light or dark"],
+  ["[", "fold the rail"],
+];
+
+export function Sheet({ close }: { close: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} class="sheet" onClose={close} onClick={(event) => event.target === dialog.current && close()} aria-label="Keys">
+      <table>
+        <tbody>
+          {[...PAGES.map((page): [string, string] => [`g ${page.key}`, page.title]), ...KEYS].map(([key, meaning]) => (
+            <tr key={key}>
+              <td>
+                <kbd>{key}</kbd>
+              </td>
+              <td>{meaning}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </dialog>
+  );
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { commonLabels, figures, metricText, shortName, toCsv, toLines } from "./series";
+
+describe("names", () => {
+  it("are written as Prometheus does it", () => {
+    expect(metricText({ __name__: "up", job: 'a"b', b: "c" })).toBe('up{b="c", job="a\\"b"}');
+    expect(metricText({})).toBe("{}");
+    expect(metricText({ __name__: "up" })).toBe("up");
+  });
+  it("show only what differs", () => {
+    const sets = [
+      { job: "a", instance: "1" },
+      { job: "a", instance: "2" },
+    ];
+    const common = commonLabels(sets);
+    expect(common).toEqual({ job: "a" });
+    expect(shortName(sets[1] ?? {}, common)).toBe("2");
+  });
+});
+
+describe("toLines", () => {
+  const series = [{ metric: { a: "1" }, values: [[10, "1"], [30, "+Inf"], [40, "NaN"], [50, "5"]] as [number, string][] }];
+  it("leaves gaps where there is nothing to draw", () => {
+    const { times, lines } = toLines(series, 10, 50, 10);
+    expect(times).toEqual([10, 20, 30, 40, 50]);
+    expect(lines[0]?.values).toEqual([1, null, null, null, 5]);
+  });
+  it("takes the mean of histograms", () => {
+    const { lines } = toLines([{ metric: {}, histograms: [[0, { count: "4", sum: "10" }]] }], 0, 0, 1);
+    expect(lines[0]?.values).toEqual([2.5]);
+  });
+  it("ignores what lies outside the window", () => {
+    expect(toLines(series, 20, 30, 10).lines[0]?.values).toEqual([null, null]);
+  });
+});
+
+it("tells figures of a line", () => {
+  expect(figures([1, null, 3])).toEqual({ last: 3, min: 1, mean: 2, max: 3 });
+  expect(figures([1, null])).toEqual({ last: null, min: 1, mean: 1, max: 1 });
+  expect(figures([null])).toEqual({ last: null, min: null, mean: null, max: null });
+});
+
+it("writes CSV with quoted names", () => {
+  const lines = { times: [1, 2], lines: [{ name: "x", labels: { a: 'b"' }, values: [1.5, null] }], common: {} };
+  expect(toCsv(lines)).toBe(['time,"{a=""b\\""""}"', "1,1.5", "2,"].join("\n"));
+});

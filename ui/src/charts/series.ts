@@ -1,0 +1,95 @@
+// Series as charts want them: common times, gaps where there is nothing.
+
+import type { LabelSet, MatrixSeries } from "../api/types";
+import { exact } from "../format/numbers";
+
+export interface Line {
+  /** The labels that tell it from the others. */
+  name: string;
+  labels: LabelSet;
+  values: (number | null)[];
+}
+
+export interface Lines {
+  /** Seconds. */
+  times: number[];
+  lines: Line[];
+  /** Labels that all of them have. */
+  common: LabelSet;
+}
+
+/** `up{job="a"}` as Prometheus writes it. */
+export function metricText(labels: LabelSet): string {
+  const { __name__: name = "", ...rest } = labels;
+  const pairs = Object.keys(rest)
+    .sort()
+    .map((key) => `${key}=${JSON.stringify(rest[key])}`);
+  return pairs.length === 0 ? name || "{}" : `${name}{${pairs.join(", ")}}`;
+}
+
+/** Labels that all sets have with the same value. */
+export function commonLabels(sets: readonly LabelSet[]): LabelSet {
+  const [first, ...rest] = sets;
+  if (first === undefined) return {};
+  return Object.fromEntries(Object.entries(first).filter(([key, value]) => rest.every((set) => set[key] === value)));
+}
+
+/** A short name: only what tells a set from the others. */
+export function shortName(labels: LabelSet, common: LabelSet): string {
+  const own = Object.entries(labels).filter(([key]) => !(key in common));
+  if (own.length === 0) return labels["__name__"] ?? metricText(labels);
+  if (own.length === 1) return own[0]?.[1] ?? "";
+  return own.map(([key, value]) => (key === "__name__" ? value : `${key}=${JSON.stringify(value)}`)).join(" ");
+}
+
+/** Places the samples of a range query on its steps. */
+export function toLines(series: readonly MatrixSeries[], start: number, end: number, step: number): Lines {
+  const count = Math.floor((end - start) / step + 1e-9) + 1;
+  const times = Array.from({ length: Math.max(0, count) }, (_, i) => start + i * step);
+  const common = series.length > 1 ? commonLabels(series.map((one) => one.metric)) : {};
+  const lines = series.map((one) => {
+    const values: (number | null)[] = new Array<number | null>(times.length).fill(null);
+    for (const [time, text] of one.values ?? []) {
+      const place = Math.round((time - start) / step);
+      const value = Number(text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : text);
+      if (place >= 0 && place < values.length && Number.isFinite(value)) values[place] = value;
+    }
+    // Of a histogram the mean can be drawn.
+    for (const [time, histogram] of one.histograms ?? []) {
+      const place = Math.round((time - start) / step);
+      const mean = Number(histogram.sum) / Number(histogram.count);
+      if (place >= 0 && place < values.length && Number.isFinite(mean)) values[place] = mean;
+    }
+    return { name: shortName(one.metric, common), labels: one.metric, values };
+  });
+  return { times, lines, common };
+}
+
+export interface Figures {
+  last: number | null;
+  min: number | null;
+  mean: number | null;
+  max: number | null;
+}
+
+/** What a legend tells of a line; `last` is null when it ended before the window did. */
+export function figures(values: readonly (number | null)[]): Figures {
+  let [min, max, sum, count] = [Infinity, -Infinity, 0, 0];
+  for (const value of values) {
+    if (value === null) continue;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    sum += value;
+    count += 1;
+  }
+  if (count === 0) return { last: null, min: null, mean: null, max: null };
+  return { last: values[values.length - 1] ?? null, min, mean: sum / count, max };
+}
+
+/** Comma-separated values of all lines. */
+export function toCsv({ times, lines }: Lines): string {
+  const quote = (text: string) => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  const head = ["time", ...lines.map((line) => quote(metricText(line.labels)))].join(",");
+  const rows = times.map((time, i) => [exact(time), ...lines.map((line) => (line.values[i] == null ? "" : exact(line.values[i] ?? NaN)))].join(","));
+  return [head, ...rows].join("\n");
+}

@@ -1,0 +1,149 @@
+// Queries over time: one chart for each unit, and a table of all lines below.
+
+import { useMemo, useState } from "preact/hooks";
+import { useAsk } from "../../api/ask";
+import { post } from "../../api/client";
+import type { QueryStats, RangeData } from "../../api/types";
+import { Chart, type ChartProps, type Drawn } from "../../charts/chart";
+import { COLOURED, stroke, token } from "../../charts/colours";
+import { type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
+import { type Unit, count, duration, format } from "../../format/numbers";
+import { unitOfQuery } from "../../format/units";
+import { Empty, Show } from "../../parts/states";
+import { type Column, Table } from "../../parts/table";
+import { dark } from "../../state/settings";
+import { Why } from "./why";
+
+/** More lines than this are not drawn. */
+const DRAWN_MAX = 1000;
+
+type Form = NonNullable<ChartProps["form"]>;
+type Scale = NonNullable<ChartProps["scale"]>;
+
+interface Row extends Line {
+  id: string;
+  colour: string;
+  dash: number[] | undefined;
+  place: number;
+}
+
+export function Graph({ query, name, start, end, step, form, scale }: { query: string; name: string; start: number; end: number; step: number; form: Form; scale: Scale }) {
+  const asked = useAsk<RangeData>((signal) => post("query_range", { query, start, end, step, stats: "all" }, signal), [query, start, end, step]);
+  return (
+    <Show
+      asked={asked.state.value}
+      cancel={asked.cancel}
+      query={query}
+      empty={(data) => (data.result.length === 0 ? <Why query={query} start={start} end={end} /> : undefined)}
+    >
+      {(data) => <Picture data={data} query={query} name={name} start={start} end={end} step={step} form={form} scale={scale} />}
+    </Show>
+  );
+}
+
+function Picture({ data, query, name, start, end, step, form, scale }: { data: RangeData; query: string; name: string; start: number; end: number; step: number; form: Form; scale: Scale }) {
+  const [alone, setAlone] = useState<ReadonlySet<string>>(new Set());
+  const unit = unitOfQuery(query);
+  const all = useMemo(() => toLines(data.result, start, end, step), [data, start, end, step]);
+  const rows = useMemo(() => {
+    // The largest at the end get the colours.
+    const byLast = all.lines.map((line, i) => ({ i, last: figures(line.values).last ?? -Infinity })).sort((a, b) => b.last - a.last);
+    const grey = token("ctx");
+    return byLast.map(({ i }, place): Row => {
+      const line = all.lines[i] as Line;
+      const { colour, dash } = place < COLOURED ? stroke(place) : { colour: grey, dash: undefined };
+      return { ...line, id: metricText(line.labels), colour, dash, place };
+    });
+  }, [all, dark.value]);
+  const drawn = useMemo(() => {
+    const shown = rows.filter((row) => alone.size === 0 || alone.has(row.id)).slice(0, DRAWN_MAX);
+    return shown
+      .map((row): Drawn => ({ name: row.name, values: row.values, colour: row.colour, dash: row.dash, context: row.place >= COLOURED }))
+      .reverse();
+  }, [rows, alone]);
+  const toggle = (id: string, more: boolean) => {
+    const next = new Set(more ? alone : []);
+    if (alone.has(id)) next.delete(id);
+    else next.add(id);
+    setAlone(next);
+  };
+  return (
+    <>
+      <Stats stats={data.stats} series={rows.length} drawn={Math.min(rows.length, DRAWN_MAX)} unit={unit} csv={() => toCsv(all)} name={name} />
+      <div class="graph">
+        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip />
+      </div>
+      <Legend rows={rows} common={all.common} unit={unit} alone={alone} onToggle={toggle} />
+    </>
+  );
+}
+
+function Stats({ stats, series, drawn, unit, csv, name }: { stats: QueryStats | undefined; series: number; drawn: number; unit: Unit; csv: () => string; name: string }) {
+  const seconds = stats?.timings?.["evalTotalTime"];
+  const read = stats?.samples?.totalQueryableSamples;
+  const save = () => {
+    const url = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+    const anchor = Object.assign(document.createElement("a"), { href: url, download: `${name}.csv` });
+    anchor.click();
+    URL.revokeObjectURL(url);
+  };
+  return (
+    <div class="query-stats">
+      <span>
+        <b>{drawn < series ? `${count(drawn)} of ${count(series)}` : count(series)}</b> series{drawn < series && " drawn"}
+      </span>
+      {read !== undefined && (
+        <span>
+          <b>{count(read)}</b> samples read
+        </span>
+      )}
+      {seconds !== undefined && <b>{duration(seconds)}</b>}
+      <span class="sp" />
+      {unit !== "number" && <span>{unit}</span>}
+      <button type="button" class="btn small ghost" onClick={save}>
+        CSV
+      </button>
+    </div>
+  );
+}
+
+function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[]; common: Record<string, string>; unit: Unit; alone: ReadonlySet<string>; onToggle: (id: string, more: boolean) => void }) {
+  const columns = useMemo((): Column<Row & ReturnType<typeof figures>>[] => {
+    const number = (id: "last" | "min" | "mean" | "max"): Column<Row & ReturnType<typeof figures>> => ({
+      id,
+      head: id,
+      right: true,
+      by: (row) => row[id] ?? NaN,
+      cell: (row) => <span class={id === "last" ? "med" : "t2"}>{row[id] === null ? "–" : format(row[id] ?? NaN, unit)}</span>,
+    });
+    return [
+      {
+        id: "name",
+        head: Object.keys(common).length === 0 ? "series" : <>series · same for all: {metricText(common)}</>,
+        by: (row) => row.name,
+        cell: (row) => (
+          <span title={row.id}>
+            <i class="swatch" style={{ background: row.colour }} />
+            {row.name}
+          </span>
+        ),
+      },
+      number("last"),
+      number("min"),
+      number("mean"),
+      number("max"),
+    ];
+  }, [unit, common]);
+  const data = useMemo(() => rows.map((row) => ({ ...row, ...figures(row.values) })), [rows]);
+  if (rows.length === 0) return <Empty title="No series" />;
+  return (
+    <Table
+      rows={data}
+      columns={columns}
+      keyOf={(row) => row.id}
+      label="Series"
+      onRow={(row) => onToggle(row.id, false)}
+      selected={(row) => alone.has(row.id)}
+    />
+  );
+}

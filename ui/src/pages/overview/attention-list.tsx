@@ -1,0 +1,75 @@
+// Who, what, how much: a row each, worst first.
+
+import { useState } from "preact/hooks";
+import { useAsk } from "../../api/ask";
+import { all, range as rangeQuery } from "../../api/promql";
+import { toLines } from "../../charts/series";
+import { Spark } from "../../charts/spark";
+import { Mark } from "../../parts/icons";
+import { stepFor } from "../../state/range";
+import { link } from "../../state/url";
+import { CHECKS, type Finding } from "./attention";
+
+/** Only so many rows get a line of their past. */
+const SPARKS = 12;
+
+export function AttentionList({ found, start, end }: { found: readonly Finding[]; start: number; end: number }) {
+  const [listed, setListed] = useState(false);
+  const step = stepFor(end - start, 60);
+  const sparks = useAsk(
+    found.length === 0
+      ? undefined
+      : (signal) => all(Object.fromEntries(found.slice(0, SPARKS).map((one) => [one.graph, rangeQuery(one.graph, start, end, step, signal)]))),
+    [found.map((one) => one.graph).join("\n"), start, end, step],
+  ).state.value.answer?.data;
+  return (
+    <>
+      {found.length === 0 ? (
+        <div class="state t2">All that is looked at is in order.</div>
+      ) : (
+        <div class="scroll">
+          <table class="attention" aria-label="Needs attention">
+            <tbody>
+              {found.map((one) => {
+                const series = sparks?.[one.graph];
+                const line = series && toLines(series.slice(0, 1), start, end, step).lines[0];
+                return (
+                  <tr key={`${one.check.id} ${one.who} ${one.what}`}>
+                    <td>
+                      <Mark kind={one.check.severity} />
+                    </td>
+                    <td class="strong">{one.who}</td>
+                    <td class="med">{one.what}</td>
+                    <td class="t2">{one.detail}</td>
+                    <td>{line && <Spark values={line.values} width={104} colour={one.check.severity === "critical" ? "var(--crit)" : "var(--warn-fill)"} />}</td>
+                    <td class="r">
+                      <a href={link("query", { "g0.expr": one.graph, "g0.tab": "graph" })} aria-label={`${one.what}: look at it in Explore`}>
+                        ›
+                      </a>
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+      <div class="found-how">
+        <button type="button" class="btn ghost small" aria-expanded={listed} onClick={() => setListed(!listed)}>
+          How these are found
+        </button>
+      </div>
+      {listed && (
+        <ul class="checks">
+          {CHECKS.map((check) => (
+            <li key={check.id}>
+              <a href={link("query", { "g0.expr": check.query, "g0.tab": "table" })}>
+                <code>{check.query}</code>
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}

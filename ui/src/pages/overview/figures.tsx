@@ -1,0 +1,99 @@
+// The row of figures: each leads to where it comes from.
+
+import { useAsk } from "../../api/ask";
+import { all, instant } from "../../api/promql";
+import { type Unit, count, format } from "../../format/numbers";
+import { link } from "../../state/url";
+
+interface Tile {
+  title: string;
+  query: string;
+  unit: Unit;
+  /** `of 14 up`: the second figure's query and the words about it. */
+  beside?: { query: string; text: (value: number) => string };
+  href: string;
+  /** Shown even when there is nothing. */
+  always?: boolean;
+}
+
+const explore = (query: string) => link("query", { "g0.expr": query, "g0.tab": "graph" });
+const BUSY = '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[RATES]))';
+const USED = "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)";
+
+function tiles(rates: number): Tile[] {
+  const busy = BUSY.replace("RATES", `${rates}s`);
+  return [
+    { title: "Nodes", query: "count(node_load1)", unit: "count", href: explore("node_load1") },
+    {
+      title: "CPU busy",
+      query: busy,
+      unit: "ratio",
+      beside: { query: 'count(node_cpu_seconds_total{mode="idle"})', text: (value) => `of ${count(value)} cores` },
+      href: explore(busy),
+    },
+    {
+      title: "Memory used",
+      query: USED,
+      unit: "ratio",
+      beside: { query: "sum(node_memory_MemTotal_bytes)", text: (value) => `of ${format(value, "bytes")}` },
+      href: explore(USED),
+    },
+    {
+      title: "Pods",
+      query: 'sum(kube_pod_status_phase{phase="Running"})',
+      unit: "count",
+      beside: { query: 'sum(kube_pod_status_ready{condition="false"})', text: (value) => `${count(value)} not ready` },
+      href: explore("sum by (phase) (kube_pod_status_phase)"),
+    },
+    {
+      title: "Targets",
+      query: "sum(up)",
+      unit: "count",
+      beside: { query: "count(up)", text: (value) => `of ${count(value)} up` },
+      href: link("targets"),
+      always: true,
+    },
+    {
+      title: "Alerts",
+      query: 'count(ALERTS{alertstate="firing"}) or vector(0)',
+      unit: "count",
+      beside: { query: 'count(ALERTS{alertstate="pending"}) or vector(0)', text: (value) => `firing, ${count(value)} pending` },
+      href: link("alerts"),
+      always: true,
+    },
+    { title: "Series", query: "prometheus_tsdb_head_series", unit: "count", href: link("cardinality") },
+  ];
+}
+
+export function Figures({ end, rates }: { end: number; rates: number }) {
+  const list = tiles(rates);
+  const asked = useAsk(
+    (signal) =>
+      all(
+        Object.fromEntries(
+          list.flatMap((tile) => [
+            [tile.title, instant(tile.query, end, signal)] as const,
+            ...(tile.beside ? [[`${tile.title} beside`, instant(tile.beside.query, end, signal)] as const] : []),
+          ]),
+        ),
+      ),
+    [end, rates],
+  );
+  const data = asked.state.value.answer?.data;
+  return (
+    <div class="figures">
+      {list.map((tile) => {
+        const value = data?.[tile.title]?.[0]?.value;
+        const beside = data?.[`${tile.title} beside`]?.[0]?.value;
+        if (value === undefined && !tile.always) return null;
+        return (
+          <a key={tile.title} href={tile.href}>
+            <span>{tile.title}</span>
+            <b>{value === undefined ? "–" : format(value, tile.unit)}</b>
+            {tile.beside && beside !== undefined && <em>{tile.beside.text(beside)}</em>}
+          </a>
+        );
+      })}
+    </div>
+  );
+}

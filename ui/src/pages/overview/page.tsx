@@ -1,0 +1,104 @@
+// What is wrong, and where?
+
+import { useMemo } from "preact/hooks";
+import { useAsk } from "../../api/ask";
+import { all, instant, range as rangeQuery } from "../../api/promql";
+import { stepFor, window_ } from "../../state/range";
+import { TimeBar } from "../../parts/timebar";
+import { Show } from "../../parts/states";
+import { CHECKS, findings, worstFirst } from "./attention";
+import { AttentionList } from "./attention-list";
+import { Figures } from "./figures";
+import { Matrix } from "./matrix";
+import { NodeTable } from "./node-table";
+import { FULLEST, RESOURCES, rateWindow, withWindow } from "./use";
+import "./overview.css";
+
+const POINTS = 160;
+
+export default function Overview() {
+  const { start, end } = window_.value;
+  const step = stepFor(end - start, POINTS);
+  const rates = rateWindow(step);
+  const nodes = useAsk((signal) => instant("count(count by (instance) (node_cpu_seconds_total or node_load1))", end, signal), [end]);
+  const alone = (nodes.state.value.answer?.data[0]?.value ?? 0) === 1;
+  const attention = useAsk(
+    (signal) => all(Object.fromEntries(CHECKS.map((check) => [check.id, instant(check.query, end, signal)]))),
+    [end],
+  );
+  const matrix = useAsk(
+    (signal) =>
+      all(
+        Object.fromEntries(
+          RESOURCES.flatMap((resource) => resource.figures).map((figure) => {
+            const query = (alone && figure.parts?.query) || figure.query;
+            return [figure.id, rangeQuery(withWindow(query, rates), start, end, step, signal)];
+          }),
+        ),
+      ),
+    [start, end, step, alone],
+  );
+  const errors = useAsk(
+    (signal) =>
+      all(
+        Object.fromEntries([
+          ...RESOURCES.flatMap((resource) => resource.errors).map((error) => [error.title, instant(withWindow(error.query, rates), end, signal)] as const),
+          ["fullest", instant(FULLEST, end, signal)] as const,
+        ]),
+      ),
+    [end, rates],
+  );
+  const found = useMemo(() => {
+    const answer = attention.state.value.answer;
+    return answer && worstFirst(CHECKS.flatMap((check) => findings(check, answer.data[check.id] ?? [])));
+  }, [attention.state.value.answer]);
+  return (
+    <>
+      <div class="bar">
+        <h1>Overview</h1>
+        <span class="sp" />
+        <TimeBar />
+      </div>
+      <div class="page-body">
+        <Figures end={end} rates={rates} />
+        <section class="panel" aria-label="Needs attention">
+          <header>
+            <h2>Needs attention</h2>
+            {found && <span class="u">{found.length === 0 ? "nothing" : `${found.length}, worst first`}</span>}
+          </header>
+          <Show asked={attention.state.value} cancel={attention.cancel}>
+            {() => <AttentionList found={found ?? []} start={start} end={end} />}
+          </Show>
+        </section>
+        <div class="section">
+          <h2>{alone ? "This host" : "Nodes"}: utilisation, saturation, errors</h2>
+          <span>{alone ? "each line is a device" : "each grey line is a node; the ones that stand out are named"}</span>
+        </div>
+        <section class="panel" aria-label="Utilisation, saturation and errors">
+          <Show
+            asked={matrix.state.value}
+            cancel={matrix.cancel}
+            empty={(data) => (Object.values(data).every((series) => series.length === 0) ? <NoNodes /> : undefined)}
+          >
+            {(data) => <Matrix data={data} errors={errors.state.value.answer?.data ?? {}} alone={alone} start={start} end={end} step={step} rates={rates} />}
+          </Show>
+        </section>
+        {!alone && matrix.state.value.answer && (
+          <NodeTable data={matrix.state.value.answer.data} fullest={errors.state.value.answer?.data["fullest"] ?? []} start={start} end={end} step={step} />
+        )}
+      </div>
+    </>
+  );
+}
+
+function NoNodes() {
+  return (
+    <div class="state">
+      <div class="strong">No node metrics in this window</div>
+      <div class="t2">
+        Rates need two scrapes: within 30 s of a start they come by themselves. Otherwise no target serves <code>node_cpu_seconds_total</code>: scrape a
+        node exporter, or the built-in collector at <code>/host/metrics</code>.
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,132 @@
+// What a page shows when there is no picture: loading, empty, error, partial, starting, offline. One component each.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { type ApiError, type Remarks, answeredAt, online } from "../api/client";
+import type { Asked } from "../api/ask";
+import { clockTime } from "../format/time";
+import { utc } from "../state/settings";
+
+/** A bar after 200 ms, a way out after 2 s. */
+export function Loading({ since, cancel }: { since: number; cancel?: (() => void) | undefined }) {
+  const [age, setAge] = useState(0);
+  useEffect(() => {
+    setAge(0);
+    const timers = [200, 2000].map((ms) => setTimeout(() => setAge(ms), ms));
+    return () => timers.forEach(clearTimeout);
+  }, [since]);
+  if (age < 200) return null;
+  return (
+    <div class="loading" role="status">
+      <div class="progress" />
+      <span class="visually-hidden">Loading</span>
+      {age >= 2000 && cancel && (
+        <button type="button" class="btn small" onClick={cancel}>
+          Cancel
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Why there is nothing, and what helps. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="state">
+      <div class="strong">{title}</div>
+      {children}
+    </div>
+  );
+}
+
+/** The server's own text; the place that a query's error names is underlined. */
+export function Failed({ error, query, children }: { error: ApiError; query?: string; children?: ComponentChildren }) {
+  if (error.kind === "unavailable") {
+    return (
+      <div class="state" role="status">
+        <div class="strong">The server is starting</div>
+        <div class="t2">It reads its write-ahead log; what was stored is there in a moment. This page looks again by itself.</div>
+      </div>
+    );
+  }
+  return (
+    <div class="state error" role="alert">
+      <div class="strong">{error.kind === "offline" ? "The server does not answer" : "That did not work"}</div>
+      <pre>{error.message}</pre>
+      {query !== undefined && <Underlined query={query} error={error} />}
+      {children}
+    </div>
+  );
+}
+
+function Underlined({ query, error }: { query: string; error: ApiError }) {
+  const position = error.position;
+  if (position === undefined) return null;
+  const lines = query.split("\n");
+  const line = lines[position.line - 1] ?? "";
+  const from = Math.min(position.column - 1, Math.max(0, line.length - 1));
+  const rest = /^(\w+|.)/.exec(line.slice(from))?.[0] ?? "";
+  return (
+    <code>
+      {line.slice(0, from)}
+      <u class="crit">{rest === "" ? " " : rest}</u>
+      {line.slice(from + rest.length)}
+    </code>
+  );
+}
+
+/** Warnings and infos beside the data. */
+export function RemarksList({ remarks }: { remarks: Remarks }) {
+  const all = [...remarks.warnings, ...remarks.infos];
+  if (all.length === 0) return null;
+  return (
+    <ul class="remarks">
+      {all.slice(0, 5).map((text) => (
+        <li key={text}>{text}</li>
+      ))}
+      {all.length > 5 && <li>{all.length - 5} more remarks</li>}
+    </ul>
+  );
+}
+
+/** Above every page when nobody answers. */
+export function Offline() {
+  if (online.value) return null;
+  const at = answeredAt.value;
+  return (
+    <div class="remarks" role="alert">
+      The server does not answer. {at > 0 && `What you see is of ${clockTime(at / 1000, { utc: utc.value })}.`} This page tries again by itself.
+    </div>
+  );
+}
+
+/** The usual way of a question: picture, or what stands in its place. */
+export function Show<T>({
+  asked,
+  cancel,
+  query,
+  empty,
+  children,
+}: {
+  asked: Asked<T>;
+  cancel?: (() => void) | undefined;
+  query?: string;
+  /** Shown for an answer without content. */
+  empty?: (data: T) => ComponentChildren | undefined;
+  children: (data: T) => ComponentChildren;
+}) {
+  const { answer, error, loading, since } = asked;
+  const nothing = answer && empty?.(answer.data);
+  return (
+    <div class="show" aria-busy={loading}>
+      {loading && <Loading since={since} cancel={cancel} />}
+      {error && <Failed error={error} {...(query === undefined ? {} : { query })} />}
+      {answer && (
+        <div class={error || (loading && since > 0 && answer === undefined) ? "dim" : undefined}>
+          <RemarksList remarks={answer} />
+          {nothing ?? children(answer.data)}
+        </div>
+      )}
+    </div>
+  );
+}
