@@ -249,6 +249,7 @@ function drawEnds(u: uPlot, drawn: readonly Drawn[], data: (number | null | unde
   const { ctx } = u;
   ctx.save();
   ctx.font = font.replace("11px", `500 ${11 * ratio}px`);
+  ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   const x = u.bbox.left + u.bbox.width;
   for (const { line, y } of ends) {

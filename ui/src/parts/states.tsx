@@ -105,12 +105,15 @@ export function Show<T>({
   asked,
   cancel,
   query,
+  infos = true,
   empty,
   children,
 }: {
   asked: Asked<T>;
   cancel?: (() => void) | undefined;
   query?: string;
+  /** Infos speak to whoever wrote the query; pages with queries of their own leave them out. */
+  infos?: boolean;
   /** Shown for an answer without content. */
   empty?: (data: T) => ComponentChildren | undefined;
   children: (data: T) => ComponentChildren;
@@ -123,7 +126,7 @@ export function Show<T>({
       {error && <Failed error={error} {...(query === undefined ? {} : { query })} />}
       {answer && (
         <div class={error || (loading && since > 0 && answer === undefined) ? "dim" : undefined}>
-          <RemarksList remarks={answer} />
+          <RemarksList remarks={infos ? answer : { warnings: answer.warnings, infos: [] }} />
           {nothing ?? children(answer.data)}
         </div>
       )}

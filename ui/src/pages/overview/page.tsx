@@ -66,7 +66,7 @@ export default function Overview() {
             <h2>Needs attention</h2>
             {found && <span class="u">{found.length === 0 ? "nothing" : `${found.length}, worst first`}</span>}
           </header>
-          <Show asked={attention.state.value} cancel={attention.cancel}>
+          <Show asked={attention.state.value} cancel={attention.cancel} infos={false}>
             {() => <AttentionList found={found ?? []} start={start} end={end} />}
           </Show>
         </section>
@@ -78,6 +78,7 @@ export default function Overview() {
           <Show
             asked={matrix.state.value}
             cancel={matrix.cancel}
+            infos={false}
             empty={(data) => (Object.values(data).every((series) => series.length === 0) ? <NoNodes /> : undefined)}
           >
             {(data) => <Matrix data={data} errors={errors.state.value.answer?.data ?? {}} alone={alone} start={start} end={end} step={step} rates={rates} />}

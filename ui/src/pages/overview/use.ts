@@ -25,7 +25,10 @@ export interface Resource {
 }
 
 const CPUS = 'count by (instance) (node_cpu_seconds_total{mode="idle"})';
-const REAL_DEVICES = 'device!~"lo|veth.+"';
+const REAL_DEVICES = 'device!~"lo|veth.+|ifb.+|docker.+|br-.+"';
+
+/** Disks in memory and loops are none. */
+const REAL_DISKS = 'device!~"zram.+|ram.+|loop.+"';
 
 export const RESOURCES: readonly Resource[] = [
   {
@@ -71,7 +74,7 @@ export const RESOURCES: readonly Resource[] = [
         title: "Utilisation (busiest device)",
         unit: "ratio",
         query: "max by (instance) (rate(node_disk_io_time_seconds_total[W]))",
-        parts: { query: "rate(node_disk_io_time_seconds_total[W])", label: "device" },
+        parts: { query: `rate(node_disk_io_time_seconds_total{${REAL_DISKS}}[W])`, label: "device" },
         max: 1,
         levels: [0.8, 0.95],
         together: "max",
@@ -81,7 +84,7 @@ export const RESOURCES: readonly Resource[] = [
         title: "Queue length",
         unit: "number",
         query: "max by (instance) (rate(node_disk_io_time_weighted_seconds_total[W]))",
-        parts: { query: "rate(node_disk_io_time_weighted_seconds_total[W])", label: "device" },
+        parts: { query: `rate(node_disk_io_time_weighted_seconds_total{${REAL_DISKS}}[W])`, label: "device" },
         levels: [5, 10],
         together: "max",
       },
