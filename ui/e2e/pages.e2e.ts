@@ -1,0 +1,135 @@
+// Every page of the real server in a real browser: it draws, nobody is shut out, nothing is injected.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type World, world } from "./world";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Path, and a text that stands on the page once it has its answer. */
+const PAGES: readonly [string, string][] = [
+  ["", "Needs attention"],
+  ["query?g0.expr=node_load1&g0.tab=graph&range=5m", "series"],
+  ["query?g0.expr=up&g0.tab=table", "127.0.0.1"],
+  ["query?g0.expr=node_load1&g0.tab=raw&range=5m", "samples of"],
+  ["query?g0.expr=sum(rate(node_cpu_seconds_total[1m]))&g0.tab=explain", "operation"],
+  ["targets", "127.0.0.1"],
+  ["alerts", "TargetDown"],
+  ["alerts?kind=recording", "job:up:sum"],
+  ["cardinality", "node_load1"],
+  ["queries", "Last 24 hours"],
+  ["status", "Server"],
+  ["status?tab=storage", "No damage was found"],
+  ["config", "scrape_configs"],
+  ["flags", "--storage.tsdb.path"],
+];
+
+interface Violation {
+  id: string;
+  nodes: { html: string }[];
+}
+
+let it_: World;
+beforeAll(async () => {
+  it_ = await world();
+});
+afterAll(() => it_.close());
+
+async function axe(): Promise<string[]> {
+  // The page's own policy forbids foreign scripts; the debugger may add one.
+  await it_.page.evaluate(AXE);
+  const found = await it_.page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: Violation[] }> } };
+    return (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] })).violations;
+  });
+  return found.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
+}
+
+describe.each(["light", "dark"])("in the %s theme", (theme) => {
+  it.each(PAGES)("/%s draws, without errors, for everybody", async (path, text) => {
+    it_.errors.length = 0;
+    const joint = path.includes("?") ? "&" : "?";
+    await it_.page.goto(`${it_.url}/${path}${joint}theme=${theme}`);
+    await it_.page.getByText(text).first().waitFor({ timeout: 20_000 });
+    await it_.page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+    expect(await axe()).toEqual([]);
+    expect(it_.errors).toEqual([]);
+  });
+});
+
+it("goes from page to page by keys alone", async () => {
+  await it_.page.goto(`${it_.url}/`);
+  await it_.page.getByText("Needs attention").first().waitFor();
+  for (const [key, title] of [["e", "Explore"], ["t", "Targets"], ["a", "Alerts"], ["c", "Cardinality"], ["q", "Queries"], ["s", "Status"], ["o", "Overview"]] as const) {
+    await it_.page.keyboard.press("g");
+    await it_.page.keyboard.press(key);
+    await it_.page.getByRole("heading", { name: title, level: 1 }).waitFor();
+  }
+  await it_.page.keyboard.press("Control+k");
+  await it_.page.keyboard.type("node_load1");
+  await it_.page.getByRole("option", { name: "node_load1 metric" }).waitFor();
+  await it_.page.keyboard.press("Enter");
+  await it_.page.waitForURL(/query\?g0\.expr=node_load1/);
+  await it_.page.getByText("series").first().waitFor();
+});
+
+it("runs what is written in the editor", async () => {
+  await it_.page.goto(`${it_.url}/query`);
+  await it_.page.getByRole("textbox", { name: "Query A" }).fill("count(up)");
+  await it_.page.getByRole("textbox", { name: "Query A" }).press("Control+Enter");
+  await it_.page.waitForURL(/g0\.expr=count/);
+  await it_.page.getByRole("tab", { name: "Table" }).click();
+  await it_.page.getByRole("cell", { name: "2", exact: true }).waitFor();
+});
+
+it("tells where a query is wrong", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=sum(up&g0.tab=table`);
+  const alert = it_.page.getByRole("alert");
+  await alert.waitFor();
+  expect(await alert.textContent()).toContain("unclosed left parenthesis");
+});
+
+it("says why an answer is empty", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=no_such_metric&g0.tab=table`);
+  await it_.page.getByText("There is no metric no_such_metric").waitFor();
+});
+
+it("shows labels as text, whatever they hold", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=hostile&g0.tab=table`);
+  await it_.page.getByText("onerror=window.attacked").first().waitFor();
+  expect(await it_.page.evaluate(() => (window as unknown as { attacked?: number }).attacked)).toBeUndefined();
+  expect(await it_.page.locator("img").count()).toBe(0);
+});
+
+it("shows what a target that is down told", async () => {
+  await it_.page.goto(`${it_.url}/targets?show=down`);
+  await it_.page.getByText("connection refused").first().click();
+  await it_.page.getByText("Last error").waitFor();
+  await it_.page.getByText("__address__").first().waitFor();
+});
+
+it("stays usable when the server goes away and comes back", async () => {
+  await it_.page.goto(`${it_.url}/targets`);
+  await it_.page.getByText("127.0.0.1").first().waitFor();
+  await it_.crash();
+  await it_.page.getByRole("button", { name: "Refresh" }).click();
+  await it_.page.getByText("The server does not answer").first().waitFor();
+  expect(await it_.page.getByText("127.0.0.1").first().isVisible()).toBe(true);
+  await it_.start();
+  await it_.page.getByRole("button", { name: "Refresh" }).click();
+  await it_.page.getByText("The server does not answer").first().waitFor({ state: "detached" });
+});
+
+it("works below a path prefix", async () => {
+  const below = await world("/some/where");
+  try {
+    await below.page.goto(`${below.url}/targets`);
+    await below.page.getByText("127.0.0.1").first().waitFor();
+    await below.page.getByRole("link", { name: "Explore" }).click();
+    await below.page.waitForURL(`${below.url}/query`);
+    expect(below.errors).toEqual([]);
+  } finally {
+    await below.close();
+  }
+});

@@ -1,0 +1,103 @@
+// A server with a target of its own, and a browser that looks at it.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type Server, createServer } from "node:http";
+import { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type Page, chromium } from "playwright-core";
+
+const BINARY = process.env["NARTHEX_BIN"] ?? new URL("../../target/debug/narthex", import.meta.url).pathname;
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** What the target shows: figures of two nodes' worth, and a label that would be an attack if it were HTML. */
+const PAGE = `# TYPE node_load1 gauge
+node_load1 0.5
+# TYPE node_cpu_seconds_total counter
+node_cpu_seconds_total{cpu="0",mode="idle"} 100
+node_cpu_seconds_total{cpu="0",mode="user"} 50
+# TYPE node_memory_MemTotal_bytes gauge
+node_memory_MemTotal_bytes 8589934592
+# TYPE node_memory_MemAvailable_bytes gauge
+node_memory_MemAvailable_bytes 4294967296
+# TYPE hostile gauge
+hostile{text="<img src=x onerror=window.attacked=1>"} 1
+`;
+
+export interface World {
+  url: string;
+  page: Page;
+  /** Errors that the browser's console told. */
+  errors: string[];
+  /** Ends the server, as a crash would. */
+  crash: () => Promise<void>;
+  /** Starts it again. */
+  start: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 90_000;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Starts everything; `prefix` is the route prefix, such as `/metrics-ui`. */
+export async function world(prefix = ""): Promise<World> {
+  const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
+  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE));
+  const targetPort = await listen(target);
+  const gone = await freePort();
+  writeFileSync(
+    join(dir, "rules.yml"),
+    'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n',
+  );
+  writeFileSync(
+    join(dir, "narthex.yml"),
+    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}"]}]\n`,
+  );
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}${prefix}`;
+  let server: ChildProcess | undefined;
+  const start = async () => {
+    const flags = [`--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
+    server = spawn(BINARY, [...flags, "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
+    await until("the server scrapes", async () => {
+      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`);
+      return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;
+    });
+  };
+  const crash = async () => {
+    const ended = new Promise((resolve) => server?.once("exit", resolve));
+    server?.kill("SIGKILL");
+    await ended;
+  };
+  await start();
+  const browser: Browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, timezoneId: "UTC", locale: "en-GB" });
+  const errors: string[] = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  const close = async () => {
+    await browser.close();
+    await crash();
+    target.closeAllConnections();
+    target.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  return { url, page, errors, crash, start, close };
+}
