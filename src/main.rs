@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Ok(Command::TestPromql(files)) => cli::test_promql::run(&files),
         Ok(Command::Query(request)) => cli::query::run(&request),
         Ok(Command::Promql(action)) => cli::promql::run(&action),
+        Ok(Command::Rules(action)) => cli::rules::run(&action),
         Ok(Command::Tsdb(action)) => cli::tsdb::run(&action),
         Ok(Command::Print(text)) => {
             // There is nobody to tell when it cannot be printed.

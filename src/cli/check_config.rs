@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((good, err.as_str()), (true, ""));
         assert_eq!(
             out,
-            "Checking D/c.yml\n  WARNING: D/c.yml:1: rule_files is accepted and not served yet\n  \
+            "Checking D/c.yml\n  \
              SUCCESS: 1 rule files found\n SUCCESS: D/c.yml is valid prometheus config file syntax\n\n\
              Checking D/r1.yml\n  SUCCESS: 1 rules found\n\n"
         );

@@ -8,6 +8,7 @@ pub mod flags;
 mod parse;
 pub mod promql;
 pub mod query;
+pub mod rules;
 mod terminal;
 pub mod test_promql;
 pub mod tsdb;

@@ -3,7 +3,7 @@
 
 use super::flag_table::{self, FlagKind, FlagSpec, GROUPS};
 use super::flags::{Flags, RawFlags};
-use super::{promql, query, tsdb};
+use super::{promql, query, rules, tsdb};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -24,6 +24,8 @@ pub enum Command {
     Query(Box<query::args::Request>),
     /// Format, explain or lint expressions.
     Promql(Box<promql::args::Action>),
+    /// Evaluate rules over stored history.
+    Rules(Box<rules::args::Action>),
     /// Look into a data directory.
     Tsdb(Box<tsdb::args::Action>),
     /// Show a text, and that is all: help or version.
@@ -65,6 +67,7 @@ Examples:
   narthex query instant localhost:9090 node_load1
   narthex query range -o graph localhost:9090 node_load1
   narthex promql lint rules.yml          probable mistakes in rules and expressions
+  narthex rules backtest --rules alerts.yml --from -7d    when alerts would have fired
   narthex tsdb list                      the blocks of the data directory
 
 A flag is written --flag=value or --flag value; --no-flag switches off one that takes no value.";
@@ -92,6 +95,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
         }
         Some(("promql", matches)) => {
             return promql::args::read(matches, now_ms()).map(|action| Command::Promql(Box::new(action)));
+        }
+        Some(("rules", matches)) => {
+            return rules::args::read(matches, now_ms()).map(|action| Command::Rules(Box::new(action)));
         }
         Some(("tsdb", matches)) => {
             return tsdb::args::read(matches, now_ms()).map(|action| Command::Tsdb(Box::new(action)));
@@ -140,6 +146,7 @@ fn command(everything: bool) -> clap::Command {
         .subcommand(below("test", "Run PromQL acceptance tests", "promql", "Files of test scripts"))
         .subcommand(query::args::command())
         .subcommand(promql::args::command())
+        .subcommand(rules::args::command())
         .subcommand(tsdb::args::command())
         .arg(Arg::new("version").long("version").action(ArgAction::SetTrue).help("Show the version."))
         .arg(Arg::new("help-long").long("help-long").action(ArgAction::SetTrue).help("Show all flags."));

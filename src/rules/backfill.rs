@@ -128,7 +128,8 @@ pub fn backfill<E: From<StorageError>>(
     let mut groups = groups(files, span, &given);
     let reach_ms = groups.iter().map(|(group, _)| reach(group)).max().unwrap_or(0);
     let reach_ms = reach_ms.saturating_add(engine.options().lookback_ms);
-    let overlay = Overlay { below: store, above: Arc::clone(&memory), hidden: Arc::new(HashSet::new()) };
+    let hidden = Arc::new(HashSet::new());
+    let overlay = Overlay { below: store, above: Arc::clone(&memory), hidden, hidden_from_ms: 0 };
     let metrics = RuleMetrics::default();
     let evaluator = Evaluator {
         store: &overlay,

@@ -195,7 +195,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     const RULES: &str = "groups: [{name: g, query_offset: 20s, rules: [\
-        {record: a, expr: 'rate(x[3m])'}, {record: b, expr: 'sum(a) + 1'}, {record: c, expr: 'end() + b'},\
+        {record: a, expr: 'rate(x[3m])'}, {record: b, expr: 'sum(a) + 1'}, {record: c, expr: 'b @ end() + 1'},\
         {record: d, expr: 'x / on () group_left y'},\
         {alert: A, expr: 'x % 7 > 3', for: 2m, keep_firing_for: 1m, annotations: {v: '{{ $value }}'}}]}]";
 

@@ -14,8 +14,10 @@ pub struct Overlay<'a> {
     pub below: &'a dyn Queryable,
     /// What lies above.
     pub above: Arc<Mutex<MemoryStore>>,
-    /// Metrics of which what lies below is not seen.
+    /// Metrics of which what lies below is not seen from `hidden_from_ms` on.
     pub hidden: Arc<HashSet<String>>,
+    /// See `hidden`; ms since the epoch.
+    pub hidden_from_ms: i64,
 }
 
 impl Queryable for Overlay<'_> {
@@ -24,6 +26,7 @@ impl Queryable for Overlay<'_> {
             below: self.below.querier(mint, maxt)?,
             above: self.above.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             hidden: Arc::clone(&self.hidden),
+            hidden_from_ms: self.hidden_from_ms,
         }))
     }
 }
@@ -32,6 +35,7 @@ struct OverlayQuerier {
     below: Box<dyn Querier>,
     above: MemoryStore,
     hidden: Arc<HashSet<String>>,
+    hidden_from_ms: i64,
 }
 
 impl Querier for OverlayQuerier {
@@ -43,7 +47,12 @@ impl Querier for OverlayQuerier {
         let ordered = SelectHints { unsorted: false, ..hints.clone() };
         let mut below = self.below.select(matchers, &ordered)?;
         if !self.hidden.is_empty() {
-            below.retain(|series| !self.hidden.contains(series.labels().metric_name()));
+            let last_ms = self.hidden_from_ms.saturating_sub(1);
+            let cut = |series: Box<dyn Series>| match self.hidden.contains(series.labels().metric_name()) {
+                true => Box::new(Early { series, last_ms }),
+                false => series,
+            };
+            below = below.into_iter().map(cut).collect();
         }
         let above = self.above.select(matchers, &ordered)?;
         let mut both = Vec::with_capacity(below.len() + above.len());
@@ -78,6 +87,23 @@ impl Querier for OverlayQuerier {
 
 fn united(one: Vec<String>, other: Vec<String>) -> Result<Vec<String>, StorageError> {
     Ok(one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+/// The samples of a series up to a time.
+struct Early {
+    series: Box<dyn Series>,
+    last_ms: i64,
+}
+
+impl Series for Early {
+    fn labels(&self) -> &Labels {
+        self.series.labels()
+    }
+
+    fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+        let maxt = maxt.min(self.last_ms);
+        if mint > maxt { Ok(()) } else { self.series.read(mint, maxt, out) }
+    }
 }
 
 /// A series that both have; where both have a sample for a time, that of below counts.
@@ -129,16 +155,17 @@ mod tests {
     fn series_of_both_are_joined_and_hidden_ones_are_not_seen() {
         let series = |name: &str| Labels::from_pairs([("__name__", name)]);
         let (mut below, mut above) = (MemoryStore::default(), MemoryStore::default());
-        for (name, at, value) in [("a", 1, 1.0), ("b", 1, 1.0), ("b", 3, 3.0), ("d", 1, 1.0)] {
+        for (name, at, value) in [("a", 1, 1.0), ("b", 1, 1.0), ("b", 3, 3.0), ("d", 1, 1.0), ("d", 2, 2.0)] {
             below.add(&series(name), at, value);
         }
         for (name, at, value) in
-            [("b", 2, 20.0), ("b", 3, 30.0), ("b", 4, 40.0), ("c", 1, 10.0), ("d", 2, 20.0)]
+            [("b", 2, 20.0), ("b", 3, 30.0), ("b", 4, 40.0), ("c", 1, 10.0), ("d", 3, 30.0)]
         {
             above.add(&series(name), at, value);
         }
         let hidden = Arc::new(HashSet::from(["d".to_owned()]));
-        let overlay = Overlay { below: &below, above: Arc::new(Mutex::new(above)), hidden };
+        let above = Arc::new(Mutex::new(above));
+        let overlay = Overlay { below: &below, above, hidden, hidden_from_ms: 2 };
         let hints = SelectHints { mint: 0, maxt: 9, ..SelectHints::default() };
         let found = overlay.querier(0, 9).unwrap().select(&[], &hints).unwrap();
         let shown: Vec<_> = found
@@ -153,7 +180,7 @@ mod tests {
             ("a", vec![1], vec![1.0]),
             ("b", vec![1, 2, 3, 4], vec![1.0, 20.0, 3.0, 40.0]),
             ("c", vec![1], vec![10.0]),
-            ("d", vec![2], vec![20.0]),
+            ("d", vec![1, 3], vec![1.0, 30.0]),
         ];
         assert_eq!(shown, want.map(|(name, times, values)| (name.to_owned(), times, values)));
     }

@@ -30,7 +30,7 @@ impl Group {
         self.first_load
     }
 
-    /// Lets alerts go on as if there had been no restart, from the first slot after it on.
+    /// Lets alerts go on as if there had been no restart: they are what they were at the last slot before it.
     pub(super) fn go_on_from(&mut self, slot_ms: i64, evaluator: &Evaluator<'_>, options: RestoreOptions) {
         let moment = self.moment(slot_ms, evaluator.default_offset_ms);
         for rule in self.rules.iter_mut().filter(|rule| !rule.restored) {

@@ -17,6 +17,8 @@ mod peer;
 mod promql_tools;
 mod queries;
 mod query_client;
+mod rules;
+mod rules_peer;
 mod scrape;
 mod tsdb;
 mod write;
