@@ -5,6 +5,7 @@ pub mod engine;
 pub mod log;
 pub mod metrics;
 mod process;
+mod rewrites;
 pub mod sketch;
 
 use budget::BudgetMetrics;
@@ -245,6 +246,7 @@ fn storage(page: &mut Page, db: &Db) {
     ] {
         page.single(name, kind, help, value);
     }
+    rewrites::render(page, &stats);
     let name = "prometheus_tsdb_head_samples_appended_total";
     page.family(name, "counter", "Total number of appended samples.");
     page.sample(name, &[("type", "float")], stats.samples_appended as f64);

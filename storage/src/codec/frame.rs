@@ -84,6 +84,19 @@ pub fn decode(
     decode_wanted(bytes, count, rows, Wanted::Last, out)
 }
 
+/// As [`decode`], with all that downsampled samples stand for.
+///
+/// # Errors
+/// The bytes are no frame, or it has another number of samples.
+pub fn decode_all(
+    bytes: &mut &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut Columns,
+) -> Result<(), CodecError> {
+    decode_wanted(bytes, count, rows, Wanted::All, out)
+}
+
 /// As [`decode`], with what is wanted of downsampled samples.
 pub(crate) fn decode_wanted(
     bytes: &mut &[u8],

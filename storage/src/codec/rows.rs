@@ -78,7 +78,13 @@ pub(super) fn decode(
     let part = |side: Side| sides.get(side as usize).copied().filter(|part| !part.is_empty()).unwrap_or(last);
     match wanted.values() {
         // Start timestamps, if there are any, are with the last values.
-        None => frame::decode_floats(&mut &*last, count, rows.clone(), out)?,
+        None => {
+            let histograms = out.histograms.len();
+            frame::decode_floats(&mut &*last, count, rows.clone(), out)?;
+            if out.histograms.len() > histograms {
+                return Err(CodecError("downsampled histograms"));
+            }
+        }
         Some(side) => {
             numbers(part(side), count, rows.clone(), &mut out.values)?;
             if !out.starts.is_empty() {

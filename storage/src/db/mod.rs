@@ -19,6 +19,8 @@ mod late_tests;
 mod log;
 mod open;
 mod reshape;
+#[cfg(test)]
+mod reshape_tests;
 mod retention;
 #[cfg(test)]
 mod select_tests;
