@@ -9,9 +9,9 @@
 //!   - {after: 30d, resolution: 1h}
 //! ```
 
-use super::decode::{Decoder, Fields};
-use super::duration::format_duration;
-use super::yaml::{Kind, Node};
+use crate::settings::decode::{Decoder, Fields};
+use crate::settings::duration::format_duration;
+use crate::settings::yaml::{Kind, Node};
 use narthex_promql::parse_selector;
 use narthex_storage::labels::quote;
 use narthex_storage::{DownsampleStage, RetentionRule};
