@@ -124,6 +124,8 @@ fn rules_drop_and_downsample_what_was_brought_in() {
     assert!(server.wait());
     let (good, told) = run(&["tsdb", "verify", &paths[1]]);
     assert!(good, "{told}");
+    let (good, listed) = run(&["tsdb", "list", &paths[1]]);
+    assert!(good && listed.lines().skip(1).all(|line| line.ends_with(" narthex 5m")), "{listed}");
     let (good, listed) = run(&["tsdb", "export", "--match", "{job=\"gone\"}", &paths[1]]);
     assert!(good && listed.is_empty(), "{listed}");
     let (good, listed) = run(&["tsdb", "export", "--match", "g{job=\"coarse\"}", &paths[1]]);

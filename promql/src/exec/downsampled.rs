@@ -10,6 +10,7 @@ use narthex_storage::{Columns, Labels};
 /// and every reset. The empty name is a selector without a function. Sorted.
 const ANSWERED: &[&str] = &[
     "",
+    "absent_over_time",
     "avg_over_time",
     "count_over_time",
     "delta",

@@ -59,7 +59,8 @@ fn is_counter(labels: &Labels, samples: &Columns) -> bool {
     }
     let name = labels.metric_name();
     let named = COUNTERS.iter().any(|ending| name.ends_with(ending));
-    falls * if named { FALLS_OF_COUNTERS } else { FALLS_OF_OTHERS } <= all
+    // One alone costs nothing, whatever the series is.
+    falls <= 1.0 || falls * if named { FALLS_OF_COUNTERS } else { FALLS_OF_OTHERS } <= all
 }
 
 /// Whether a counter began anew between two samples, each a value and a start timestamp.
@@ -101,16 +102,16 @@ impl Output {
             self.columns.push_from(samples, at);
             return;
         }
-        if is_stale_nan(value) {
-            self.close();
-            self.end(timestamp, samples.start(at));
-            return;
-        }
-        let now = (value, samples.start(at));
+        let (now, is_stale) = ((value, samples.start(at)), is_stale_nan(value));
         if samples.rows.resolution(at) >= self.resolution {
             self.close();
             self.columns.push_from(samples, at);
-            self.previous = Some(now);
+            self.previous = if is_stale { self.previous } else { Some(now) };
+            return;
+        }
+        if is_stale {
+            self.close();
+            self.end(timestamp, now.1);
             return;
         }
         let interval = timestamp.saturating_sub(1).div_euclid(i64::from(self.resolution));
