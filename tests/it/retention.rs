@@ -1,6 +1,7 @@
 //! Retention rules: history is brought in, maintained, and asked for.
 
-use crate::harness::{Narthex, run};
+use crate::harness::Narthex;
+use crate::harness::process::run;
 use serde_json::Value;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
@@ -103,8 +104,9 @@ fn rules_drop_and_downsample_what_was_brought_in() {
         }
     }
     // Between samples an instant selector shows the one before, as long as the interval lasts.
-    let stale = value(&ask(&server, "c_total{job=\"coarse\"}", end + 4 * MINUTE));
-    assert_eq!(stale, value(&ask(&server, "c_total{job=\"fine\"}", end)));
+    let half = end + HOUR / 2;
+    let before = value(&ask(&server, "c_total{job=\"coarse\"}", half + 4 * MINUTE));
+    assert_eq!(before, value(&ask(&server, "c_total{job=\"fine\"}", half)));
     // A rate over many intervals is that of the raw samples but for what lies before the first one.
     let rate = |job: &str| value(&ask(&server, &format!("rate(c_total{{job=\"{job}\"}}[1d])"), end)).unwrap();
     assert!((rate("coarse") / rate("fine") - 1.0).abs() < 0.01, "{} {}", rate("coarse"), rate("fine"));
