@@ -133,10 +133,10 @@ proptest! {
 #[test]
 fn an_interval_ends_with_its_last_millisecond() {
     let raw =
-        columns(&[(MINUTE, 1.0), (MINUTE + 1, 5.0), (90_000, 2.0), (2 * MINUTE, 3.0), (2 * MINUTE + 1, 4.0)]);
+        columns(&[(MINUTE, 9.0), (MINUTE + 1, 5.0), (90_000, 2.0), (2 * MINUTE, 3.0), (2 * MINUTE + 1, 4.0)]);
     let rows = downsample(&name("g"), &raw, MINUTE as u32);
     assert_eq!(rows.timestamps, [MINUTE, 2 * MINUTE, 2 * MINUTE + 1]);
-    assert_eq!(rows.values, [1.0, 3.0, 4.0]);
+    assert_eq!(rows.values, [9.0, 3.0, 4.0]);
     let sides = [Side::Min, Side::Max, Side::Sum, Side::Count].map(|side| rows.rows.side(side, 1));
     assert_eq!(sides, [Some(2.0), Some(5.0), Some(10.0), Some(3.0)]);
 }
@@ -154,7 +154,8 @@ fn a_gauge_keeps_one_sample_for_each_interval() {
 
 #[test]
 fn numbers_that_are_none_are_aggregated_as_functions_do() {
-    let raw = columns(&[(1, f64::NAN), (2, 3.0), (3, f64::NAN), (4, 1.0), (5, f64::INFINITY), (6, 2.0)]);
+    let raw =
+        columns(&[(1, f64::NAN), (2, 3.0), (3, f64::NAN), (4, 2.0), (5, f64::INFINITY), (6, 2.0), (7, 1.0)]);
     let rows = downsample(&name("g"), &raw, MINUTE as u32);
     let side = |side| rows.rows.side(side, rows.len() - 1).unwrap();
     assert_eq!((side(Side::Min), side(Side::Max)), (1.0, f64::INFINITY));
