@@ -83,6 +83,10 @@ impl Querier for OverlayQuerier {
     fn label_values(&self, name: &str, query: &LabelQuery) -> Result<Vec<String>, StorageError> {
         united(self.below.label_values(name, query)?, self.above.label_values(name, query)?)
     }
+
+    fn resolution_ms(&self, mint: i64, maxt: i64) -> i64 {
+        self.below.resolution_ms(mint, maxt)
+    }
 }
 
 fn united(one: Vec<String>, other: Vec<String>) -> Result<Vec<String>, StorageError> {
@@ -138,12 +142,7 @@ impl Series for Joined {
 
 /// Copies a sample and moves on.
 fn push(from: &Columns, at: &mut usize, out: &mut Columns) {
-    if let (Some(time), Some(value)) = (from.timestamps.get(*at), from.values.get(*at)) {
-        match from.histogram(*at) {
-            Some(histogram) => out.push_histogram(*time, Arc::clone(histogram), from.start(*at)),
-            None => out.push_started(*time, *value, from.start(*at)),
-        }
-    }
+    out.push_from(from, *at);
     *at += 1;
 }
 

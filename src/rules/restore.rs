@@ -142,6 +142,7 @@ mod tests {
             value: (active_min * 60) as f64,
             histogram: None,
             start: 0,
+            resolution: 0,
         };
         let at = |last: &Newest| active_at(last, 100 * MINUTE, 30 * MINUTE, 10 * MINUTE) / MINUTE;
         // It fired already: it fires on.
