@@ -4,11 +4,11 @@
 //! Progress and success go to standard output, faults to standard error, as promtool does it.
 
 use super::advice::advice;
-use crate::config::rule_file::check_rule_file;
 use crate::config::{Config, NameValidation, ScrapeConfig};
 use crate::discovery::Problem;
 use crate::discovery::groups::expand_glob;
 use crate::http::tls::client_config;
+use crate::rules::file::{self as rule_file, FileOptions};
 use crate::settings;
 use crate::settings::http::Source;
 use narthex_storage::labels::quote;
@@ -156,20 +156,16 @@ fn check_rules(
     err: &mut dyn Write,
 ) -> io::Result<bool> {
     writeln!(out, "Checking {}", file.display())?;
-    let faults = match settings::read(file) {
-        Err(why) => vec![(0, why)],
-        Ok(text) => match check_rule_file(&text, names) {
-            Ok(rules) => {
-                writeln!(out, "  SUCCESS: {rules} rules found")?;
-                return Ok(true);
-            }
-            Err(faults) => faults.into_iter().map(|fault| (fault.line, fault.message)).collect(),
-        },
-    };
-    for (line, text) in faults {
-        failed(file, line, &text, err)?;
+    match rule_file::load(file, &FileOptions { names, ..FileOptions::default() }) {
+        Ok(rules) => {
+            writeln!(out, "  SUCCESS: {} rules found", rules.rules())?;
+            Ok(true)
+        }
+        Err(faults) => {
+            faults.iter().try_for_each(|fault| failed(file, fault.line, &fault.message, err))?;
+            Ok(false)
+        }
     }
-    Ok(false)
 }
 
 #[cfg(test)]

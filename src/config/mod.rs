@@ -4,7 +4,6 @@
 
 mod later;
 pub mod relabel;
-pub mod rule_file;
 pub mod scrape;
 
 #[cfg(test)]
@@ -101,7 +100,7 @@ impl Config {
         let mut fields = Fields::of(decoder, root, "config.plain");
         let mut unserved = Vec::new();
         let mut files = Vec::new();
-        let null = Node { line: root.line, kind: Kind::Null };
+        let null = Node::null(root.line);
         let global_node = fields.take("global").unwrap_or(&null);
         let mut global_fields = Fields::of(fields.decoder, global_node, "config.plain");
         let global = scrape::global(&mut global_fields);
@@ -179,7 +178,7 @@ impl Config {
 
     /// All defaults.
     fn empty() -> Self {
-        let null = Node { line: 1, kind: Kind::Null };
+        let null = Node::null(1);
         Self::decode(&mut Decoder::default(), &null, Path::new(""), &|_| None)
     }
 

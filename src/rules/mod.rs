@@ -1,0 +1,30 @@
+//! Recording and alerting rules.
+//!
+//! ```text
+//! file → group ─┬─▶ rule: query → outputs ─▶ sink
+//!               │          └ alert, templates ─▶ notify
+//!               └ dependencies, workers; restore
+//! ```
+//!
+//! The core (`file`, `group` and what is below it) knows no clock: a group is evaluated at the slot that it is told,
+//! against any store, now or in the past.
+
+pub mod alert;
+mod dependencies;
+pub mod error;
+pub mod evaluator;
+pub mod expressions;
+pub mod file;
+pub mod group;
+mod outputs;
+pub mod restore;
+mod rule;
+pub mod sink;
+mod templates;
+pub mod view;
+pub mod workers;
+
+pub use alert::{Alert, AlertState};
+pub use evaluator::{Evaluator, External};
+pub use file::{FileOptions, RuleFile, RuleSpec};
+pub use group::{Around, Group, GroupRun, GroupSettings};
