@@ -248,15 +248,14 @@ mod tests {
 
     #[test]
     fn an_alert_waits_fires_and_is_resolved() {
+        let resolved = format!("f{}-", "i".repeat(16));
         for (for_min, keep_min, steps, want) in [
             (0, 0, ".xx..x", "-ffiif"),
             (2, 0, "xx.xxxx.", "pp-ppffi"),
-            (2, 2, "xxx..xx...", "ppffffffii".replace("ffffffii", "ffffffi").as_str()),
+            (2, 2, "xxx..xx...", "ppfffffffi"),
             (0, 2, "x...", "fffi"),
-            (0, 0, "x.................", "fiiiiiiiiiiiiiiii-"),
-        ]
-        .map(|(a, b, steps, want)| (a, b, steps, want.to_owned()))
-        {
+            (0, 0, "x.................", resolved.as_str()),
+        ] {
             let waits = Waits { for_ms: for_min * MINUTE, keep_firing_for_ms: keep_min * MINUTE };
             let got = states(&mut AlertSet::default(), 0, steps, waits);
             assert_eq!(got, want, "{for_min} {keep_min} {steps}");

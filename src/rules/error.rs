@@ -41,6 +41,12 @@ pub enum EvalError {
 }
 
 impl EvalError {
+    /// Whether the query was ended from outside.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Canceled | EngineError::Timeout))
+    }
+
     /// Whether the query was ended on purpose, as at a stop.
     #[must_use]
     pub fn is_canceled(&self) -> bool {

@@ -2,7 +2,7 @@
 //! over any history.
 
 use super::error::EvalError;
-use crate::telemetry::rules::RuleMetrics;
+use crate::rules::metrics::RuleMetrics;
 use narthex_promql::{
     CancelToken, Engine, EngineError, InstantSample, PreparedQuery, QueryOptions, RangeSeries, Value,
 };

@@ -27,7 +27,9 @@ pub struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { names: NameValidation::Utf8, parse: ParseOptions::default(), ignore_unknown_fields: false }
+        // Prometheus has these durations on since 3.14.
+        let parse = ParseOptions { duration_expressions: true, ..ParseOptions::default() };
+        Self { names: NameValidation::Utf8, parse, ignore_unknown_fields: false }
     }
 }
 
@@ -393,3 +395,7 @@ impl Reader<'_> {
 fn unlined(pairs: Vec<(String, usize, String)>) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, _, text)| (name, text)).collect()
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

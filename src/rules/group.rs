@@ -41,6 +41,8 @@ pub struct Group {
     /// Series of rules that the group has no longer: they end after the next evaluation.
     pub(super) ended: Vec<Outputs>,
     batches: Batches,
+    /// There may be state from before the start.
+    pub(super) first_load: bool,
 }
 
 /// An alert that is to be told, with the expression that it comes from.
@@ -83,6 +85,7 @@ impl Group {
         Self {
             rules: view.rules.iter().map(rule).collect(),
             batches: Batches::of(&spec.rules),
+            first_load: !settings.restored,
             view,
             spec: spec.clone(),
             external: Arc::clone(&settings.external),
@@ -253,3 +256,7 @@ impl Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "group_tests.rs"]
+mod tests;

@@ -116,16 +116,10 @@ impl Outputs {
         id
     }
 
-    /// Samples of this evaluation.
+    /// How many samples this evaluation has.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn samples(&self) -> usize {
         self.row.len()
-    }
-
-    /// Whether this evaluation has no sample.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.row.is_empty()
     }
 
     /// Stores the samples of this evaluation, and ends the series that the one before had and this one has not.
@@ -162,11 +156,6 @@ impl Outputs {
     pub fn end(&mut self, time_ms: i64) -> Result<Appended, AppendError> {
         self.begin();
         self.commit(time_ms)
-    }
-
-    /// The series that have a sample in the last evaluation.
-    pub fn present(&self) -> impl Iterator<Item = &Labels> {
-        self.present.iter().filter_map(|id| Some(&self.entries.get(*id as usize)?.as_ref()?.labels))
     }
 
     /// Lets go of series that have not come for long.
@@ -248,7 +237,7 @@ mod tests {
         // Nothing of it was stored, so nothing ends.
         outputs.begin();
         assert_eq!(outputs.commit(1).unwrap().out_of_order, 0);
-        assert_eq!(outputs.present().count(), 0);
+        assert!(outputs.present.is_empty());
     }
 
     #[test]

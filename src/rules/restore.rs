@@ -1,7 +1,9 @@
 //! The `for` state of alerts after a restart: since when they were active before it, from `ALERTS_FOR_STATE`.
 
+use super::evaluator::Evaluator;
 use super::group::Group;
 use super::rule::{FOR_STATE, Rule};
+use narthex_promql::EngineError;
 use narthex_storage::{
     Columns, Labels, LabelsBuilder, Matcher, Newest, Queryable, SelectHints, StorageError, is_stale_nan,
 };
@@ -21,6 +23,37 @@ impl Group {
     #[must_use]
     pub fn is_unrestored(&self) -> bool {
         self.rules.iter().any(|rule| !rule.restored)
+    }
+
+    /// Whether the group is one of the first load.
+    pub(super) fn waits_for_past(&self) -> bool {
+        self.first_load
+    }
+
+    /// Lets alerts go on as if there had been no restart, from the first slot after it on.
+    pub(super) fn go_on_from(&mut self, slot_ms: i64, evaluator: &Evaluator<'_>, options: RestoreOptions) {
+        let moment = self.moment(slot_ms, evaluator.default_offset_ms);
+        for rule in self.rules.iter_mut().filter(|rule| !rule.restored) {
+            let known = evaluator.vector(&rule.view.spec.query, moment.sample_ms).and_then(|samples| {
+                rule.apply(&samples, moment, self.spec.limit, &self.external, evaluator)?;
+                Ok(last_states(rule, evaluator.store, slot_ms, options).map_err(EngineError::from)?)
+            });
+            rule.restored = true;
+            match known {
+                Ok(states) => {
+                    for alert in rule.alerts.iter_mut() {
+                        let last = states.get(&alert.labels).filter(|last| !is_stale_nan(last.value));
+                        if let Some(last) = last {
+                            alert.active_at_ms = (last.value as i64).saturating_mul(1000);
+                        }
+                    }
+                }
+                Err(error) => {
+                    let name = &rule.view.spec.name;
+                    tracing::warn!(%error, alertname = name, "Failed to restore 'for' state");
+                }
+            }
+        }
     }
 
     /// Gives the alerts the times from before a restart; to be called after the second evaluation.

@@ -60,7 +60,7 @@ impl Rule {
             None => self.record(samples, limit)?,
             Some(alert) => self.alert(alert, samples, (moment, limit), external, evaluator)?,
         }
-        Ok(self.outputs.len())
+        Ok(self.outputs.samples())
     }
 
     fn record(&mut self, samples: &[InstantSample], limit: Option<usize>) -> Result<(), EvalError> {

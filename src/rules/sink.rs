@@ -40,10 +40,15 @@ pub struct Appended {
 impl Appended {
     /// Counts a sample that was not taken.
     pub fn refuse(&mut self, error: AppendError) {
+        self.refuse_many(error, 1);
+    }
+
+    /// Counts samples that were not taken.
+    pub fn refuse_many(&mut self, error: AppendError, count: usize) {
         match &error {
-            AppendError::OutOfOrder => self.out_of_order += 1,
-            AppendError::Duplicate => self.duplicate += 1,
-            AppendError::OutOfBounds | AppendError::TooOld => self.too_old += 1,
+            AppendError::OutOfOrder => self.out_of_order += count,
+            AppendError::Duplicate => self.duplicate += count,
+            AppendError::OutOfBounds | AppendError::TooOld => self.too_old += count,
             _ => {}
         }
         self.error.get_or_insert(error);

@@ -6,7 +6,6 @@ pub mod family;
 pub mod log;
 pub mod metrics;
 mod process;
-pub mod rules;
 pub mod sketch;
 pub mod summary;
 

@@ -1,8 +1,9 @@
 //! What the evaluation of rules tells about itself: `prometheus_rule_…`.
 
-use super::family::Family;
-use super::metrics::{Counter, Gauge, Histogram, Page};
-use super::summary::{MANY_QUANTILES, Summary};
+use crate::telemetry::Collect;
+use crate::telemetry::family::Family;
+use crate::telemetry::metrics::{Counter, Gauge, Histogram, Page};
+use crate::telemetry::summary::{MANY_QUANTILES, Summary};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,9 +187,10 @@ impl RuleMetrics {
             family.retain(keep);
         }
     }
+}
 
-    /// Adds the metrics to a page.
-    pub fn render(&self, page: &mut Page) {
+impl Collect for RuleMetrics {
+    fn collect(&self, page: &mut Page) {
         for (name, help, summary) in [
             (
                 "prometheus_rule_evaluation_duration_seconds",
@@ -256,7 +258,7 @@ mod tests {
         metrics.of_group("f;b").rules.set(20.0);
         metrics.retain(|key| key == "f;b");
         let mut page = Page::default();
-        metrics.render(&mut page);
+        metrics.collect(&mut page);
         let text = page.into_text();
         assert!(!text.contains("f;a"), "{text}");
         for line in [
