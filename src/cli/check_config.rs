@@ -4,35 +4,53 @@
 //! Progress and success go to standard output, faults to standard error, as promtool does it.
 
 use super::advice::advice;
+use super::check::Verdict;
+use super::check::args::ConfigOptions;
+use super::check::rules::lint;
 use crate::config::{Config, NameValidation, ScrapeConfig};
 use crate::discovery::Problem;
 use crate::discovery::groups::expand_glob;
 use crate::http::tls::client_config;
 use crate::rules::file::{self as rule_file, FileOptions};
 use crate::settings;
+use crate::settings::duration::format_duration;
 use crate::settings::http::Source;
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Checks the files. The answer is whether all are good.
+/// Checks the files.
 ///
 /// # Errors
 /// `out` or `err` cannot be written.
-pub fn check_config(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<bool> {
-    let mut good = true;
+pub fn check_config(
+    files: &[PathBuf],
+    options: &ConfigOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Verdict> {
+    for name in &options.features.unknown {
+        writeln!(out, "  WARNING: Unknown option for --enable-feature: {name:?}")?;
+    }
+    let mut verdict = Verdict::Good;
     for file in files {
         writeln!(out, "Checking {}", file.display())?;
-        let findings = check_file(file);
-        good &= findings.faults.is_empty();
+        let findings = check_file(file, options);
+        if !findings.faults.is_empty() {
+            verdict = Verdict::Bad;
+        }
         report(file, &findings, out, err)?;
+        for text in &findings.lint {
+            writeln!(err, "  FAILED: {text}")?;
+            verdict = verdict.max(Verdict::Questionable);
+        }
         writeln!(out)?;
         for rules in &findings.rule_files {
-            good &= check_rules(rules, findings.names, out, err)?;
+            verdict = verdict.max(check_rules(rules, findings.names, options, out, err)?);
             writeln!(out)?;
         }
     }
-    Ok(good)
+    Ok(verdict)
 }
 
 /// What a configuration file gave rise to.
@@ -41,24 +59,32 @@ struct Findings {
     faults: Vec<(usize, String)>,
     /// What may be on purpose.
     warnings: Vec<(usize, String)>,
+    /// What is questionable.
+    lint: Vec<String>,
     rule_files: Vec<PathBuf>,
     names: NameValidation,
 }
 
-fn check_file(file: &Path) -> Findings {
+fn check_file(file: &Path, options: &ConfigOptions) -> Findings {
     let mut findings = Findings {
         faults: Vec::new(),
         warnings: Vec::new(),
+        lint: Vec::new(),
         rule_files: Vec::new(),
         names: NameValidation::Utf8,
     };
     match Config::load(file) {
         Ok(config) => {
             findings.names = config.global.names;
-            named_files(&config, &mut findings);
-            for job in &config.scrape_configs {
-                tls(job, &mut findings);
-                target_files(job, &mut findings);
+            if !options.syntax_only {
+                named_files(&config, &mut findings);
+                for job in &config.scrape_configs {
+                    tls(job, &mut findings);
+                    target_files(job, &mut findings);
+                }
+            }
+            if options.lint.long_intervals {
+                long_intervals(&config, options.lookback_ms, &mut findings);
             }
             let unserved = config.unserved.iter();
             findings.warnings.extend(
@@ -71,6 +97,17 @@ fn check_file(file: &Path) -> Findings {
     }
     findings.faults.sort_by_key(|(line, _)| *line);
     findings
+}
+
+/// Jobs whose series a query does not see between two scrapes.
+fn long_intervals(config: &Config, lookback_ms: i64, findings: &mut Findings) {
+    for job in config.scrape_configs.iter().filter(|job| job.common.interval_ms >= lookback_ms) {
+        findings.lint.push(format!(
+            "too long scrape interval found, data point will be marked as stale - job: {}, interval: {}",
+            job.job_name,
+            format_duration(job.common.interval_ms)
+        ));
+    }
 }
 
 fn report(file: &Path, findings: &Findings, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
@@ -152,18 +189,21 @@ fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
 fn check_rules(
     file: &Path,
     names: NameValidation,
+    options: &ConfigOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> io::Result<bool> {
+) -> io::Result<Verdict> {
     writeln!(out, "Checking {}", file.display())?;
-    match rule_file::load(file, &FileOptions { names, ..FileOptions::default() }) {
-        Ok(rules) => {
-            writeln!(out, "  SUCCESS: {} rules found", rules.rules())?;
-            Ok(true)
-        }
+    let read = FileOptions {
+        names,
+        parse: options.features.parse,
+        ignore_unknown_fields: options.ignore_unknown_fields,
+    };
+    match rule_file::load(file, &read) {
+        Ok(rules) => lint(&rules, options.lint.duplicate_rules, out, err),
         Err(faults) => {
             faults.iter().try_for_each(|fault| failed(file, fault.line, &fault.message, err))?;
-            Ok(false)
+            Ok(Verdict::Bad)
         }
     }
 }
@@ -180,7 +220,9 @@ mod tests {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let good = check_config(&[dir.path().join(files[0].0)], &mut out, &mut err).unwrap();
+        let options = ConfigOptions::default();
+        let verdict = check_config(&[dir.path().join(files[0].0)], &options, &mut out, &mut err).unwrap();
+        let good = verdict == Verdict::Good;
         let plain = |bytes| String::from_utf8(bytes).unwrap().replace(dir.path().to_str().unwrap(), "D");
         (good, plain(out), plain(err))
     }
@@ -250,10 +292,29 @@ mod tests {
     }
 
     #[test]
+    fn intervals_that_leave_gaps_are_questionable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.yml");
+        let text = "rule_files: [none.yml]\nscrape_configs:\n- {job_name: a, scrape_interval: 5m}\n- {job_name: b}\n";
+        std::fs::write(&path, text).unwrap();
+        let mut options = ConfigOptions { syntax_only: true, ..ConfigOptions::default() };
+        options.lint.long_intervals = true;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let verdict = check_config(&[path], &options, &mut out, &mut err).unwrap();
+        assert_eq!(verdict, Verdict::Questionable);
+        assert_eq!(
+            String::from_utf8(err).unwrap(),
+            "  FAILED: too long scrape interval found, data point will be marked as stale - job: a, interval: 5m\n"
+        );
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_a_fault() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let dir = tempfile::tempdir().unwrap();
-        assert!(!check_config(&[dir.path().join("x.yml")], &mut out, &mut err).unwrap());
+        let files = [dir.path().join("x.yml")];
+        let verdict = check_config(&files, &ConfigOptions::default(), &mut out, &mut err).unwrap();
+        assert_eq!(verdict, Verdict::Bad);
         assert!(String::from_utf8(err).unwrap().contains("x.yml: open "));
     }
 

@@ -15,6 +15,7 @@ mod host;
 mod hostile;
 mod peer;
 mod promql_tools;
+mod promtool_jobs;
 mod queries;
 mod query_client;
 mod retention;
