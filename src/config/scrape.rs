@@ -194,9 +194,6 @@ impl ScrapeConfig {
         let fallback = fallback(&mut fields, &suffix);
         let http = HttpClientConfig::take(&mut fields, dir);
         let place = format!("scrape config {}", quote(&job_name));
-        for (what, line) in &http.unserved {
-            unserved.push(Unserved { section: format!("{what} of {place}"), line: *line });
-        }
         let null = |kind: &str| format!("empty or null {kind} relabeling rule in scrape config");
         let relabel = Rule::list(&mut fields, "relabel_configs", &null("target"), common.names);
         let metric_relabel = Rule::list(&mut fields, "metric_relabel_configs", &null("metric"), common.names);

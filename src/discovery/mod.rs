@@ -3,13 +3,25 @@
 //! A mechanism is one file: a [`Mechanism`] that reads its section, and a [`Provider`] that finds targets. The table
 //! [`MECHANISMS`] lists them; nothing else has to know one.
 
+pub mod api;
+pub mod aws;
+pub mod consul;
+pub mod dns;
+pub mod entry;
 pub mod file;
 pub mod groups;
+pub mod http;
 pub mod manager;
 pub mod metrics;
+pub mod moby;
+pub mod polled;
 pub mod refresh;
 pub mod section;
 pub mod static_config;
+pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod xml;
 
 pub use manager::{Subscription, SubscriptionSet};
 pub use metrics::SdMetrics;
@@ -28,7 +40,16 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The mechanisms that are served.
-pub const MECHANISMS: &[&Mechanism] = &[&file::MECHANISM];
+pub const MECHANISMS: &[&Mechanism] = &[
+    &aws::ec2::MECHANISM,
+    &aws::lightsail::MECHANISM,
+    &consul::MECHANISM,
+    &dns::MECHANISM,
+    &file::MECHANISM,
+    &http::MECHANISM,
+    &moby::docker::MECHANISM,
+    &moby::swarm::MECHANISM,
+];
 
 /// Targets that came together. A later group of the same source replaces the earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
