@@ -239,6 +239,20 @@ fn sections_of_later_versions_are_named_not_refused() {
 }
 
 #[test]
+fn discovery_that_is_not_served_is_refused_by_name_at_its_line() {
+    let text =
+        "scrape_configs:\n- job_name: a\n  consul_sd_configs: [{}]\n  nerve_sd_configs:\n  - servers: [x]\n";
+    let error = parse(text).unwrap_err();
+    assert!(
+        error.ends_with("nerve_sd_configs: this kind of service discovery is not served (line 4)"),
+        "{error}"
+    );
+    let text = "scrape_configs:\n- job_name: a\n  consult_sd_configs: [{}]\n";
+    let unknown = "field consult_sd_configs not found in type config.ScrapeConfig";
+    assert!(parse(text).unwrap_err().contains(unknown));
+}
+
+#[test]
 fn the_window_for_late_samples_is_read() {
     let config = parse("storage: {tsdb: {out_of_order_time_window: 30m}}\n").unwrap();
     assert_eq!((config.out_of_order_window_ms, config.unserved.len()), (30 * 60_000, 0));

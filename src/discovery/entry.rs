@@ -4,7 +4,7 @@ use super::polled::{Ask, Polled};
 use super::{Provider, TargetGroup};
 use crate::settings::decode::Fields;
 use crate::settings::duration::format_duration;
-use crate::settings::http::{Source, source};
+use crate::settings::http::{Source, TlsConfig, source, tls};
 use crate::settings::{HttpClientConfig, Secret};
 use http::Uri;
 use serde_json::{Map, Value, json};
@@ -134,6 +134,14 @@ impl<'f, 'a, 'd> Entry<'f, 'a, 'd> {
         http
     }
 
+    /// `tls_config`, where an entry has no other field of the HTTP client.
+    pub fn tls(&mut self) -> TlsConfig {
+        let Some(node) = self.fields.take("tls_config") else { return TlsConfig::default() };
+        let tls = tls(self.fields.decoder, node, self.dir);
+        tls.to_value(&mut self.shown);
+        tls
+    }
+
     /// `filters`: names and their values; `empty` is the fault of a filter without values, if it is one.
     pub fn filters(&mut self, empty: Option<&str>) -> Vec<(String, Vec<String>)> {
         let Some(node) = self.fields.take("filters") else { return Vec::new() };
@@ -161,7 +169,19 @@ impl<'f, 'a, 'd> Entry<'f, 'a, 'd> {
         http: HttpClientConfig,
         ask: A,
     ) -> Arc<dyn Provider> {
-        Arc::new(Polled { mechanism, every_ms, http, shown: self.shown, ask })
+        self.polled_within(mechanism, (every_ms, every_ms), http, ask)
+    }
+
+    /// A provider that asks again and again; `times` are from question to question and until an answer, ms.
+    pub fn polled_within<A: Ask>(
+        self,
+        mechanism: &'static str,
+        times: (i64, i64),
+        http: HttpClientConfig,
+        ask: A,
+    ) -> Arc<dyn Provider> {
+        let (every_ms, timeout_ms) = times;
+        Arc::new(Polled { mechanism, every_ms, timeout_ms, http, shown: self.shown, ask })
     }
 
     /// What has been noted.

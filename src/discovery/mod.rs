@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod cloud;
 pub mod consul;
 pub mod dns;
 pub mod entry;
@@ -49,6 +50,21 @@ pub const MECHANISMS: &[&Mechanism] = &[
     &http::MECHANISM,
     &moby::docker::MECHANISM,
     &moby::swarm::MECHANISM,
+    &cloud::azure::MECHANISM,
+    &cloud::digitalocean::MECHANISM,
+    &cloud::eureka::MECHANISM,
+    &cloud::gce::MECHANISM,
+    &cloud::hetzner::MECHANISM,
+    &cloud::ionos::MECHANISM,
+    &cloud::kuma::MECHANISM,
+    &cloud::linode::MECHANISM,
+    &cloud::marathon::MECHANISM,
+    &cloud::nomad::MECHANISM,
+    &cloud::openstack::MECHANISM,
+    &cloud::puppetdb::MECHANISM,
+    &cloud::scaleway::MECHANISM,
+    &cloud::triton::MECHANISM,
+    &cloud::vultr::MECHANISM,
 ];
 
 /// Targets that came together. A later group of the same source replaces the earlier one.

@@ -22,8 +22,10 @@ pub trait Ask: Clone + Debug + Send + Sync + 'static {
 pub struct Polled<A> {
     /// The mechanism, for metrics and the log.
     pub mechanism: &'static str,
-    /// Time from question to question, and the longest that an answer may take, ms.
+    /// Time from question to question, ms.
     pub every_ms: i64,
+    /// The longest that an answer may take, ms.
+    pub timeout_ms: i64,
     /// The HTTP client.
     pub http: HttpClientConfig,
     /// What the configuration shows.
@@ -38,7 +40,7 @@ impl<A: Ask> Provider for Polled<A> {
     }
 
     fn start(&self, context: &Context) -> Result<Running, String> {
-        let timeout = Duration::from_millis(u64::try_from(self.every_ms).unwrap_or(0).max(1));
+        let timeout = Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0).max(1));
         let api = Api::new(&self.http, timeout, context.metrics.clone())?;
         let source = Box::new(Asking { ask: self.ask.clone(), api });
         Ok(Running::Refresh { mechanism: self.mechanism, every_ms: self.every_ms, source })

@@ -8,40 +8,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Mechanisms that Prometheus has and this server does not.
-const NOT_SERVED: &[&str] = &[
-    "aws",
-    "azure",
-    "consul",
-    "digitalocean",
-    "dns",
-    "docker",
-    "dockerswarm",
-    "ec2",
-    "eureka",
-    "gce",
-    "hetzner",
-    "http",
-    "ionos",
-    "kubernetes",
-    "kuma",
-    "lightsail",
-    "linode",
-    "marathon",
-    "nerve",
-    "nomad",
-    "oci",
-    "openstack",
-    "outscale",
-    "ovhcloud",
-    "puppetdb",
-    "scaleway",
-    "serverset",
-    "stackit",
-    "triton",
-    "uyuni",
-    "vultr",
-];
+/// Mechanisms that Prometheus has and this server refuses.
+const REFUSED: &[&str] = &["aws", "nerve", "oci", "outscale", "ovhcloud", "serverset", "stackit", "uyuni"];
+
+/// A mechanism that is passed over with a warning as long as it is not in the table.
+const PASSED_OVER: &str = "kubernetes";
 
 /// An entry of an `*_sd_configs` list.
 #[derive(Debug, Clone)]
@@ -84,8 +55,8 @@ impl Discovery {
         &self.provider
     }
 
-    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Lists of mechanisms that are not served
-    /// go to `unserved`, each with its line.
+    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Mechanisms that are not served are faults;
+    /// the one that is passed over goes to `unserved`, with its line.
     pub fn take(fields: &mut Fields<'_, '_>, dir: &Path, unserved: &mut Vec<(String, usize)>) -> Vec<Self> {
         let mut out = Vec::new();
         for mechanism in MECHANISMS {
@@ -108,7 +79,8 @@ impl Discovery {
         }
         let served = |name: &str| MECHANISMS.iter().any(|mechanism| mechanism.name == name);
         let known = |key: &str| {
-            key.strip_suffix("_sd_configs").is_some_and(|name| NOT_SERVED.contains(&name) && !served(name))
+            key.strip_suffix("_sd_configs")
+                .is_some_and(|name| !served(name) && (REFUSED.contains(&name) || name == PASSED_OVER))
         };
         for (key, line, list) in fields.take_all(known) {
             let name = key.trim_end_matches("_sd_configs");
@@ -117,7 +89,11 @@ impl Discovery {
                     fields.decoder.fault(item.line, format!("empty or null section in {key}"));
                 }
             }
-            unserved.push((key.to_owned(), line));
+            if name == PASSED_OVER {
+                unserved.push((key.to_owned(), line));
+            } else {
+                fields.decoder.fault(line, format!("{key}: this kind of service discovery is not served"));
+            }
         }
         out
     }

@@ -249,7 +249,10 @@ fn changed_at(path: &std::path::Path) -> Option<SystemTime> {
 }
 
 /// A secret; a file's is read anew each time, since whoever rotates it only replaces the file.
-pub(super) async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError> {
+///
+/// # Errors
+/// The file cannot be read; `what` says what it should hold.
+pub async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError> {
     match source {
         Source::Inline(text) => Ok(text.reveal().to_owned()),
         Source::File(path) => {
