@@ -44,6 +44,7 @@ use tokio::sync::watch;
 pub const MECHANISMS: &[&Mechanism] = &[
     &aws::ec2::MECHANISM,
     &aws::lightsail::MECHANISM,
+    &aws::role::MECHANISM,
     &consul::MECHANISM,
     &dns::MECHANISM,
     &file::MECHANISM,
@@ -61,9 +62,11 @@ pub const MECHANISMS: &[&Mechanism] = &[
     &cloud::marathon::MECHANISM,
     &cloud::nomad::MECHANISM,
     &cloud::openstack::MECHANISM,
+    &cloud::ovhcloud::MECHANISM,
     &cloud::puppetdb::MECHANISM,
     &cloud::scaleway::MECHANISM,
     &cloud::triton::MECHANISM,
+    &cloud::uyuni::MECHANISM,
     &cloud::vultr::MECHANISM,
 ];
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Mechanisms that Prometheus has and this server refuses.
-const REFUSED: &[&str] = &["aws", "nerve", "oci", "outscale", "ovhcloud", "serverset", "stackit", "uyuni"];
+const REFUSED: &[&str] = &["nerve", "oci", "outscale", "serverset", "stackit"];
 
 /// A mechanism that is passed over with a warning as long as it is not in the table.
 const PASSED_OVER: &str = "kubernetes";

@@ -31,13 +31,26 @@ pub(super) struct Ec2Sd {
 }
 
 fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
+    decode_as(fields, dir, None)
+}
+
+/// An entry of its own list, or of `aws_sd_configs` with this role.
+pub(super) fn decode_as(fields: &mut Fields<'_, '_>, dir: &Path, role: Option<&str>) -> Arc<dyn Provider> {
     let mut entry = Entry::new(fields, dir);
+    if let Some(role) = role {
+        entry.show("role", role.into());
+    }
     let aws = Aws::take(&mut entry);
     let every_ms = entry.refresh(60_000);
     let port = entry.port(80);
     let filters = entry.filters(Some("EC2 SD configuration filter values cannot be empty"));
     let http = entry.http();
-    entry.polled("ec2", every_ms, http, Ec2Sd { aws, port, filters, zones: None })
+    entry.polled(
+        if role.is_some() { "aws" } else { "ec2" },
+        every_ms,
+        http,
+        Ec2Sd { aws, port, filters, zones: None },
+    )
 }
 
 impl Ask for Ec2Sd {

@@ -26,12 +26,20 @@ pub(super) struct LightsailSd {
 }
 
 fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
+    decode_as(fields, dir, None)
+}
+
+/// An entry of its own list, or of `aws_sd_configs` with this role.
+pub(super) fn decode_as(fields: &mut Fields<'_, '_>, dir: &Path, role: Option<&str>) -> Arc<dyn Provider> {
     let mut entry = Entry::new(fields, dir);
+    if let Some(role) = role {
+        entry.show("role", role.into());
+    }
     let aws = Aws::take(&mut entry);
     let every_ms = entry.refresh(60_000);
     let port = entry.port(80);
     let http = entry.http();
-    entry.polled("lightsail", every_ms, http, LightsailSd { aws, port })
+    entry.polled(if role.is_some() { "aws" } else { "lightsail" }, every_ms, http, LightsailSd { aws, port })
 }
 
 impl Ask for LightsailSd {

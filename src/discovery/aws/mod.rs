@@ -3,6 +3,7 @@
 mod credentials;
 pub mod ec2;
 pub mod lightsail;
+pub mod role;
 #[cfg(test)]
 mod tests;
 

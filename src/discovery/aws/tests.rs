@@ -270,6 +270,13 @@ async fn lightsail_instances_have_their_labels() {
 fn filters_need_values_and_errors_are_read() {
     let fault = decode(&ec2::MECHANISM, "filters: [{name: a, values: []}]\n").unwrap_err();
     assert_eq!(fault, "EC2 SD configuration filter values cannot be empty");
+    for (yaml, fault) in [
+        ("role: ecs\nclusters: [a]\n", "aws_sd_configs: role \"ecs\" is not served, only ec2 and lightsail"),
+        ("role: s3\n", "unknown AWS SD role \"s3\""),
+    ] {
+        assert_eq!(decode(&role::MECHANISM, yaml).unwrap_err(), fault);
+    }
+    assert_eq!(decode(&role::MECHANISM, "role: lightsail\n").unwrap()["role"], "lightsail");
     let shown = decode(&ec2::MECHANISM, "region: r\naccess_key: a\nsecret_key: s\n").unwrap();
     assert_eq!((&shown["secret_key"], &shown["port"]), (&"<secret>".into(), &80.into()));
     let answer = |body: &str| Answer {

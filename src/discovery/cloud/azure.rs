@@ -268,16 +268,17 @@ impl AzureSd {
                 // A machine that is switched off has none.
                 None => return Ok(None),
             }
-            for address in items(&interface, "/properties/ipConfigurations") {
-                let public = text(address, "/properties/publicIPAddress/properties/ipAddress");
-                let private = text(address, "/properties/privateIPAddress");
-                target.set_some("machine_public_ip", public);
-                if private.is_empty() {
-                    return Err(format!("unable to find a private IP for VM {}", text(machine, "/name")));
-                }
-                target.plain("__address__", at(&private, self.port)).set("machine_private_ip", private);
-                return Ok(Some(target.labels()));
+            let Some(address) = items(&interface, "/properties/ipConfigurations").first() else { continue };
+            target.set_some(
+                "machine_public_ip",
+                text(address, "/properties/publicIPAddress/properties/ipAddress"),
+            );
+            let private = text(address, "/properties/privateIPAddress");
+            if private.is_empty() {
+                return Err(format!("unable to find a private IP for VM {}", text(machine, "/name")));
             }
+            target.plain("__address__", at(&private, self.port)).set("machine_private_ip", private);
+            return Ok(Some(target.labels()));
         }
         Ok(None)
     }

@@ -11,6 +11,7 @@ pub mod linode;
 pub mod marathon;
 pub mod nomad;
 pub mod openstack;
+pub mod ovhcloud;
 pub mod puppetdb;
 pub mod scaleway;
 #[cfg(test)]
