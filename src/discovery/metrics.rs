@@ -22,6 +22,9 @@ pub struct SdMetrics {
     refresh_histogram: Family<Histogram>,
     /// Counters without labels that mechanisms have of their own, by name.
     own: Vec<(&'static str, &'static str, Counter)>,
+    /// Those of discovery in Kubernetes.
+    #[cfg(feature = "kubernetes")]
+    pub kubernetes: Arc<super::kubernetes::metrics::KubernetesMetrics>,
 }
 
 /// Counters of single mechanisms; they are there from the start, used or not.
@@ -87,6 +90,8 @@ impl Default for SdMetrics {
                 || Histogram::new(BOUNDS),
             ),
             own: OWN.iter().map(|(name, help)| (*name, *help, Counter::default())).collect(),
+            #[cfg(feature = "kubernetes")]
+            kubernetes: Arc::default(),
         }
     }
 }
@@ -156,5 +161,7 @@ impl Collect for SdMetrics {
         for (name, help, counter) in &self.own {
             page.single(name, "counter", help, counter.get() as f64);
         }
+        #[cfg(feature = "kubernetes")]
+        self.kubernetes.render(page);
     }
 }

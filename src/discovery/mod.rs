@@ -5,6 +5,8 @@
 
 pub mod file;
 pub mod groups;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod manager;
 pub mod metrics;
 pub mod refresh;
@@ -28,7 +30,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The mechanisms that are served.
-pub const MECHANISMS: &[&Mechanism] = &[&file::MECHANISM];
+pub const MECHANISMS: &[&Mechanism] = &[
+    &file::MECHANISM,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes::MECHANISM,
+];
 
 /// Targets that came together. A later group of the same source replaces the earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,6 +13,8 @@ mod damage;
 mod differential;
 mod host;
 mod hostile;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod peer;
 mod promql_tools;
 mod queries;

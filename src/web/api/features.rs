@@ -40,6 +40,7 @@ const FIXED: &[(&str, &str, bool)] = &[
     ("scrape", "extra_scrape_metrics", true),
     ("scrape", "start_timestamp_zero_ingestion", false),
     ("service_discovery_providers", "file", true),
+    ("service_discovery_providers", "kubernetes", cfg!(feature = "kubernetes")),
     ("service_discovery_providers", "static", true),
     ("tsdb", "delayed_compaction", false),
     ("tsdb", "exemplar_storage", false),
