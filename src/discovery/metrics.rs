@@ -23,6 +23,9 @@ pub struct SdMetrics {
     consul_calls: Family<Summary>,
     /// Counters without labels that mechanisms have of their own, by name.
     own: Vec<(&'static str, &'static str, Counter)>,
+    /// Those of discovery in Kubernetes.
+    #[cfg(feature = "kubernetes")]
+    pub kubernetes: Arc<super::kubernetes::metrics::KubernetesMetrics>,
 }
 
 /// Counters of single mechanisms; they are there from the start, used or not.
@@ -98,6 +101,8 @@ impl Default for SdMetrics {
             ),
             consul_calls: consul_calls(),
             own: OWN.iter().map(|(name, help)| (*name, *help, Counter::default())).collect(),
+            #[cfg(feature = "kubernetes")]
+            kubernetes: Arc::default(),
         }
     }
 }
@@ -195,5 +200,7 @@ impl Collect for SdMetrics {
         for (name, help, counter) in &self.own {
             page.single(name, "counter", help, counter.get() as f64);
         }
+        #[cfg(feature = "kubernetes")]
+        self.kubernetes.render(page);
     }
 }

@@ -12,6 +12,8 @@ pub mod entry;
 pub mod file;
 pub mod groups;
 pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod manager;
 pub mod metrics;
 pub mod moby;
@@ -49,6 +51,8 @@ pub const MECHANISMS: &[&Mechanism] = &[
     &dns::MECHANISM,
     &file::MECHANISM,
     &http::MECHANISM,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes::MECHANISM,
     &moby::docker::MECHANISM,
     &moby::swarm::MECHANISM,
     &cloud::azure::MECHANISM,

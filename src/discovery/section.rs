@@ -8,11 +8,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Mechanisms that Prometheus has and this server refuses.
-const REFUSED: &[&str] = &["nerve", "oci", "outscale", "serverset", "stackit"];
-
-/// A mechanism that is passed over with a warning as long as it is not in the table.
-const PASSED_OVER: &str = "kubernetes";
+/// Mechanisms that Prometheus has and this server refuses, unless they are in the table: one depends on how it was built.
+const REFUSED: &[&str] = &["kubernetes", "nerve", "oci", "outscale", "serverset", "stackit"];
 
 /// An entry of an `*_sd_configs` list.
 #[derive(Debug, Clone)]
@@ -55,9 +52,8 @@ impl Discovery {
         &self.provider
     }
 
-    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Mechanisms that are not served are faults;
-    /// the one that is passed over goes to `unserved`, with its line.
-    pub fn take(fields: &mut Fields<'_, '_>, dir: &Path, unserved: &mut Vec<(String, usize)>) -> Vec<Self> {
+    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Mechanisms that are not served are faults.
+    pub fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Vec<Self> {
         let mut out = Vec::new();
         for mechanism in MECHANISMS {
             let key = format!("{}_sd_configs", mechanism.name);
@@ -78,22 +74,17 @@ impl Discovery {
             }
         }
         let served = |name: &str| MECHANISMS.iter().any(|mechanism| mechanism.name == name);
-        let known = |key: &str| {
-            key.strip_suffix("_sd_configs")
-                .is_some_and(|name| !served(name) && (REFUSED.contains(&name) || name == PASSED_OVER))
+        let refused = |key: &str| {
+            key.strip_suffix("_sd_configs").is_some_and(|name| REFUSED.contains(&name) && !served(name))
         };
-        for (key, line, list) in fields.take_all(known) {
+        for (key, line, list) in fields.take_all(refused) {
             let name = key.trim_end_matches("_sd_configs");
             for item in fields.decoder.list(list, &format!("[]*{name}.SDConfig")) {
                 if item.kind == Kind::Null {
                     fields.decoder.fault(item.line, format!("empty or null section in {key}"));
                 }
             }
-            if name == PASSED_OVER {
-                unserved.push((key.to_owned(), line));
-            } else {
-                fields.decoder.fault(line, format!("{key}: this kind of service discovery is not served"));
-            }
+            fields.decoder.fault(line, format!("{key}: this kind of service discovery is not served"));
         }
         out
     }

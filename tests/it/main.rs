@@ -14,6 +14,8 @@ mod differential;
 mod discovery;
 mod host;
 mod hostile;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod peer;
 mod promql_tools;
 mod queries;

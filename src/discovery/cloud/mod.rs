@@ -14,10 +14,14 @@ pub mod openstack;
 pub mod ovhcloud;
 pub mod puppetdb;
 pub mod scaleway;
+pub mod triton;
+pub mod uyuni;
+pub mod vultr;
+
+#[cfg(test)]
+mod more_tests;
 #[cfg(test)]
 mod tests;
-pub mod triton;
-pub mod vultr;
 
 use super::api::Api;
 use super::target::{Target, enclosed, host_port, items, text, texts};

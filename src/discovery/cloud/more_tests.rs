@@ -127,12 +127,16 @@ async fn xml_rpc(request: Request<Bytes>) -> Response<Full<Bytes>> {
         "<string>tok</string>"
     } else if has("listSystemGroupsForSystemsWithEntitlement") {
         GROUPS
-    } else if has("listEndpoints") && has("<array><data><value><int>1000010000</int></value></data></array>") {
+    } else if has("listEndpoints") && has("<array><data><value><int>1000010000</int></value></data></array>")
+    {
         ENDPOINTS
     } else {
         NETWORKS
     };
-    status(200, &format!("<methodResponse><params><param><value>{value}</value></param></params></methodResponse>"))
+    status(
+        200,
+        &format!("<methodResponse><params><param><value>{value}</value></param></params></methodResponse>"),
+    )
 }
 
 #[tokio::test]
@@ -176,7 +180,11 @@ fn faults_of_these_entries() {
             format!("{ovh}application_secret: s\nservice: fakeservice\n"),
             "unknown service: fakeservice",
         ),
-        (&uyuni::MECHANISM, "username: u\npassword: p\n".to_owned(), "Uyuni SD configuration requires server host"),
+        (
+            &uyuni::MECHANISM,
+            "username: u\npassword: p\n".to_owned(),
+            "Uyuni SD configuration requires server host",
+        ),
     ] {
         assert_eq!(decode(mechanism, &yaml).unwrap_err(), fault);
     }

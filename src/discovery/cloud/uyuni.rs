@@ -80,7 +80,8 @@ impl UyuniSd {
             list
         });
         let systems = format!("<array><data>{systems}</data></array>");
-        let endpoints = self.call(api, "system.monitoring.listEndpoints", &[string(&token), systems.clone()]).await;
+        let endpoints =
+            self.call(api, "system.monitoring.listEndpoints", &[string(&token), systems.clone()]).await;
         let endpoints = endpoints.map_err(|e| format!("unable to get endpoints information: {e}"))?;
         let networks = self.call(api, "system.getNetworkForSystems", &[string(&token), systems]).await;
         let networks = networks.map_err(|e| format!("unable to get the systems network information: {e}"))?;
@@ -162,9 +163,8 @@ fn value(xml: &Value) -> Value {
     match kind.as_str() {
         "struct" => {
             let members = many(inner.get("member"));
-            let member = |member: &Value| {
-                (text(member, "/name"), value(member.get("value").unwrap_or(&Value::Null)))
-            };
+            let member =
+                |member: &Value| (text(member, "/name"), value(member.get("value").unwrap_or(&Value::Null)));
             members.iter().map(member).collect::<Map<String, Value>>().into()
         }
         "array" => many(inner.pointer("/data/value")).iter().map(value).collect::<Vec<_>>().into(),
