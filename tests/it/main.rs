@@ -11,8 +11,11 @@ mod cli;
 mod crash;
 mod damage;
 mod differential;
+mod discovery;
 mod host;
 mod hostile;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod peer;
 mod promql_tools;
 mod promtool_jobs;
