@@ -35,6 +35,7 @@ pub mod io;
 pub mod labels;
 mod level0;
 pub mod number;
+mod parallel;
 pub mod prometheus;
 pub mod query;
 pub mod sample;
