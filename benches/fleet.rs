@@ -2,7 +2,8 @@
 //! Prometheus and VictoriaMetrics in turn. Prints CPU seconds per million samples, memory and disk, as
 //! measured from `/proc`, and their ratios. `cargo bench --bench fleet`.
 //!
-//! `FLEET_TARGETS`, `FLEET_SECONDS` and `FLEET_INTERVAL` (ms) change the load.
+//! `FLEET_TARGETS`, `FLEET_SERIES` (of a target, 985), `FLEET_SECONDS` and `FLEET_INTERVAL` (ms) change the load;
+//! `FLEET_NARTHEX` is another build to measure.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -25,7 +26,7 @@ fn setting(name: &str, default: u64) -> u64 {
 
 /// A page as a node exporter has it: 256 CPU counters that move, devices of which a third is idle, gauges
 /// of which a quarter moves, families that never change.
-fn page(round: usize) -> String {
+fn page(round: usize, series: u64) -> String {
     use std::fmt::Write;
     let mut page = String::new();
     let _ = writeln!(page, "# HELP node_cpu_seconds_total Seconds the CPUs spent in each mode.");
@@ -53,7 +54,8 @@ fn page(round: usize) -> String {
             }
         }
     }
-    for field in 0..300 {
+    // The other families have as many.
+    for field in 0..series.saturating_sub(299) as usize {
         let _ = writeln!(page, "# HELP node_memory_field_{field}_bytes Memory information field {field}.");
         let _ = writeln!(page, "# TYPE node_memory_field_{field}_bytes gauge");
         let moves = if field % 4 == 0 { (round * (field + 1)) as f64 * 4096.0 } else { 0.0 };
@@ -74,7 +76,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn start() -> Self {
+    fn start(series: u64) -> Self {
         let pack = |body: &str| {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
             encoder.write_all(body.as_bytes()).unwrap();
@@ -85,7 +87,8 @@ impl Fleet {
             );
             [head.as_bytes(), &body].concat()
         };
-        let answers: Arc<Vec<Vec<u8>>> = Arc::new((0..ROUNDS).map(|round| pack(&page(round))).collect());
+        let answers: Arc<Vec<Vec<u8>>> =
+            Arc::new((0..ROUNDS).map(|round| pack(&page(round, series))).collect());
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let served = Arc::new(AtomicU64::new(0));
@@ -239,8 +242,9 @@ fn installed(name: &str) -> Option<PathBuf> {
 }
 
 fn main() {
-    let fleet = Fleet::start();
-    let per_page = page(0).lines().filter(|line| !line.starts_with('#')).count();
+    let series = setting("FLEET_SERIES", 985);
+    let fleet = Fleet::start(series);
+    let per_page = page(0, series).lines().filter(|line| !line.starts_with('#')).count();
     let targets = setting("FLEET_TARGETS", 100);
     let interval = setting("FLEET_INTERVAL", 1000);
     let dir = tempfile::tempdir().unwrap();
@@ -257,7 +261,8 @@ fn main() {
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut all = Vec::new();
     let (data, address) = (dir.path().join("narthex"), free());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_narthex"));
+    let program = std::env::var_os("FLEET_NARTHEX").unwrap_or_else(|| env!("CARGO_BIN_EXE_narthex").into());
+    let mut command = Command::new(program);
     command.arg(&config).arg(format!("--web.listen-address={address}"));
     command.arg(format!("--storage.tsdb.path={}", data.display()));
     all.push(measure("narthex", &mut command, &address, &data, &fleet, per_page));

@@ -201,6 +201,7 @@ impl Db {
         while self.inner.next_cut().is_none() && self.inner.compact_once(&mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.head.index.write().unwrap_or_else(PoisonError::into_inner).optimize();
         self.inner.cardinality.look(&self.inner.head, now_ms);
         let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
         report.statistics_unsaved = saved.err().map(|error| error.to_string());

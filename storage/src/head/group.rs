@@ -16,7 +16,7 @@ use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use writer::{Writer, bits};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
@@ -106,7 +106,9 @@ impl Group {
 
     pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {
         let mut writer = self.writer();
-        if let Some(&slot) = writer.by_series.get(&series.id) {
+        let own = |(group, slot): &(Weak<Group>, u32)| std::ptr::eq(group.as_ptr(), &**self).then_some(*slot);
+        let known = series.state().owners.iter().find_map(own);
+        if let Some(slot) = known {
             writer.released.retain(|released| *released != slot);
             return Ok(Slot(slot));
         }
@@ -124,7 +126,6 @@ impl Group {
         if let Some(place) = writer.slots.get_mut(slot as usize) {
             *place = Some(Arc::clone(series));
         }
-        writer.by_series.insert(series.id, slot);
         writer.fresh.push(slot);
         if let Some(Entry { timestamp: newest_ms, .. }) = newest {
             writer.floor_ms = writer.floor_ms.max(newest_ms);

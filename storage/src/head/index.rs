@@ -28,6 +28,8 @@ pub(crate) struct Index {
     /// The series by metric, label, job and target.
     pub(crate) counters: Counters,
     next_id: u32,
+    /// The `next_id` when the lists were made small last.
+    optimized_id: u32,
     hasher: RandomState,
     /// Only labels and ids are kept up to date, until [`Index::loaded`].
     loading: bool,
@@ -53,8 +55,11 @@ impl Label {
     }
 
     /// Takes as little memory as possible.
-    pub(super) fn optimize(&mut self) {
+    fn optimize(&mut self) {
         self.all.optimize();
+        self.values.values_mut().for_each(|ids| {
+            ids.optimize();
+        });
         self.values.shrink_to_fit();
     }
 }
@@ -73,10 +78,19 @@ impl Index {
         let series: Vec<&Arc<MemSeries>> =
             pages.into_iter().flat_map(|(_, page)| page.iter().flatten()).collect();
         self.all = series.iter().map(|series| series.id).collect();
-        self.all.optimize();
         let loaded = load::load(&series);
         (self.postings, self.counters, self.order) =
             (loaded.postings, loaded.counters, Order::of(loaded.ranked));
+        self.optimize();
+    }
+
+    /// Makes the lists small when many series came since they were.
+    pub(crate) fn optimize(&mut self) {
+        if self.next_id - self.optimized_id > self.len() as u32 / 8 {
+            self.optimized_id = self.next_id;
+            self.all.optimize();
+            self.postings.values_mut().for_each(Label::optimize);
+        }
     }
 
     pub(crate) fn find(&self, labels: &Labels) -> Option<Arc<MemSeries>> {

@@ -80,8 +80,7 @@ pub(super) fn load(series: &[&Arc<MemSeries>]) -> Loaded {
         .map(|pair| ((pair.name, pair.value), Count { series: pair.ids.len(), bytes: pair.bytes }));
     let counters = Counters::of(counts, targets.into_iter());
     let mut postings: BTreeMap<Box<str>, Label> = BTreeMap::new();
-    for Pair { name, value, mut ids, .. } in pairs.all {
-        ids.optimize();
+    for Pair { name, value, ids, .. } in pairs.all {
         if !postings.contains_key(name) {
             postings.insert(name.into(), Label::default());
         }
@@ -89,7 +88,6 @@ pub(super) fn load(series: &[&Arc<MemSeries>]) -> Loaded {
             label.add_value(value, ids);
         }
     }
-    postings.values_mut().for_each(Label::optimize);
     Loaded { postings, counters, ranked }
 }
 
