@@ -3,6 +3,7 @@
 //! All samples of a scrape and its report become one row of the target's group, so that a query sees all
 //! of them or none, and one record of the write-ahead log carries them.
 
+use super::buffers;
 use super::cache::{Described, LayoutCache, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
@@ -146,6 +147,7 @@ pub struct ScrapeAppender {
     settings: ScrapeSettings,
     group: Arc<Group>,
     appender: Appender,
+    /// Without memory of its own between scrapes.
     row: Row,
     cache: LayoutCache,
     series: SeriesTable,
@@ -274,6 +276,9 @@ impl ScrapeAppender {
 
     /// Forgets the page that was read before: the request failed, or a new one comes.
     pub fn begin(&mut self) {
+        if self.row.slots() == 0 {
+            self.row = buffers::take_row();
+        }
         self.row.clear();
         self.appender.rollback();
         self.counts = Counts::default();
@@ -302,7 +307,9 @@ impl ScrapeAppender {
         for (slot, value) in self.report.iter().zip(values) {
             self.row.set(*slot, value);
         }
-        let outcome = self.group.append_row(timestamp, &self.row)?;
+        let appended = self.group.append_row(timestamp, &self.row);
+        buffers::give_row(std::mem::take(&mut self.row));
+        let outcome = appended?;
         self.counts.out_of_order += outcome.out_of_order;
         self.counts.duplicate += outcome.duplicate;
         self.counts.out_of_bounds += outcome.out_of_bounds;

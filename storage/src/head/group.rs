@@ -275,9 +275,8 @@ impl Group {
         Arc::make_mut(&mut rows.timestamps).push(timestamp);
         writer.last_ms = timestamp;
         writer.sequence += 1;
-        writer.changes.clear();
-        // A full row lists every slot; the rows after it a few.
-        writer.changes.shrink_to(writer.slots.len() / 2);
+        // Groups are many, and rows come one at a time.
+        writer.changes = Vec::new();
     }
 
     fn seal_if_due(&self, writer: &mut Writer, timestamp: i64) {

@@ -62,6 +62,12 @@ impl Row {
         (word >> (slot.index() % 64) & 1 == 1).then(|| self.values.get(slot.index()).copied()).flatten()
     }
 
+    /// Slots for which there is memory.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.values.len()
+    }
+
     /// Slots with a value.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -83,6 +83,8 @@ impl Writer {
         outcome: &mut RowOutcome,
     ) {
         self.changes.clear();
+        // Most rows change no more.
+        self.changes.reserve(self.slots.len() / 2);
         self.ended.clear();
         self.claimed.clear();
         for at in 0..self.present.len() {
