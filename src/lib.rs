@@ -19,5 +19,7 @@ pub mod relabel;
 pub mod remote;
 pub mod scrape;
 pub mod server;
+pub mod settings;
 pub mod telemetry;
+pub mod template;
 pub mod web;

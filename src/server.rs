@@ -1,12 +1,15 @@
 //! Start order, reload and graceful shutdown: the only place that knows everybody.
 
 use crate::cli::{Flags, all_flags};
-use crate::config::duration::{format_duration, format_size};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
+use crate::discovery::SdMetrics;
+use crate::discovery::manager::Providers;
 use crate::host::{self, Collector, HostPaths};
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
+use crate::settings::ConfigError;
+use crate::settings::duration::{format_duration, format_size};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
@@ -116,7 +119,10 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
         type_and_unit: flags.type_and_unit_labels,
         max_series_per_job: flags.max_series_per_job,
     };
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), host::host_name(), settings);
+    let sd_metrics = Arc::new(SdMetrics::default());
+    telemetry.register(sd_metrics.clone());
+    let providers = Providers::new(sd_metrics);
+    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), providers, host::host_name(), settings);
     let (control, orders) = mpsc::channel(16);
     let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());

@@ -4,11 +4,13 @@
 //! Progress and success go to standard output, faults to standard error, as promtool does it.
 
 use super::advice::advice;
-use crate::config::groups::{expand_glob, parse_groups};
-use crate::config::http::Source;
 use crate::config::rule_file::check_rule_file;
-use crate::config::{self, Config, NameValidation, ScrapeConfig};
+use crate::config::{Config, NameValidation, ScrapeConfig};
+use crate::discovery::Problem;
+use crate::discovery::groups::expand_glob;
 use crate::http::tls::client_config;
+use crate::settings;
+use crate::settings::http::Source;
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -115,7 +117,7 @@ fn named_files(config: &Config, findings: &mut Findings) {
         } else if !path.is_file() {
             let text = format!("{what}: {} does not point to an existing file", quote(&shown));
             findings.faults.push((*line, text));
-        } else if let Err(why) = config::read(path) {
+        } else if let Err(why) = settings::read(path) {
             findings.faults.push((*line, format!("{what}: {why}")));
         }
     }
@@ -135,18 +137,13 @@ fn tls(job: &ScrapeConfig, findings: &mut Findings) {
     }
 }
 
-/// Files of file discovery: one that is missing may come later, one that is there has to be readable.
+/// Files of discovery.
 fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
-    for pattern in job.file_sd_configs.iter().flat_map(|discovery| &discovery.files) {
-        let found = expand_glob(Path::new(pattern));
-        if found.is_empty() && !pattern.contains('*') {
-            let (file, name) = (quote(pattern), quote(&job.job_name));
-            let text = format!("file {file} for file_sd in scrape job {name} does not exist");
-            findings.warnings.push((job.line, text));
-        }
-        for file in found {
-            if let Err(why) = config::read(&file).and_then(|text| parse_groups(&text)) {
-                findings.faults.push((job.line, format!("{}: {why}", file.display())));
+    for discovery in &job.discovery {
+        for problem in discovery.provider().problems(&job.job_name) {
+            match problem {
+                Problem::Fault(text) => findings.faults.push((discovery.line(), text)),
+                Problem::Warning(text) => findings.warnings.push((discovery.line(), text)),
             }
         }
     }
@@ -159,7 +156,7 @@ fn check_rules(
     err: &mut dyn Write,
 ) -> io::Result<bool> {
     writeln!(out, "Checking {}", file.display())?;
-    let faults = match config::read(file) {
+    let faults = match settings::read(file) {
         Err(why) => vec![(0, why)],
         Ok(text) => match check_rule_file(&text, names) {
             Ok(rules) => {
@@ -246,13 +243,13 @@ mod tests {
             "D/c.yml:1: \"D/none.yml\" does not point to an existing file",
             "D/c.yml:3: credentials_file of job \"a\": \"D/token\" does not point to an existing file",
             "unable to use specified CA cert file D/ca.pem",
-            "D/c.yml:3: D/t.json: line 1: cannot unmarshal !!int `1` into []string",
+            "D/c.yml:6: D/t.json: line 1: cannot unmarshal !!int `1` into []string",
             "D/bad.yml:4: group \"g\", rule 1, \"a\": could not parse expression: ",
         ] {
             assert!(err.contains(want), "{want} is missing in\n{err}");
         }
         assert!(out.contains(
-            "WARNING: D/c.yml:3: file \"D/later.json\" for file_sd in scrape job \"a\" does not exist"
+            "WARNING: D/c.yml:6: file \"D/later.json\" for file_sd in scrape job \"a\" does not exist"
         ));
     }
 

@@ -4,7 +4,7 @@
 
 use super::flag_table::{self, FEATURES, FlagKind, FlagSpec, Mode};
 use super::parse::UsageError;
-use crate::config::duration::{format_duration, format_size, parse_duration, parse_size};
+use crate::settings::duration::{format_duration, format_size, parse_duration, parse_size};
 use narthex_storage::labels::quote;
 use narthex_storage::{DbOptions, GoRegex, WalSync};
 use std::collections::{BTreeMap, BTreeSet};

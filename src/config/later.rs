@@ -1,10 +1,11 @@
 //! Sections that are read and checked, and that nothing in the server obeys yet.
 
-use super::decode::Fields;
-use super::http::HttpClientConfig;
+use super::Unserved;
 use super::relabel::{NameValidation, Rule};
-use super::yaml::{Kind, Node};
-use super::{Unserved, discovery};
+use crate::discovery::{Discovery, static_config};
+use crate::settings::decode::Fields;
+use crate::settings::http::HttpClientConfig;
+use crate::settings::yaml::{Kind, Node};
 use narthex_storage::labels::quote;
 use std::path::Path;
 
@@ -149,10 +150,9 @@ fn alertmanager(mut fields: Fields<'_, '_>, dir: &Path, names: NameValidation) {
     let rules = Rule::list(&mut fields, "relabel_configs", &null("target"), names);
     Rule::list(&mut fields, "alert_relabel_configs", &null("alert"), names);
     HttpClientConfig::take(&mut fields, dir);
-    discovery::static_configs(&mut fields, rules.is_empty());
-    discovery::file_sd_configs(&mut fields, dir);
+    static_config::static_configs(&mut fields, rules.is_empty());
     // The section as a whole is told to be unserved.
-    discovery::others(&mut fields, "alerting", &mut Vec::new());
+    Discovery::take(&mut fields, dir, &mut Vec::new());
     fields.take("sigv4");
     fields.finish();
 }
@@ -175,7 +175,7 @@ fn tracing(fields: &mut Fields<'_, '_>, dir: &Path, node: &Node) {
     }
     section.duration("timeout");
     if let Some(node) = section.take("tls_config") {
-        super::http::tls(section.decoder, node, dir);
+        crate::settings::http::tls(section.decoder, node, dir);
     }
     section.finish();
 }

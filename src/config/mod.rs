@@ -2,37 +2,25 @@
 //!
 //! Field names, defaults, checks and error texts are those of Prometheus 3.14.
 
-mod decode;
-mod discovery;
-pub mod duration;
-pub mod groups;
-pub mod http;
 mod later;
 pub mod relabel;
 pub mod rule_file;
 pub mod scrape;
-pub mod secret;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
 
-pub use decode::Fault;
-pub use http::HttpClientConfig;
 pub use relabel::{Action, NameValidation, Rule};
-pub use scrape::{FileSdConfig, ScrapeConfig, ScrapeDefaults, StaticConfig};
-pub use secret::Secret;
+pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
-use decode::{Decoder, Fields};
-use duration::format_duration;
+use crate::discovery::groups;
+use crate::settings::decode::{Decoder, Fields};
+use crate::settings::duration::format_duration;
+use crate::settings::yaml::{self, Kind, Node};
+use crate::settings::{ConfigError, Fault, HttpClientConfig, read};
 use narthex_storage::labels::quote;
 use serde_json::{Map, Value, json};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use yaml::{Kind, Node};
-
-/// Largest file, bytes.
-const FILE_MAX: u64 = 64 << 20;
 
 /// A section that is accepted and does nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,37 +56,6 @@ pub struct Config {
     pub unserved: Vec<Unserved>,
     /// Files that the configuration names and that have to exist: path, line, what for.
     pub files: Vec<(PathBuf, usize, String)>,
-}
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub struct ConfigError {
-    /// The file.
-    pub path: String,
-    /// Everything that is wrong with it.
-    pub faults: Vec<Fault>,
-}
-
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A file that cannot be read speaks for itself.
-        if let [Fault { line: 0, message, .. }] = self.faults.as_slice() {
-            return f.write_str(message);
-        }
-        write!(f, "parsing YAML file {}: ", self.path)?;
-        let shapes: Vec<&Fault> = self.faults.iter().filter(|fault| fault.shape).collect();
-        if !shapes.is_empty() {
-            f.write_str("yaml: unmarshal errors:")?;
-            return shapes
-                .iter()
-                .try_for_each(|fault| write!(f, "\n  line {}: {}", fault.line, fault.message));
-        }
-        match self.faults.first() {
-            Some(fault) if fault.line > 0 => write!(f, "{} (line {})", fault.message, fault.line),
-            Some(fault) => f.write_str(&fault.message),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Config {
@@ -254,27 +211,6 @@ impl Config {
         // A tree of plain values always has a text.
         serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
     }
-}
-
-/// A whole file, unless it is larger than any configuration.
-///
-/// # Errors
-/// What kept it from being read, as a text for the user.
-pub fn read(path: &Path) -> Result<String, String> {
-    let failed = |e: std::io::Error| match e.kind() {
-        ErrorKind::NotFound => format!("open {}: no such file or directory", path.display()),
-        ErrorKind::PermissionDenied => format!("open {}: permission denied", path.display()),
-        ErrorKind::IsADirectory => format!("read {}: is a directory", path.display()),
-        ErrorKind::InvalidData => format!("read {}: the file is not UTF-8 text", path.display()),
-        _ => format!("read {}: {e}", path.display()),
-    };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > FILE_MAX {
-        return Err(format!(
-            "the file has {size} bytes, more than the {FILE_MAX} that a configuration may have"
-        ));
-    }
-    std::fs::read_to_string(path).map_err(failed)
 }
 
 fn external_labels(
@@ -439,22 +375,15 @@ fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
 
 /// The files that a job reads its secrets and certificates from.
 fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
-    let tls = &config.http.tls;
-    let mut sources: Vec<(&str, Option<&http::Source>)> =
-        vec![("ca_file", tls.ca.as_ref()), ("cert_file", tls.cert.as_ref()), ("key_file", tls.key.as_ref())];
-    if let Some(auth) = &config.http.basic_auth {
-        sources.push(("username_file", Some(&auth.username)));
-        sources.push(("password_file", Some(&auth.password)));
-    }
-    if let Some(auth) = &config.http.authorization {
-        sources.push(("credentials_file", Some(&auth.credentials)));
-    }
-    sources.extend(
-        config.http.headers.iter().flat_map(|(_, values)| values).map(|value| ("http_headers", Some(value))),
-    );
-    for (what, source) in sources {
-        if let Some(http::Source::File(path)) = source {
-            files.push((path.clone(), config.line, format!("{what} of job {}", quote(&config.job_name))));
+    let job = quote(&config.job_name);
+    let mut add = |http: &HttpClientConfig, line: usize| {
+        let named = http.files().into_iter();
+        files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of job {job}"))));
+    };
+    add(&config.http, config.line);
+    for discovery in &config.discovery {
+        if let Some(http) = discovery.provider().http() {
+            add(http, discovery.line());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Relabelling rules, checked.
 
-use super::decode::Fields;
-use super::yaml::{Kind, Node};
+use crate::settings::decode::Fields;
+use crate::settings::yaml::{Kind, Node};
 use narthex_storage::GoRegex;
 use narthex_storage::labels::{is_plain_name, quote};
 use serde_json::{Map, Value, json};
@@ -158,7 +158,7 @@ impl Rule {
         };
         let unknown = fields.take_all(|_| true);
         for (key, key_line, _) in unknown {
-            fields.decoder.faults.push(super::decode::Fault {
+            fields.decoder.faults.push(crate::settings::decode::Fault {
                 line: key_line,
                 message: format!("field {key} not found in type relabel.plain"),
                 shape: true,

@@ -1,9 +1,9 @@
 //! The shape of a rule file: groups of recording and alerting rules, checked as Prometheus checks them when
 //! it loads a file. Templates are not looked into.
 
-use super::decode::{Decoder, Fault, Fields};
 use super::relabel::NameValidation;
-use super::yaml::{self, Kind, Node};
+use crate::settings::decode::{Decoder, Fault, Fields};
+use crate::settings::yaml::{self, Kind, Node};
 use narthex_promql::{ParseOptions, parse_expr};
 use narthex_storage::labels::quote;
 

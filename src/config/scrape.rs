@@ -1,11 +1,12 @@
 //! `scrape_configs`, and the settings that `global` gives them.
 
-use super::decode::{Decoder, Fields};
-use super::duration::{format_duration, format_size};
-use super::http::HttpClientConfig;
+use super::Unserved;
 use super::relabel::{NameValidation, Rule};
-use super::yaml::{Kind, Node};
-use super::{Unserved, discovery};
+use crate::discovery::{Discovery, StaticConfig, static_config};
+use crate::settings::decode::{Decoder, Fields};
+use crate::settings::duration::{format_duration, format_size};
+use crate::settings::http::HttpClientConfig;
+use crate::settings::yaml::{Kind, Node};
 use narthex_storage::labels::quote;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -111,24 +112,6 @@ pub struct ScrapeDefaults {
     pub extra_metrics: bool,
 }
 
-/// A list of targets with shared labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StaticConfig {
-    /// Addresses.
-    pub targets: Vec<String>,
-    /// Labels of all of them, by name.
-    pub labels: Vec<(String, String)>,
-}
-
-/// Files that list targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSdConfig {
-    /// Paths; the last element may have one `*`.
-    pub files: Vec<String>,
-    /// Time between two looks even if nothing was noticed, ms.
-    pub refresh_ms: i64,
-}
-
 /// A job.
 #[derive(Debug, Clone)]
 pub struct ScrapeConfig {
@@ -162,14 +145,14 @@ pub struct ScrapeConfig {
     pub metric_relabel: Arc<Vec<Rule>>,
     /// Targets listed here.
     pub static_configs: Vec<StaticConfig>,
-    /// Targets listed in files.
-    pub file_sd_configs: Vec<FileSdConfig>,
+    /// Where else targets come from.
+    pub discovery: Vec<Discovery>,
 }
 
 /// Equal when they do the same: secrets count, places in files do not.
 impl PartialEq for ScrapeConfig {
     fn eq(&self, other: &Self) -> bool {
-        self.http == other.http && self.to_value() == other.to_value()
+        self.http == other.http && self.discovery == other.discovery && self.to_value() == other.to_value()
     }
 }
 
@@ -217,9 +200,11 @@ impl ScrapeConfig {
         let null = |kind: &str| format!("empty or null {kind} relabeling rule in scrape config");
         let relabel = Rule::list(&mut fields, "relabel_configs", &null("target"), common.names);
         let metric_relabel = Rule::list(&mut fields, "metric_relabel_configs", &null("metric"), common.names);
-        let static_configs = discovery::static_configs(&mut fields, relabel.is_empty());
-        let file_sd_configs = discovery::file_sd_configs(&mut fields, dir);
-        discovery::others(&mut fields, &place, unserved);
+        let static_configs = static_config::static_configs(&mut fields, relabel.is_empty());
+        let mut not_served = Vec::new();
+        let discovery = Discovery::take(&mut fields, dir, &mut not_served);
+        let named = |(key, line)| Unserved { section: format!("{key} of {place}"), line };
+        unserved.extend(not_served.into_iter().map(named));
         let config = Self {
             line: fields.line,
             common,
@@ -235,7 +220,7 @@ impl ScrapeConfig {
             relabel: Arc::new(relabel),
             metric_relabel: Arc::new(metric_relabel),
             static_configs,
-            file_sd_configs,
+            discovery,
             job_name,
         };
         fields.float("native_histogram_min_bucket_factor");
@@ -276,7 +261,11 @@ impl ScrapeConfig {
                 out.insert(name.to_owned(), rules.iter().map(Rule::to_value).collect::<Vec<_>>().into());
             }
         }
-        discovery::to_value(&self.static_configs, &self.file_sd_configs, &mut out);
+        if !self.static_configs.is_empty() {
+            let groups: Vec<Value> = self.static_configs.iter().map(StaticConfig::to_value).collect();
+            out.insert("static_configs".to_owned(), groups.into());
+        }
+        Discovery::to_value(&self.discovery, &mut out);
         out.into()
     }
 }

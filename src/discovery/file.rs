@@ -1,19 +1,85 @@
 //! `file_sd_configs`: target groups in files, noticed when they change.
 
-use super::TargetGroup;
-use crate::config::FileSdConfig;
-use crate::config::groups::{expand_glob, parse_groups};
+use super::groups::{expand_glob, parse_groups};
+use super::{Context, Mechanism, Problem, Provider, Running, SdMetrics, TargetGroup, Updates};
+use crate::settings;
+use crate::settings::decode::Fields;
+use crate::settings::duration::format_duration;
+use narthex_storage::labels::quote;
 use notify::{RecursiveMode, Watcher};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-/// Largest file, bytes.
-const FILE_MAX: u64 = 64 << 20;
 /// Changes that come together are read together.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// `file_sd_configs`
+pub const MECHANISM: Mechanism = Mechanism { name: "file", type_name: "file.plain", decode };
+
+/// Files that list targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSd {
+    /// Paths; the last element may have one `*`.
+    files: Vec<String>,
+    /// Time between two looks even if nothing was noticed, ms.
+    refresh_ms: i64,
+}
+
+fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
+    let files = fields.strings("files");
+    if files.is_empty() {
+        fields.fault("file service discovery config must contain at least one path name");
+    }
+    for file in files.iter().filter(|file| !is_pattern(file)) {
+        fields.fault(format!("path name {} is not valid for file discovery", quote(file)));
+    }
+    let refresh_ms = fields.duration("refresh_interval").unwrap_or(300_000);
+    let files = files.iter().map(|file| dir.join(file).display().to_string()).collect();
+    Arc::new(FileSd { files, refresh_ms })
+}
+
+/// One `*` at most, in the last element, and an extension that tells the syntax.
+fn is_pattern(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    let known = ["json", "yml", "yaml", "JSON", "YML", "YAML"];
+    let extension = name.rsplit_once('.').is_some_and(|(_, extension)| known.contains(&extension));
+    extension && file.matches('*').count() == name.matches('*').count() && name.matches('*').count() <= 1
+}
+
+impl Provider for FileSd {
+    fn to_value(&self) -> Value {
+        json!({"files": self.files, "refresh_interval": format_duration(self.refresh_ms)})
+    }
+
+    fn start(&self, context: &Context) -> Result<Running, String> {
+        let (config, metrics) = (self.clone(), context.metrics.clone());
+        Ok(Running::Watch(Box::new(move |updates| Box::pin(run(config, metrics, updates)))))
+    }
+
+    /// A file that is missing may come later, one that is there has to be readable.
+    fn problems(&self, job: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for pattern in &self.files {
+            let found = expand_glob(Path::new(pattern));
+            if found.is_empty() && !pattern.contains('*') {
+                let (file, job) = (quote(pattern), quote(job));
+                let text = format!("file {file} for file_sd in scrape job {job} does not exist");
+                problems.push(Problem::Warning(text));
+            }
+            for file in found {
+                if let Err(why) = settings::read(&file).and_then(|text| parse_groups(&text)) {
+                    problems.push(Problem::Fault(format!("{}: {why}", file.display())));
+                }
+            }
+        }
+        problems
+    }
+}
 
 /// The groups of each file that was ever readable.
 #[derive(Debug, Default)]
@@ -23,7 +89,7 @@ struct Files {
 
 impl Files {
     /// Reads all files anew. A file that cannot be read keeps its groups; one that is gone loses them.
-    fn refresh(&mut self, config: &FileSdConfig) -> Vec<TargetGroup> {
+    fn refresh(&mut self, config: &FileSd, metrics: &SdMetrics) -> Vec<TargetGroup> {
         let mut found: Vec<PathBuf> =
             config.files.iter().flat_map(|pattern| expand_glob(Path::new(pattern))).collect();
         found.sort();
@@ -35,6 +101,7 @@ impl Files {
                     self.groups.insert(path, groups);
                 }
                 Err(reason) => {
+                    metrics.count("file_read_errors");
                     error!(file = %path.display(), error = reason, "Error reading file, keeping its last good groups");
                 }
             }
@@ -44,11 +111,7 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<Vec<TargetGroup>, String> {
-    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > FILE_MAX {
-        return Err(format!("the file has {size} bytes, more than {FILE_MAX}"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let text = settings::read(path)?;
     let shown = path.display().to_string();
     let group = |(i, config)| {
         let mut group = TargetGroup::new(format!("{shown}:{i}"), config);
@@ -58,8 +121,8 @@ fn read(path: &Path) -> Result<Vec<TargetGroup>, String> {
     Ok(parse_groups(&text)?.iter().enumerate().map(group).collect())
 }
 
-/// Reads the files now and whenever they change, until the receiver is dropped.
-pub async fn run(config: FileSdConfig, groups: watch::Sender<Vec<TargetGroup>>) {
+/// Reads the files now and whenever they change, until nobody listens.
+async fn run(config: FileSd, metrics: Arc<SdMetrics>, updates: Updates) {
     let (sender, mut changes) = mpsc::channel(1);
     // One waiting note is enough: the files are read anew as a whole.
     let note = move |event: notify::Result<notify::Event>| {
@@ -70,7 +133,10 @@ pub async fn run(config: FileSdConfig, groups: watch::Sender<Vec<TargetGroup>>) 
     };
     // Kept until the end: dropping the watcher ends the watching.
     let mut watcher = notify::recommended_watcher(note)
-        .map_err(|error| warn!(%error, "cannot watch files, relying on refresh_interval"))
+        .map_err(|error| {
+            metrics.count("file_watcher_errors");
+            warn!(%error, "cannot watch files, relying on refresh_interval");
+        })
         .ok();
     let dirs: Vec<PathBuf> = config
         .files
@@ -81,6 +147,7 @@ pub async fn run(config: FileSdConfig, groups: watch::Sender<Vec<TargetGroup>>) 
     if let Some(watcher) = &mut watcher {
         for dir in &dirs {
             if let Err(error) = watcher.watch(dir, RecursiveMode::NonRecursive) {
+                metrics.count("file_watcher_errors");
                 warn!(dir = %dir.display(), %error, "cannot watch directory, relying on refresh_interval");
             }
         }
@@ -88,20 +155,16 @@ pub async fn run(config: FileSdConfig, groups: watch::Sender<Vec<TargetGroup>>) 
     let refresh = Duration::from_millis(u64::try_from(config.refresh_ms).unwrap_or(0).max(1000));
     let mut files = Files::default();
     loop {
-        let config = config.clone();
+        let (config, metrics) = (config.clone(), metrics.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let groups = files.refresh(&config);
+            let groups = files.refresh(&config, &metrics);
             (files, groups)
         });
         let Ok((kept, found)) = read.await else { return };
         files = kept;
-        groups.send_if_modified(|current| {
-            let changed = *current != found;
-            *current = found;
-            changed
-        });
+        updates.replace(found);
         tokio::select! {
-            () = groups.closed() => return,
+            () = updates.closed() => return,
             () = tokio::time::sleep(refresh) => {}
             Some(()) = changes.recv() => {
                 tokio::time::sleep(SETTLE).await;
@@ -114,9 +177,11 @@ pub async fn run(config: FileSdConfig, groups: watch::Sender<Vec<TargetGroup>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::Known;
 
-    fn addresses(groups: &[TargetGroup]) -> Vec<String> {
-        groups.iter().flat_map(|g| &g.targets).map(|t| t[0].1.clone()).collect()
+    fn addresses(known: &Known) -> Vec<String> {
+        let groups = known.iter().flatten().flat_map(|(_, group)| &group.targets);
+        groups.map(|target| target[0].1.clone()).collect()
     }
 
     #[tokio::test]
@@ -125,12 +190,13 @@ mod tests {
         let file = dir.path().join("a.json");
         std::fs::write(&file, r#"[{"targets": ["a:1"]}]"#).unwrap();
         let pattern = dir.path().join("*.json").display().to_string();
-        let config = FileSdConfig { files: vec![pattern], refresh_ms: 3_600_000 };
-        let (sender, mut receiver) = watch::channel(Vec::new());
-        let task = tokio::spawn(run(config, sender));
+        let config = FileSd { files: vec![pattern], refresh_ms: 3_600_000 };
+        let (updates, mut receiver) = Updates::channel();
+        let task = tokio::spawn(run(config, Arc::default(), updates));
         let wait = Duration::from_secs(30);
         tokio::time::timeout(wait, receiver.wait_for(|g| addresses(g) == ["a:1"])).await.unwrap().unwrap();
-        assert_eq!(receiver.borrow()[0].labels[0].0, "__meta_filepath");
+        let first = receiver.borrow().iter().flatten().next().unwrap().1.clone();
+        assert_eq!(first.labels[0].0, "__meta_filepath");
         std::fs::write(dir.path().join("b.json"), r#"[{"targets": ["b:1"]}]"#).unwrap();
         std::fs::write(&file, "[broken").unwrap();
         tokio::time::timeout(wait, receiver.wait_for(|g| addresses(g) == ["a:1", "b:1"]))

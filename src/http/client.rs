@@ -1,8 +1,8 @@
 //! Requests with the settings of a section of the configuration.
 
 use super::tls::client_config;
-use crate::config::HttpClientConfig;
-use crate::config::http::{Source, TlsConfig};
+use crate::settings::HttpClientConfig;
+use crate::settings::http::{Source, TlsConfig};
 use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! TLS settings as rustls wants them.
 
 use super::client::HttpError;
-use crate::config::http::{Source, TlsConfig};
+use crate::settings::http::{Source, TlsConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;

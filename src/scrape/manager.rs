@@ -4,16 +4,20 @@ use super::append::MetadataEntry;
 use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
 use super::target::offset_seed;
-use crate::config::duration::format_duration;
-use crate::config::{Config, FileSdConfig, ScrapeConfig};
-use crate::discovery::{TargetGroup, file, static_groups};
+use crate::config::{Config, ScrapeConfig};
+use crate::discovery::manager::{Providers, changed};
+use crate::discovery::{SubscriptionSet, static_groups};
+use crate::settings::duration::format_duration;
 use crate::telemetry::Telemetry;
 use narthex_storage::{Db, Labels};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::error;
+
+/// Discovery that changes all the time makes a job look at its targets no more often than this.
+const PACE: Duration = Duration::from_secs(1);
 
 /// A target as the API shows it.
 #[derive(Debug, Clone)]
@@ -71,6 +75,7 @@ pub struct ManagerSettings {
 pub struct ScrapeManager {
     db: Arc<Db>,
     telemetry: Arc<Telemetry>,
+    providers: Arc<Providers>,
     host: String,
     type_and_unit: bool,
     max_series_per_job: u64,
@@ -81,21 +86,15 @@ pub struct ScrapeManager {
 
 struct Job {
     pool: Pool,
-    files: Vec<FileWatch>,
+    discovered: SubscriptionSet,
+    follower: Option<JoinHandle<()>>,
 }
 
-/// The discovery of one `file_sd_configs` entry.
-struct FileWatch {
-    config: FileSdConfig,
-    groups: watch::Receiver<Vec<TargetGroup>>,
-    reader: JoinHandle<()>,
-    follower: JoinHandle<()>,
-}
-
-impl Drop for FileWatch {
+impl Drop for Job {
     fn drop(&mut self) {
-        self.reader.abort();
-        self.follower.abort();
+        if let Some(follower) = &self.follower {
+            follower.abort();
+        }
     }
 }
 
@@ -106,10 +105,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ScrapeManager {
     /// A manager without jobs. `host` is this machine's name.
     #[must_use]
-    pub fn new(db: Arc<Db>, telemetry: Arc<Telemetry>, host: String, settings: ManagerSettings) -> Arc<Self> {
+    pub fn new(
+        db: Arc<Db>,
+        telemetry: Arc<Telemetry>,
+        providers: Arc<Providers>,
+        host: String,
+        settings: ManagerSettings,
+    ) -> Arc<Self> {
         let ManagerSettings { type_and_unit, max_series_per_job } = settings;
         let (jobs, retiring) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { db, telemetry, host, type_and_unit, max_series_per_job, jobs, retiring })
+        Arc::new(Self { db, telemetry, providers, host, type_and_unit, max_series_per_job, jobs, retiring })
     }
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
@@ -118,6 +123,7 @@ impl ScrapeManager {
         let seed = (!config.zero).then(|| offset_seed(&self.host, &config.external_labels));
         let mut jobs = lock(&self.jobs);
         let names: Vec<&str> = config.scrape_configs.iter().map(|c| c.job_name.as_str()).collect();
+        self.providers.metrics().begin("scrape", &names);
         let gone: Vec<String> = jobs.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
         for name in gone {
             if let Some(mut job) = jobs.remove(&name) {
@@ -154,32 +160,34 @@ impl ScrapeManager {
                 self.telemetry.budgets.add_job(&scrape.job_name, &budget);
                 let limit = SeriesLimit { budget, default: self.max_series_per_job };
                 let pool = Pool::new(config, seed, self.type_and_unit, limit)?;
-                entry.insert(Job { pool, files: Vec::new() })
+                let discovered = SubscriptionSet::new("scrape", &scrape.job_name);
+                entry.insert(Job { pool, discovered, follower: None })
             }
         };
-        job.files.retain(|watch| scrape.file_sd_configs.contains(&watch.config));
-        for file_sd in &scrape.file_sd_configs {
-            if !job.files.iter().any(|watch| watch.config == *file_sd) {
-                job.files.push(self.watch_files(&scrape.job_name, file_sd));
-            }
-        }
-        job.sync(&self.db, &self.telemetry);
+        job.discovered.apply(&self.providers, &scrape.discovery);
+        job.sync(self);
+        self.follow(job, &scrape.job_name);
         Ok(())
     }
 
-    fn watch_files(self: &Arc<Self>, job: &str, config: &FileSdConfig) -> FileWatch {
-        let (sender, groups) = watch::channel(Vec::new());
-        let reader = tokio::spawn(file::run(config.clone(), sender));
-        let (mut changes, job, manager) = (groups.clone(), job.to_owned(), Arc::downgrade(self));
+    /// Syncs the job whenever its discovery has news.
+    fn follow(self: &Arc<Self>, job: &mut Job, name: &str) {
+        let mut listeners = job.discovered.listeners();
+        let (name, manager) = (name.to_owned(), Arc::downgrade(self));
         let follower = tokio::spawn(async move {
-            while changes.changed().await.is_ok() {
+            loop {
+                changed(&mut listeners).await;
                 let Some(manager) = manager.upgrade() else { return };
-                if let Some(job) = lock(&manager.jobs).get_mut(&job) {
-                    job.sync(&manager.db, &manager.telemetry);
+                if let Some(job) = lock(&manager.jobs).get_mut(&name) {
+                    job.sync(&manager);
                 }
+                drop(manager);
+                tokio::time::sleep(PACE).await;
             }
         });
-        FileWatch { config: config.clone(), groups, reader, follower }
+        if let Some(former) = job.follower.replace(follower) {
+            former.abort();
+        }
     }
 
     /// The targets that are, or ought to be, scraped: by job, then by URL.
@@ -274,11 +282,9 @@ impl ScrapeManager {
 }
 
 impl Job {
-    fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>) {
+    fn sync(&mut self, manager: &ScrapeManager) {
         let mut groups = static_groups(&self.pool.config().static_configs);
-        for watch in &self.files {
-            groups.extend(watch.groups.borrow().iter().cloned());
-        }
-        self.pool.sync(db, telemetry, &groups);
+        groups.extend(self.discovered.groups(manager.providers.metrics()));
+        self.pool.sync(&manager.db, &manager.telemetry, &groups);
     }
 }

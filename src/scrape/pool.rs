@@ -119,7 +119,7 @@ impl Pool {
     }
 
     /// Starts what is new, ends what is gone, and tells the rest about the configuration.
-    pub fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>, groups: &[TargetGroup]) {
+    pub fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
         let mut wanted: HashMap<u64, Target> = HashMap::new();
         self.dropped.clear();
         self.dropped_count = 0;

@@ -3,10 +3,10 @@
 //! The order of the steps is Prometheus's (its documentation of `relabel_configs`, and discovery-labels
 //! of release 3.14).
 
-use crate::config::duration::{format_duration, parse_duration};
 use crate::config::{NameValidation, ScrapeConfig};
 use crate::discovery::TargetGroup;
 use crate::relabel;
+use crate::settings::duration::{format_duration, parse_duration};
 use http::Uri;
 use narthex_storage::labels::quote;
 use narthex_storage::{Labels, LabelsBuilder};

@@ -1,20 +1,12 @@
 //! What the query engine tells about itself: `prometheus_engine_…`.
 
 use super::metrics::{Counter, Gauge, Histogram, Page};
-use super::sketch::Sketch;
+use super::summary::Summary;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Quantiles of the summary, with the label that names them.
-const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.9, "0.9"), (0.99, "0.99")];
 /// Bounds of the histogram, seconds.
 const BOUNDS: &[f64] = &[0.01, 0.1, 1.0, 10.0];
-/// Quantiles are those of this many ages …
-const AGES: usize = 5;
-/// … of this length each.
-const AGE: Duration = Duration::from_secs(120);
-
 /// The parts of a query's time, in the order of their labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slice {
@@ -35,61 +27,15 @@ const SLICES: [(Slice, &str); 4] = [
     (Slice::ResultSort, "result_sort"),
 ];
 
-/// Quantiles of the last ten minutes.
-#[derive(Debug)]
-struct Recent {
-    ages: [Sketch; AGES],
-    current: usize,
-    turned: Instant,
-}
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self { ages: Default::default(), current: 0, turned: Instant::now() }
-    }
-}
-
-impl Recent {
-    /// Forgets the ages that have passed.
-    fn turn(&mut self, now: Instant) {
-        for _ in 0..AGES {
-            if now.saturating_duration_since(self.turned) < AGE {
-                return;
-            }
-            self.turned += AGE;
-            self.current = (self.current + 1) % AGES;
-            if let Some(age) = self.ages.get_mut(self.current) {
-                age.clear();
-            }
-        }
-        // Nothing was asked for longer than all ages.
-        self.turned = now;
-    }
-
-    fn observe(&mut self, seconds: f64, now: Instant) {
-        self.turn(now);
-        if let Some(age) = self.ages.get_mut(self.current) {
-            age.observe(seconds);
-        }
-    }
-
-    fn whole(&mut self, now: Instant) -> Sketch {
-        self.turn(now);
-        let mut whole = Sketch::default();
-        self.ages.iter().for_each(|age| whole.merge(age));
-        whole
-    }
-}
-
 #[derive(Debug)]
 struct Timing {
-    recent: Mutex<Recent>,
+    summary: Summary,
     histogram: Histogram,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { recent: Mutex::default(), histogram: Histogram::new(BOUNDS) }
+        Self { summary: Summary::default(), histogram: Histogram::new(BOUNDS) }
     }
 }
 
@@ -132,7 +78,7 @@ impl EngineMetrics {
             return;
         };
         let seconds = time.as_secs_f64();
-        timing.recent.lock().unwrap_or_else(PoisonError::into_inner).observe(seconds, Instant::now());
+        timing.summary.observe(seconds);
         timing.histogram.observe(seconds);
     }
 
@@ -190,13 +136,7 @@ impl EngineMetrics {
         let name = "prometheus_engine_query_duration_seconds";
         page.family(name, "summary", "Query timings");
         for ((_, label), timing) in SLICES.iter().zip(&self.timings) {
-            let recent = timing.recent.lock().unwrap_or_else(PoisonError::into_inner).whole(Instant::now());
-            for (share, quantile) in QUANTILES {
-                let value = recent.quantile(share).unwrap_or(f64::NAN);
-                page.sample(name, &[("slice", label), ("quantile", quantile)], value);
-            }
-            page.sample(&format!("{name}_sum"), &[("slice", label)], timing.histogram.sum());
-            page.sample(&format!("{name}_count"), &[("slice", label)], timing.histogram.count() as f64);
+            timing.summary.samples(page, name, &[("slice", label)]);
         }
     }
 }
@@ -204,20 +144,6 @@ impl EngineMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_forget_what_is_older_than_ten_minutes() {
-        let mut recent = Recent::default();
-        let begin = recent.turned;
-        recent.observe(8.0, begin);
-        let at = |minutes: u64| begin + Duration::from_secs(60 * minutes);
-        recent.observe(1.0, at(5));
-        let median = recent.whole(at(9)).quantile(1.0).unwrap();
-        assert!((7.0..9.0).contains(&median), "{median}");
-        let median = recent.whole(at(11)).quantile(1.0).unwrap();
-        assert!((0.9..1.1).contains(&median), "{median}");
-        assert_eq!(recent.whole(at(1000)).quantile(1.0), None);
-    }
 
     #[test]
     fn every_slice_has_quantiles_a_sum_and_a_count() {

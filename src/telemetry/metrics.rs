@@ -109,17 +109,30 @@ impl Histogram {
 #[derive(Debug, Default)]
 pub struct Page {
     text: String,
+    /// Name and place of each family in the text.
+    families: Vec<(String, usize)>,
 }
 
 impl Page {
-    /// The page.
+    /// The page, families sorted by name.
     #[must_use]
     pub fn into_text(self) -> String {
-        self.text
+        let ends = self.families.iter().skip(1).map(|(_, at)| *at).chain([self.text.len()]);
+        let begin = self.families.first().map_or(self.text.len(), |(_, at)| *at);
+        let mut parts: Vec<(&str, &str)> = self
+            .families
+            .iter()
+            .zip(ends)
+            .filter_map(|((name, at), end)| Some((name.as_str(), self.text.get(*at..end)?)))
+            .collect();
+        parts.sort_by_key(|(name, _)| *name);
+        let before = self.text.get(..begin).unwrap_or_default();
+        std::iter::once(before).chain(parts.iter().map(|(_, part)| *part)).collect()
     }
 
     /// Begins a metric. `help` has no line breaks.
     pub fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.families.push((name.to_owned(), self.text.len()));
         // Writing into a String cannot fail.
         let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
@@ -165,6 +178,15 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in {text}");
         }
+    }
+
+    #[test]
+    fn families_are_sorted_by_name() {
+        let mut page = Page::default();
+        page.single("b", "gauge", "B.", 1.0);
+        page.single("a", "gauge", "A.", 2.0);
+        let want = "# HELP a A.\n# TYPE a gauge\na 2\n# HELP b B.\n# TYPE b gauge\nb 1\n";
+        assert_eq!(page.into_text(), want);
     }
 
     #[test]

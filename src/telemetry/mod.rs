@@ -2,18 +2,26 @@
 
 pub mod budget;
 pub mod engine;
+pub mod family;
 pub mod log;
 pub mod metrics;
 mod process;
 pub mod sketch;
+pub mod summary;
 
 use budget::BudgetMetrics;
 use engine::EngineMetrics;
 use metrics::{Counter, Gauge, Histogram, Page};
 use narthex_storage::Db;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A part of the server that has metrics of its own.
+pub trait Collect: std::fmt::Debug + Send + Sync {
+    /// Adds them to a page.
+    fn collect(&self, page: &mut Page);
+}
 
 /// Metrics that the parts of the server change.
 #[derive(Debug, Default)]
@@ -35,6 +43,7 @@ pub struct Telemetry {
     reload_ok: Gauge,
     reload_seconds: Gauge,
     ready: Gauge,
+    parts: Mutex<Vec<Arc<dyn Collect>>>,
     start_seconds: f64,
 }
 
@@ -45,6 +54,11 @@ impl Telemetry {
         let start_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         // In the text format Prometheus shows no bounds of it either.
         Self { start_seconds, tombstone_cleanup: Histogram::new(&[]), ..Self::default() }
+    }
+
+    /// Adds a part whose metrics the page shows from now on.
+    pub fn register(&self, part: Arc<dyn Collect>) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
     }
 
     /// Counts an answer. `handler` comes from a fixed list.
@@ -138,6 +152,8 @@ impl Telemetry {
         }
         self.budgets.render(&mut page);
         storage(&mut page, db);
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        parts.iter().for_each(|part| part.collect(&mut page));
         self.tombstone_cleanup.render(
             &mut page,
             "prometheus_tsdb_tombstone_cleanup_seconds",

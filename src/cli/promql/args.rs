@@ -4,7 +4,7 @@ use super::super::parse::UsageError;
 use super::super::query::args::{access, access_arguments, invalid};
 use super::super::query::server::Access;
 use super::super::query::time::time;
-use crate::config::duration::parse_duration;
+use crate::settings::duration::parse_duration;
 use clap::{Arg, ArgAction, ArgMatches};
 use narthex_promql::lint::{RULES, Severity, Usage};
 

@@ -66,9 +66,9 @@ fn subjects(input: &str, usage: Usage) -> Result<Vec<Subject>, String> {
         }
         return Ok(vec![Subject { usage, expr: source(input)?, rule: None }]);
     }
-    let text = crate::config::read(path)?;
+    let text = crate::settings::read(path)?;
     let rules = rule_expressions(&text).map_err(|faults| {
-        let line = |fault: &crate::config::Fault| format!("{input}:{}: {}", fault.line, fault.message);
+        let line = |fault: &crate::settings::Fault| format!("{input}:{}: {}", fault.line, fault.message);
         faults.iter().map(line).collect::<Vec<_>>().join("\n")
     })?;
     let subject = |rule: crate::config::rule_file::RuleExpression| Subject {

@@ -5,7 +5,7 @@ use super::graph::Window;
 use super::scale::Scale;
 use super::server::Access;
 use super::time::{default_step, step, time};
-use crate::config::duration::{parse_duration, parse_size};
+use crate::settings::duration::{parse_duration, parse_size};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::path::PathBuf;
 use std::time::Duration;

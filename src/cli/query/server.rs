@@ -2,8 +2,8 @@
 
 use super::super::excerpt::{excerpt, offset};
 use super::answer::Envelope;
-use crate::config::HttpClientConfig;
 use crate::http::{HttpClient, HttpError};
+use crate::settings::HttpClientConfig;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;

@@ -1,9 +1,8 @@
 //! Target groups in files: what file discovery reads.
 
-use super::decode::{Decoder, Fields};
-use super::discovery::labels;
-use super::scrape::StaticConfig;
-use super::yaml::{self, Kind};
+use super::static_config::{StaticConfig, labels};
+use crate::settings::decode::{Decoder, Fields};
+use crate::settings::yaml::{self, Kind};
 use std::path::{Path, PathBuf};
 
 /// Reads a list of target groups; JSON is a part of YAML.

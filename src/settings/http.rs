@@ -150,8 +150,35 @@ impl HttpClientConfig {
         if decoder.faults.is_empty() { Ok(http) } else { Err(failed(decoder.faults)) }
     }
 
+    /// The files that secrets and certificates are read from, with the fields that name them.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&'static str, &PathBuf)> {
+        let tls = &self.tls;
+        let mut sources: Vec<(&'static str, Option<&Source>)> = vec![
+            ("ca_file", tls.ca.as_ref()),
+            ("cert_file", tls.cert.as_ref()),
+            ("key_file", tls.key.as_ref()),
+        ];
+        if let Some(auth) = &self.basic_auth {
+            sources.push(("username_file", Some(&auth.username)));
+            sources.push(("password_file", Some(&auth.password)));
+        }
+        if let Some(auth) = &self.authorization {
+            sources.push(("credentials_file", Some(&auth.credentials)));
+        }
+        let headers = self.headers.iter().flat_map(|(_, values)| values);
+        sources.extend(headers.map(|value| ("http_headers", Some(value))));
+        sources
+            .into_iter()
+            .filter_map(|entry| match entry.1 {
+                Some(Source::File(path)) => Some((entry.0, path)),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Takes the fields out of a section; relative paths start at `dir`.
-    pub(super) fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Self {
+    pub fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Self {
         let mut http = Self::default();
         let oauth2 = fields.take("oauth2");
         if let Some(node) = oauth2 {
@@ -233,7 +260,7 @@ impl HttpClientConfig {
     }
 
     /// As `status/config` shows it, into the section.
-    pub(super) fn to_value(&self, out: &mut Map<String, Value>) {
+    pub fn to_value(&self, out: &mut Map<String, Value>) {
         if let Some(auth) = &self.basic_auth {
             let mut section = Map::new();
             let name = match &auth.username {
@@ -344,7 +371,8 @@ fn check_oauth2(decoder: &mut Decoder, node: &Node, dir: &Path) {
     fields.finish();
 }
 
-pub(super) fn tls(decoder: &mut Decoder, node: &Node, dir: &Path) -> TlsConfig {
+/// Decodes a `tls_config`; relative paths start at `dir`.
+pub fn tls(decoder: &mut Decoder, node: &Node, dir: &Path) -> TlsConfig {
     let mut fields = Fields::of(decoder, node, "config.plain");
     let ca = source(&mut fields, dir, "ca", "at most one of ca, ca_file & ca_ref must be configured");
     let cert =
