@@ -139,12 +139,6 @@ impl Db {
         &self.inner.report
     }
 
-    /// A budget of series for whoever appends under it; `None` sets no limit.
-    #[must_use]
-    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
-        self.inner.head.budgets.add_user(limit)
-    }
-
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
@@ -159,6 +153,7 @@ impl Db {
 
     fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
+        budget.iter().for_each(|budget| head.budgets.join(budget));
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
         let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
@@ -174,6 +169,7 @@ impl Db {
     /// An appender whose new series count towards a budget.
     #[must_use]
     pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        self.inner.head.budgets.join(budget);
         Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
     }
 

@@ -97,7 +97,7 @@ impl Group {
     /// Changes when a series that was refused may be taken.
     #[must_use]
     pub fn room(&self) -> u64 {
-        self.head.budgets.room()
+        self.head.budgets.room(self.budget.as_deref())
     }
 
     fn bringer(&self, always: bool) -> Bringer<'_> {
