@@ -1,18 +1,25 @@
 //! Memory for the pages that are being read, and their rows: a target needs it for a moment, and others wait meanwhile.
 
+use libdeflater::Decompressor;
 use narthex_storage::Row;
 use std::sync::{Mutex, PoisonError};
 
-/// Buffers that wait for the next page.
-const WAITING_MAX: usize = 16;
+/// Buffers of one use that wait for the next page: about as many as are read at once.
+const WAITING_MAX: usize = 4;
 /// A larger one is given back to the system, bytes.
 const BYTES_MAX: usize = 4 << 20;
 
-static PAGES: Pool<Vec<u8>> = Pool::new();
+/// Buffers of one use are of about one size: each use has its own.
+pub(super) static PAGES: Pool<Vec<u8>> = Pool::new();
+/// For answers as they come.
+pub(super) static BODIES: Pool<Vec<u8>> = Pool::new();
+/// For what follows the series of a page.
+pub(super) static TAILS: Pool<Vec<u8>> = Pool::new();
 static ROWS: Pool<Row> = Pool::new();
+static DECOMPRESSORS: Pool<Decompressor> = Pool::new();
 
 /// What waits for its next user.
-struct Pool<T>(Mutex<Vec<T>>);
+pub(super) struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T: Default> Pool<T> {
     const fn new() -> Self {
@@ -31,15 +38,27 @@ impl<T: Default> Pool<T> {
     }
 }
 
-/// A buffer, with whatever is left in it.
-pub(super) fn take() -> Vec<u8> {
-    PAGES.take()
+impl Pool<Vec<u8>> {
+    /// A buffer, with whatever is left in it.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.take()
+    }
+
+    /// Gives a buffer back.
+    pub(super) fn give_back(&self, buffer: Vec<u8>) {
+        let bytes = buffer.capacity();
+        if bytes > 0 {
+            self.give(buffer, bytes);
+        }
+    }
 }
 
-/// Gives a buffer back.
-pub(super) fn give(buffer: Vec<u8>) {
-    let bytes = buffer.capacity();
-    PAGES.give(buffer, bytes);
+/// Lets `work` use a decompressor.
+pub(super) fn with_decompressor<R>(work: impl FnOnce(&mut Decompressor) -> R) -> R {
+    let mut decompressor = DECOMPRESSORS.take();
+    let result = work(&mut decompressor);
+    DECOMPRESSORS.give(decompressor, 0);
+    result
 }
 
 /// An empty row.
@@ -61,10 +80,11 @@ mod tests {
 
     #[test]
     fn large_buffers_and_many_are_not_kept() {
-        (0..2 * WAITING_MAX).for_each(|_| give(Vec::with_capacity(10)));
-        give(Vec::with_capacity(BYTES_MAX + 1));
-        let waiting = PAGES.0.lock().unwrap();
-        assert!(waiting.len() <= WAITING_MAX);
+        let pool: Pool<Vec<u8>> = Pool::new();
+        (0..2 * WAITING_MAX).for_each(|_| pool.give_back(Vec::with_capacity(10)));
+        pool.give_back(Vec::with_capacity(BYTES_MAX + 1));
+        let waiting = pool.0.lock().unwrap();
+        assert_eq!(waiting.len(), WAITING_MAX);
         assert!(waiting.iter().all(|buffer| buffer.capacity() <= BYTES_MAX));
     }
 }

@@ -84,7 +84,7 @@ impl Packed {
         sink: &mut S,
     ) -> Followed {
         let body = page.body();
-        let mut followed = Followed { tails: buffers::take(), ..Followed::default() };
+        let mut followed = Followed { tails: buffers::TAILS.buffer(), ..Followed::default() };
         followed.tails.clear();
         let mut samples = self.values.iter_mut().zip(&self.slots).zip(&mut self.lengths);
         for (text, is_comment) in self.segments.iter().flat_map(|segment| segment.parts()) {
@@ -129,7 +129,7 @@ impl Packed {
             self.tails.clear();
             self.tails.extend_from_slice(&tails);
         }
-        buffers::give(tails);
+        buffers::TAILS.give_back(tails);
     }
 
     /// The lines of the page, those that were followed as they stand in the new page, and the text of the others.
@@ -164,7 +164,7 @@ impl Packed {
             line.end = u32::try_from(end).unwrap_or(u32::MAX);
             lines.push(line);
         }
-        buffers::give(followed.tails);
+        buffers::TAILS.give_back(followed.tails);
         (text, lines)
     }
 

@@ -16,8 +16,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-/// Pages larger than this are parsed where they hold nobody up, bytes.
-const INLINE_MAX: usize = 64 << 10;
+/// Pages larger than this are parsed where they hold nobody up, bytes. That takes another thread, which costs more
+/// than a page that is read within a millisecond.
+const INLINE_MAX: usize = 1 << 20;
 
 /// How a target is scraped; a reload may give a new one.
 pub struct Plan {
@@ -272,7 +273,7 @@ impl Loop {
     async fn scrape(&mut self, plan: &Plan, timestamp: i64) {
         let started = Instant::now();
         let limit = millis(plan.target.timeout_ms);
-        let mut page = buffers::take();
+        let mut page = Vec::new();
         let fetching =
             fetch::fetch(&plan.client, &plan.target.url, &plan.headers, plan.body_limit, &mut page);
         let fetched = match tokio::time::timeout(limit, fetching).await {
@@ -281,7 +282,7 @@ impl Loop {
         };
         if self.store.get().is_none() {
             self.held.extend(Held::new(timestamp, started.elapsed(), fetched, &page));
-            buffers::give(page);
+            buffers::PAGES.give_back(page);
             return;
         }
         self.take_held(plan);
@@ -291,7 +292,7 @@ impl Loop {
         } else {
             take(&page)
         }
-        buffers::give(page);
+        buffers::PAGES.give_back(page);
     }
 
     /// Stores what was scraped while the database was opening.

@@ -5,6 +5,12 @@
 pub struct Slot(pub(crate) u32);
 
 impl Slot {
+    /// The slot with an index. A value in one that the group does not have is left out of the row.
+    #[must_use]
+    pub fn at(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The slot's index, dense from 0.
     #[must_use]
     pub fn index(self) -> usize {
