@@ -15,6 +15,12 @@ fn main() -> ExitCode {
                 _ => ExitCode::FAILURE,
             }
         }
+        Ok(Command::CheckWebConfig(files)) => {
+            match cli::check_web_config(&files, &mut std::io::stderr().lock()) {
+                Ok(true) => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            }
+        }
         Ok(Command::TestPromql(files)) => cli::test_promql::run(&files),
         Ok(Command::Query(request)) => cli::query::run(&request),
         Ok(Command::Promql(action)) => cli::promql::run(&action),

@@ -2,6 +2,7 @@
 
 mod advice;
 pub mod check_config;
+pub mod check_web_config;
 mod excerpt;
 pub mod flag_table;
 pub mod flags;
@@ -16,5 +17,6 @@ pub mod tsdb;
 mod flags_tests;
 
 pub use check_config::check_config;
+pub use check_web_config::check_web_config;
 pub use flags::{Flags, all_flags};
 pub use parse::{Command, UsageError, parse};

@@ -18,6 +18,8 @@ pub enum Command {
     Serve(Box<Flags>),
     /// Check configuration files.
     CheckConfig(Vec<PathBuf>),
+    /// Check web configuration files.
+    CheckWebConfig(Vec<PathBuf>),
     /// Run files of the acceptance-test language.
     TestPromql(Vec<PathBuf>),
     /// Ask a server.
@@ -99,7 +101,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
         _ => {}
     }
     match nested(&matches) {
-        Some(("check", files)) => Ok(Command::CheckConfig(files)),
+        Some(("web-config", files)) => Ok(Command::CheckWebConfig(files)),
+        Some(("config", files)) => Ok(Command::CheckConfig(files)),
         Some((_, files)) => Ok(Command::TestPromql(files)),
         None => Ok(Command::Serve(Box::new(Flags::resolve(raw_flags(&matches))?))),
     }
@@ -110,10 +113,10 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// The subcommand and its files.
+/// The innermost subcommand and its files.
 fn nested(matches: &ArgMatches) -> Option<(&str, Vec<PathBuf>)> {
-    let (name, outer) = matches.subcommand()?;
-    let (_, inner) = outer.subcommand()?;
+    let (_, outer) = matches.subcommand()?;
+    let (name, inner) = outer.subcommand()?;
     let files = inner.get_many::<PathBuf>("FILE").into_iter().flatten().cloned().collect();
     Some((name, files))
 }
@@ -136,7 +139,13 @@ fn command(everything: bool) -> clap::Command {
         .after_help(EXAMPLES)
         .disable_help_subcommand(true)
         .args_conflicts_with_subcommands(true)
-        .subcommand(below("check", "Check configuration files", "config", "Configuration files"))
+        .subcommand(
+            below("check", "Check configuration files", "config", "Configuration files").subcommand(
+                clap::Command::new("web-config")
+                    .about("Check web configuration files")
+                    .arg(files("Web configuration files")),
+            ),
+        )
         .subcommand(below("test", "Run PromQL acceptance tests", "promql", "Files of test scripts"))
         .subcommand(query::args::command())
         .subcommand(promql::args::command())

@@ -2,14 +2,18 @@
 //!
 //! Field names, defaults, checks and error texts are those of Prometheus 3.14.
 
+pub mod alerting;
+pub mod checksum;
 mod later;
 pub mod relabel;
 pub mod rule_file;
 pub mod scrape;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
 
+pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use relabel::{Action, NameValidation, Rule};
 pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
@@ -42,6 +46,8 @@ pub struct Config {
     pub evaluation_interval_ms: i64,
     /// Labels for what leaves the server, by name.
     pub external_labels: Vec<(String, String)>,
+    /// Who is told of alerts.
+    pub alerting: AlertingConfig,
     /// Jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
     /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
@@ -136,17 +142,22 @@ impl Config {
                 unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
             }
         }
+        let alerting = AlertingConfig::take(&mut fields, dir, global.names, &mut unserved);
         later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
         for config in &scrape_configs {
             credential_files(config, &mut files);
         }
+        for section in &alerting.alertmanagers {
+            http_files(&section.http, section.line, "an Alertmanager", &mut files);
+        }
         Self {
             zero: false,
             global,
             evaluation_interval_ms,
             external_labels,
+            alerting,
             scrape_configs,
             retention_ms,
             retention_bytes,
@@ -161,10 +172,24 @@ impl Config {
     /// is where this server answers.
     #[must_use]
     pub fn zero(address: &str, host: &str) -> (Self, String) {
+        Self::zero_at(address, "http", None, host)
+    }
+
+    /// As [`Self::zero`], for a server that speaks `scheme` and lets in whoever has the token. The certificate need not
+    /// be made for the address, for the server speaks to itself.
+    #[must_use]
+    pub fn zero_at(address: &str, scheme: &str, token: Option<&str>, host: &str) -> (Self, String) {
+        let mut how = String::new();
+        if scheme != "http" {
+            how.push_str(&format!("  scheme: {scheme}\n  tls_config: {{insecure_skip_verify: true}}\n"));
+        }
+        if let Some(token) = token {
+            how.push_str(&format!("  authorization: {{credentials: {}}}\n", quote(token)));
+        }
         let text = format!(
             "global:\n  scrape_interval: 15s\nscrape_configs:\n\
-             - job_name: narthex\n  static_configs:\n  - targets: [{address}]\n\
-             - job_name: node-exporter\n  metrics_path: /host/metrics\n  static_configs:\n  \
+             - job_name: narthex\n{how}  static_configs:\n  - targets: [{address}]\n\
+             - job_name: node-exporter\n{how}  metrics_path: /host/metrics\n  static_configs:\n  \
              - targets: [{address}]\n    labels: {{instance: {host}}}\n",
             address = quote(address),
             host = quote(host),
@@ -204,6 +229,9 @@ impl Config {
         self.global.limits.to_value(&mut global);
         let mut out = Map::new();
         out.insert("global".to_owned(), global.into());
+        if let Some(alerting) = self.alerting.to_value() {
+            out.insert("alerting".to_owned(), alerting);
+        }
         let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());
@@ -375,15 +403,16 @@ fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
 
 /// The files that a job reads its secrets and certificates from.
 fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
-    let job = quote(&config.job_name);
-    let mut add = |http: &HttpClientConfig, line: usize| {
-        let named = http.files().into_iter();
-        files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of job {job}"))));
-    };
-    add(&config.http, config.line);
+    let job = format!("job {}", quote(&config.job_name));
+    http_files(&config.http, config.line, &job, files);
     for discovery in &config.discovery {
         if let Some(http) = discovery.provider().http() {
-            add(http, discovery.line());
+            http_files(http, discovery.line(), &job, files);
         }
     }
+}
+
+fn http_files(http: &HttpClientConfig, line: usize, owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    let named = http.files().into_iter();
+    files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of {owner}"))));
 }

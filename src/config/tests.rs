@@ -227,15 +227,12 @@ fn a_file_that_cannot_be_read_is_told_as_go_tells_it() {
 #[test]
 fn sections_of_later_versions_are_named_not_refused() {
     let config = parse(
-        "rule_files: [r.yml]\nalerting: {alertmanagers: []}\nremote_write: [{url: 'http://x'}]\n\
+        "rule_files: [r.yml]\nremote_write: [{url: 'http://x'}]\n\
          scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: node}]\n",
     )
     .unwrap();
     let names: Vec<&str> = config.unserved.iter().map(|u| u.section.as_str()).collect();
-    assert_eq!(
-        names,
-        ["rule_files", "alerting", "remote_write", "kubernetes_sd_configs of scrape config \"a\""]
-    );
+    assert_eq!(names, ["rule_files", "remote_write", "kubernetes_sd_configs of scrape config \"a\""]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod damage;
 mod differential;
 mod host;
 mod hostile;
+mod notify;
 mod peer;
 mod promql_tools;
 mod queries;
