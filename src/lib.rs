@@ -22,4 +22,5 @@ pub mod scrape;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+pub mod template;
 pub mod web;

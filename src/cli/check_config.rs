@@ -140,11 +140,10 @@ fn tls(job: &ScrapeConfig, findings: &mut Findings) {
 /// Files of discovery.
 fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
     for discovery in &job.discovery {
-        for problem in discovery.provider().problems() {
-            let place = format!(" in scrape job {}", quote(&job.job_name));
+        for problem in discovery.provider().problems(&job.job_name) {
             match problem {
                 Problem::Fault(text) => findings.faults.push((discovery.line(), text)),
-                Problem::Warning(text) => findings.warnings.push((discovery.line(), text + &place)),
+                Problem::Warning(text) => findings.warnings.push((discovery.line(), text)),
             }
         }
     }

@@ -62,12 +62,13 @@ impl Provider for FileSd {
     }
 
     /// A file that is missing may come later, one that is there has to be readable.
-    fn problems(&self) -> Vec<Problem> {
+    fn problems(&self, job: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
         for pattern in &self.files {
             let found = expand_glob(Path::new(pattern));
             if found.is_empty() && !pattern.contains('*') {
-                let text = format!("file {} for file_sd does not exist", quote(pattern));
+                let (file, job) = (quote(pattern), quote(job));
+                let text = format!("file {file} for file_sd in scrape job {job} does not exist");
                 problems.push(Problem::Warning(text));
             }
             for file in found {

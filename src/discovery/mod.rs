@@ -68,8 +68,8 @@ pub trait Provider: Debug + Send + Sync {
         None
     }
 
-    /// What is wrong with the files that the entry names, for `check config`.
-    fn problems(&self) -> Vec<Problem> {
+    /// What is wrong with the files that the entry of this job names, for `check config`.
+    fn problems(&self, _job: &str) -> Vec<Problem> {
         Vec::new()
     }
 }

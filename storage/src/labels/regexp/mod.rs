@@ -11,6 +11,7 @@ mod parse;
 
 use literal::Shape;
 use regex_automata::meta;
+use regex_automata::util::captures::Captures;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use std::fmt;
 use std::sync::Arc;
@@ -127,33 +128,56 @@ impl GoRegex {
             return None;
         }
         let mut out = String::with_capacity(template.len());
-        let mut rest = template;
-        while let Some(at) = rest.find('$') {
-            let (before, after) = rest.split_at(at);
-            out.push_str(before);
-            let after = &after[1..];
-            if let Some(tail) = after.strip_prefix('$') {
-                out.push('$');
-                rest = tail;
-                continue;
-            }
-            let Some((name, tail)) = template_name(after) else {
-                out.push('$');
-                rest = after;
-                continue;
-            };
-            let span = match group_number(name) {
-                Some(number) => captures.get_group(number),
-                None => captures.get_group_by_name(name),
-            };
-            if let Some(span) = span {
-                out.push_str(text.get(span.start..span.end).unwrap_or_default());
-            }
-            rest = tail;
-        }
-        out.push_str(rest);
+        expand_into(&captures, text, template, &mut out);
         Some(out)
     }
+
+    /// Replaces every match by the expanded template, as Go's `Regexp.ReplaceAllString`; `None` when the
+    /// result would be longer than `limit` bytes.
+    #[must_use]
+    pub fn replace_all(&self, text: &str, template: &str, limit: usize) -> Option<String> {
+        let mut out = String::new();
+        let mut copied = 0;
+        for captures in self.inner.regex.captures_iter(text) {
+            let Some(span) = captures.get_match() else { continue };
+            out.push_str(text.get(copied..span.start()).unwrap_or_default());
+            expand_into(&captures, text, template, &mut out);
+            copied = span.end();
+            if out.len() > limit {
+                return None;
+            }
+        }
+        out.push_str(text.get(copied..).unwrap_or_default());
+        (out.len() <= limit).then_some(out)
+    }
+}
+
+fn expand_into(captures: &Captures, text: &str, template: &str, out: &mut String) {
+    let mut rest = template;
+    while let Some(at) = rest.find('$') {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let after = &after[1..];
+        if let Some(tail) = after.strip_prefix('$') {
+            out.push('$');
+            rest = tail;
+            continue;
+        }
+        let Some((name, tail)) = template_name(after) else {
+            out.push('$');
+            rest = after;
+            continue;
+        };
+        let span = match group_number(name) {
+            Some(number) => captures.get_group(number),
+            None => captures.get_group_by_name(name),
+        };
+        if let Some(span) = span {
+            out.push_str(text.get(span.start..span.end).unwrap_or_default());
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
 }
 
 impl fmt::Debug for GoRegex {
@@ -308,6 +332,18 @@ mod tests {
         assert_eq!(expand("${host}-$host $$1 $"), "node-1-node-1 $1 $");
         assert_eq!(expand("$1x|${1}x|$3|$9|${1"), "|node-1x|||${1");
         assert_eq!(regex.expand("nothing", "$1"), None);
+    }
+
+    #[test]
+    fn every_match_is_replaced() {
+        let replaced = |pattern, text, template| {
+            GoRegex::unanchored(pattern).unwrap().replace_all(text, template, 100).unwrap()
+        };
+        assert_eq!(replaced("(a)b", "abcab", "x$1"), "xacxa");
+        assert_eq!(replaced("", "ab", "-"), "-a-b-");
+        assert_eq!(replaced("a*", "baac", "x"), "xbxcx");
+        assert_eq!(replaced("z", "ab", "$0"), "ab");
+        assert_eq!(GoRegex::unanchored("a").unwrap().replace_all(&"a".repeat(60), "$0$0", 100), None);
     }
 
     #[test]
