@@ -18,7 +18,6 @@ use crate::settings::duration::{format_duration, format_size};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
-use crate::web::guard::Guard;
 use crate::web::router::handlers;
 use crate::web::serve;
 use narthex_promql::{Engine, EngineOptions, MemoryPool};

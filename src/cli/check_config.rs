@@ -5,12 +5,12 @@
 
 use super::advice::advice;
 use crate::config::rule_file::check_rule_file;
-use crate::config::{Config, NameValidation, ScrapeConfig};
-use crate::discovery::Problem;
+use crate::config::{Config, NameValidation};
 use crate::discovery::groups::expand_glob;
+use crate::discovery::{Discovery, Problem};
 use crate::http::tls::client_config;
-use crate::settings;
 use crate::settings::http::Source;
+use crate::settings::{self, HttpClientConfig};
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -57,8 +57,13 @@ fn check_file(file: &Path) -> Findings {
             findings.names = config.global.names;
             named_files(&config, &mut findings);
             for job in &config.scrape_configs {
-                tls(job, &mut findings);
-                target_files(job, &mut findings);
+                let owner = format!("job {}", quote(&job.job_name));
+                tls(&job.http, job.line, &owner, &mut findings);
+                target_files(&job.discovery, &job.job_name, &mut findings);
+            }
+            for (i, section) in config.alerting.alertmanagers.iter().enumerate() {
+                tls(&section.http, section.line, "an Alertmanager", &mut findings);
+                target_files(&section.discovery, &format!("config-{i}"), &mut findings);
             }
             let unserved = config.unserved.iter();
             findings.warnings.extend(
@@ -124,8 +129,8 @@ fn named_files(config: &Config, findings: &mut Findings) {
 }
 
 /// Certificates and keys have to hold what their names say.
-fn tls(job: &ScrapeConfig, findings: &mut Findings) {
-    let tls = &job.http.tls;
+fn tls(http: &HttpClientConfig, line: usize, owner: &str, findings: &mut Findings) {
+    let tls = &http.tls;
     let sources = [&tls.ca, &tls.cert, &tls.key];
     let missing = |source: &&Option<Source>| matches!(source, Some(Source::File(path)) if !path.is_file());
     // A file that is not there has been told already.
@@ -133,14 +138,14 @@ fn tls(job: &ScrapeConfig, findings: &mut Findings) {
         return;
     }
     if let Err(why) = client_config(tls) {
-        findings.faults.push((job.line, format!("tls_config of job {}: {why}", quote(&job.job_name))));
+        findings.faults.push((line, format!("tls_config of {owner}: {why}")));
     }
 }
 
 /// Files of discovery.
-fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
-    for discovery in &job.discovery {
-        for problem in discovery.provider().problems(&job.job_name) {
+fn target_files(discoveries: &[Discovery], job: &str, findings: &mut Findings) {
+    for discovery in discoveries {
+        for problem in discovery.provider().problems(job) {
             match problem {
                 Problem::Fault(text) => findings.faults.push((discovery.line(), text)),
                 Problem::Warning(text) => findings.warnings.push((discovery.line(), text)),

@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(
             text,
             "D/good.yml SUCCESS\n\
-             D/bad.yml FAILED: missing one of key or key_file (line 2)\n\
+             D/bad.yml FAILED: missing one of key or key_file (line 3)\n\
              D/bad.yml FAILED: yaml: unmarshal errors:\n  line 1: field foo not found in type web.Config\n\
              D/key.yml FAILED: the certificate in the configuration holds no certificate\n\
              D/none.yml FAILED: open D/none.yml: no such file or directory\n"

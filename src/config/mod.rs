@@ -17,7 +17,7 @@ pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use relabel::{Action, NameValidation, Rule};
 pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
-use crate::discovery::groups;
+use crate::discovery::{Discovery, groups};
 use crate::settings::decode::{Decoder, Fields};
 use crate::settings::duration::format_duration;
 use crate::settings::yaml::{self, Kind, Node};
@@ -150,7 +150,9 @@ impl Config {
             credential_files(config, &mut files);
         }
         for section in &alerting.alertmanagers {
-            http_files(&section.http, section.line, "an Alertmanager", &mut files);
+            let owner = "an Alertmanager";
+            http_files(&section.http, section.line, owner, &mut files);
+            discovery_files(&section.discovery, owner, &mut files);
         }
         Self {
             zero: false,
@@ -405,9 +407,13 @@ fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
 fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
     let job = format!("job {}", quote(&config.job_name));
     http_files(&config.http, config.line, &job, files);
-    for discovery in &config.discovery {
+    discovery_files(&config.discovery, &job, files);
+}
+
+fn discovery_files(discoveries: &[Discovery], owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    for discovery in discoveries {
         if let Some(http) = discovery.provider().http() {
-            http_files(http, discovery.line(), &job, files);
+            http_files(http, discovery.line(), owner, files);
         }
     }
 }

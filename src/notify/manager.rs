@@ -5,8 +5,8 @@ use super::endpoint::{Found, endpoints};
 use super::metrics::NotifyMetrics;
 use super::queue::{Destination, End, Queue, Sender};
 use crate::config::{AlertmanagerConfig, Config, Rule};
+use crate::discovery::SubscriptionSet;
 use crate::discovery::manager::{Providers, changed};
-use crate::discovery::{SubscriptionSet, static_groups};
 use crate::http::HttpClient;
 use crate::relabel;
 use crate::telemetry::Collect;
@@ -179,8 +179,8 @@ impl Notifier {
 
     /// Looks at what discovery has found for a section.
     fn sync(&self, section: &mut Section) {
-        let mut groups = static_groups(&section.config.static_configs);
-        groups.extend(section.discovered.groups(self.providers.metrics()));
+        let fixed = &section.config.static_configs;
+        let groups = section.discovered.groups(self.providers.metrics(), fixed);
         let mut wanted = BTreeSet::new();
         section.dropped.clear();
         for group in groups {

@@ -5,8 +5,8 @@ use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
 use super::target::offset_seed;
 use crate::config::{Config, ScrapeConfig};
+use crate::discovery::SubscriptionSet;
 use crate::discovery::manager::{Providers, changed};
-use crate::discovery::{SubscriptionSet, static_groups};
 use crate::settings::duration::format_duration;
 use crate::telemetry::metrics::Page;
 use crate::telemetry::{Collect, Telemetry};
@@ -340,8 +340,8 @@ impl std::fmt::Debug for ScrapeManager {
 
 impl Job {
     fn sync(&mut self, manager: &ScrapeManager) {
-        let mut groups = static_groups(&self.pool.config().static_configs);
-        groups.extend(self.discovered.groups(manager.providers.metrics()));
+        let fixed = &self.pool.config().static_configs;
+        let groups = self.discovered.groups(manager.providers.metrics(), fixed);
         self.pool.sync(&manager.db, &manager.telemetry, &groups);
     }
 }

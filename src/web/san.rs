@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(alternative_names(&certificate(&names)).unwrap(), names);
         assert_eq!(alternative_names(&certificate(&[])).unwrap(), Vec::<String>::new());
         let long = "x".repeat(60) + ".example";
-        assert_eq!(alternative_names(&certificate(&[&long; 5])).unwrap(), [long.as_str(); 5]);
+        assert_eq!(alternative_names(&certificate(&[long.as_str(); 5])).unwrap(), [long.as_str(); 5]);
     }
 
     proptest! {

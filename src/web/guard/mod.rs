@@ -25,6 +25,9 @@ use users::Users;
 /// The web configuration file in force.
 pub struct Guard {
     path: PathBuf,
+    /// Whether connections begin with a handshake. Settled at the start: a file that is broken later must not turn a
+    /// port with TLS into one without.
+    tls: bool,
     loaded: ArcSwap<Loaded>,
     users: Users,
     bucket: Bucket,
@@ -70,8 +73,9 @@ impl Loaded {
         Self { stamps, config, tls }
     }
 
+    /// What cannot be used is read again each time: which of the files that it names is at fault is not known.
     fn is_current(&self) -> bool {
-        self.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
+        self.fault().is_none() && self.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
     }
 
     /// What is wrong with it.
@@ -92,6 +96,7 @@ impl Guard {
         }
         Ok(Self {
             path: path.to_owned(),
+            tls: loaded.tls.is_some(),
             loaded: ArcSwap::from_pointee(loaded),
             users: Users::default(),
             bucket: Bucket::default(),
@@ -102,7 +107,7 @@ impl Guard {
     /// Whether connections begin with a handshake; this is settled at the start.
     #[must_use]
     pub fn has_tls(&self) -> bool {
-        self.loaded.load().tls.is_some()
+        self.tls
     }
 
     /// The file as it is now.
@@ -114,7 +119,7 @@ impl Guard {
                 return loaded;
             }
             let fresh = Arc::new(Loaded::read(&guard.path));
-            if let Some(reason) = fresh.fault() {
+            if let Some(reason) = fresh.fault().filter(|reason| loaded.fault() != Some(*reason)) {
                 error!(file = %guard.path.display(), error = reason, "The web configuration file cannot be used");
             }
             guard.loaded.store(fresh.clone());
