@@ -221,7 +221,9 @@ impl ScrapeConfig {
         Some(config)
     }
 
-    pub(super) fn to_value(&self) -> Value {
+    /// As `status/config` shows it: defaults filled in, secrets hidden.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         let mut out = Map::new();
         out.insert("job_name".to_owned(), json!(self.job_name));
         if self.honor_labels {

@@ -226,11 +226,9 @@ fn a_file_that_cannot_be_read_is_told_as_go_tells_it() {
 
 #[test]
 fn sections_of_later_versions_are_named_not_refused() {
-    let config =
-        parse("rule_files: [r.yml]\nalerting: {alertmanagers: []}\nremote_write: [{url: 'http://x'}]\n")
-            .unwrap();
+    let config = parse("rule_files: [r.yml]\nremote_write: [{url: 'http://x'}]\n").unwrap();
     let names: Vec<&str> = config.unserved.iter().map(|u| u.section.as_str()).collect();
-    assert_eq!(names, ["alerting", "remote_write"]);
+    assert_eq!(names, ["remote_write"]);
 }
 
 #[test]

@@ -66,6 +66,13 @@ pub struct HttpClient {
     built: ArcSwap<Built>,
 }
 
+/// Secrets stay out of sight.
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
+
 struct Built {
     client: Client<HttpsConnector<Connector>, Full<Bytes>>,
     /// The TLS files and when they had changed last.
@@ -104,7 +111,20 @@ impl HttpClient {
     ) -> Result<Response<Incoming>, HttpError> {
         let mut headers = headers.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.request(&Method::POST, url, &headers, &Bytes::from(form)).await
+        self.post(url, &headers, Bytes::from(form)).await
+    }
+
+    /// Posts a body, whose type is among the headers. Only redirects that keep the body are followed.
+    ///
+    /// # Errors
+    /// No answer. An answer with an error status is an answer.
+    pub async fn post(
+        &self,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, HttpError> {
+        self.request(&Method::POST, url, headers, &body).await
     }
 
     /// Sends a request. Only redirects that keep the method and the body are followed.

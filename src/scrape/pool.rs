@@ -11,9 +11,11 @@ use crate::discovery::TargetGroup;
 use crate::http::HttpClient;
 use crate::relabel;
 use crate::telemetry::Telemetry;
+use crate::telemetry::scrape::Synced;
 use narthex_storage::{Labels, LabelsBuilder, SeriesBudget};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 use tracing::error;
 
 /// A job's targets, running and dropped.
@@ -121,6 +123,7 @@ impl Pool {
 
     /// Starts what is new, ends what is gone, and tells the rest about the configuration.
     pub fn sync(&mut self, store: &Store, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
+        let (begin, mut failed) = (Instant::now(), 0);
         let mut wanted: HashMap<u64, Target> = HashMap::new();
         self.dropped.clear();
         self.dropped_count = 0;
@@ -138,6 +141,7 @@ impl Pool {
                 }
                 Ok(Outcome::Nothing) => {}
                 Err(reason) => {
+                    failed += 1;
                     error!(scrape_pool = self.config.job_name, error = reason, "Creating target failed");
                 }
             }
@@ -157,6 +161,9 @@ impl Pool {
             self.follow(store, telemetry, id, target, &refused);
         }
         self.retiring.retain(|handle| !handle.is_finished());
+        let (targets, seconds) = (self.active.len(), begin.elapsed().as_secs_f64());
+        let synced = Synced { targets, limit, failed, beyond, seconds };
+        telemetry.scrape.synced(&self.config.job_name, synced);
     }
 
     fn retire(&mut self, id: u64) {

@@ -9,6 +9,7 @@ use super::target::Target;
 use crate::http::HttpClient;
 use crate::telemetry::Telemetry;
 use crate::telemetry::budget::TargetRefusals;
+use crate::telemetry::scrape::Distance;
 use http::HeaderMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -80,6 +81,8 @@ pub struct TargetState {
     last: Mutex<LastScrape>,
     /// `None` until the database is open.
     appender: Mutex<Option<ScrapeAppender>>,
+    /// Metrics with metadata, and the bytes of it, when the target had new series last.
+    metadata_size: Mutex<(usize, usize)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,6 +94,17 @@ impl TargetState {
     #[must_use]
     pub fn last(&self) -> LastScrape {
         lock(&self.last).clone()
+    }
+
+    /// How many metrics have metadata, and the bytes of it.
+    #[must_use]
+    pub fn metadata_size(&self) -> (usize, usize) {
+        *lock(&self.metadata_size)
+    }
+
+    fn note_metadata(&self, entries: &[super::append::MetadataEntry]) {
+        let bytes = entries.iter().map(|e| e.metric.len() + e.help.len() + e.unit.len()).sum();
+        *lock(&self.metadata_size) = (entries.len(), bytes);
     }
 
     /// Metadata of the last good page.
@@ -127,7 +141,11 @@ impl Handle {
     pub fn start(store: &Store, telemetry: Arc<Telemetry>, plan: Arc<Plan>) -> Result<Self, String> {
         let appender = store.get().map(|db| ScrapeAppender::new(&db, plan.settings.clone()));
         let appender = appender.transpose().map_err(|e| e.to_string())?;
-        let state = Arc::new(TargetState { last: Mutex::default(), appender: Mutex::new(appender) });
+        let state = Arc::new(TargetState {
+            last: Mutex::default(),
+            appender: Mutex::new(appender),
+            metadata_size: Mutex::default(),
+        });
         let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
         let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
@@ -215,6 +233,7 @@ impl Loop {
     async fn run(mut self, mut orders: watch::Receiver<Order>) {
         let Order::Run(mut plan) = orders.borrow_and_update().clone() else { return };
         let mut schedule = Schedule::new(&plan.target, plan.seed);
+        let mut distance = Distance::default();
         loop {
             let order = tokio::select! {
                 biased;
@@ -232,6 +251,7 @@ impl Loop {
             match order {
                 None => {
                     let at = schedule.timestamp(now_ms());
+                    distance.tick(&self.telemetry.scrape, plan.target.interval_ms);
                     self.scrape(&plan, at).await;
                     schedule.advance();
                 }
@@ -358,7 +378,11 @@ impl Loop {
         };
         let stored = appender.finish(timestamp, &report);
         let counts = appender.counts();
+        if counts.added > 0 && ingested.is_ok() {
+            self.state.note_metadata(&appender.metadata());
+        }
         drop(guard);
+        let target = &plan.target.url_text;
         if let Err(error) = &stored {
             error!(target, %error, "Scrape commit failed");
         }
@@ -381,6 +405,7 @@ impl Loop {
             );
         }
         if let Err(error) = &ingested {
+            self.telemetry.scrape.refused(error);
             debug!(target, error, "Scrape failed");
         }
         let error = ingested.err().or_else(|| stored.err().map(|e| e.to_string()));

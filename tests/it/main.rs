@@ -16,14 +16,18 @@ mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+mod notify;
 mod peer;
 mod promql_tools;
 mod promtool_jobs;
 mod queries;
 mod query_client;
+mod reload;
 mod retention;
 mod rules;
 mod rules_peer;
 mod scrape;
+mod self_metrics;
 mod tsdb;
+mod web_config;
 mod write;

@@ -1,6 +1,7 @@
 //! `/api/v1`: the envelope, and one file per family of endpoints.
 
 pub mod admin;
+pub mod alertmanagers;
 pub mod cardinality;
 pub mod features;
 pub mod labels;

@@ -291,6 +291,12 @@ impl Db {
         Some((first, last))
     }
 
+    /// What the blocks say about themselves, oldest first.
+    #[must_use]
+    pub fn block_metas(&self) -> Vec<crate::block::BlockMeta> {
+        self.inner.blocks.load().iter().map(|block| block.meta().clone()).collect()
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {

@@ -188,6 +188,22 @@ impl Peer {
         Self::start(program, &args, dir, "/-/ready")
     }
 
+    /// Debian's Alertmanager, alone; on a given address, or on any.
+    pub fn alertmanager(program: &Path, config: &str, address: Option<&str>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("alertmanager.yml");
+        std::fs::write(&file, config).unwrap();
+        let args = [
+            format!("--config.file={}", file.display()),
+            format!("--storage.path={}", dir.path().join("data").display()),
+            "--cluster.listen-address=".to_owned(),
+        ];
+        match address {
+            Some(address) => Self::start_on(address, Command::new(program), &args, dir, "/-/ready"),
+            None => Self::start(program, &args, dir, "/-/ready"),
+        }
+    }
+
     /// Ends it in order.
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
@@ -204,8 +220,12 @@ impl Peer {
         Self::spawn(Command::new(program), args, dir, probe)
     }
 
-    fn spawn(mut command: Command, args: &[String], dir: TempDir, probe: &str) -> Self {
+    fn spawn(command: Command, args: &[String], dir: TempDir, probe: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::start_on(&address.to_string(), command, args, dir, probe)
+    }
+
+    fn start_on(address: &str, mut command: Command, args: &[String], dir: TempDir, probe: &str) -> Self {
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let child = command
             .args(args)
