@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::discovery::SdMetrics;
 use crate::discovery::manager::Providers;
 use crate::host::{self, Collector, HostPaths};
+use crate::operator::Operator;
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
@@ -50,6 +51,9 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// The custom resources cannot be read.
+    #[error("cannot read custom resources (--kubernetes.operator-crds): {0}")]
+    Operator(String),
     /// The system refused something.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -121,6 +125,11 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     };
     let sd_metrics = Arc::new(SdMetrics::default());
     telemetry.register(sd_metrics.clone());
+    let mut operator = flags
+        .operator_crds
+        .then(|| Operator::start(&sd_metrics))
+        .transpose()
+        .map_err(ServerError::Operator)?;
     let providers = Providers::new(sd_metrics);
     let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), providers, host::host_name(), settings);
     let (control, orders) = mpsc::channel(16);
@@ -147,7 +156,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     telemetry.set_ready(true);
     announce(&flags, &address, zero);
     let maintenance = tokio::spawn(maintain(db.clone(), stopped));
-    obey(&app, &flags, &address, orders).await?;
+    obey(&app, &flags, &address, orders, &mut operator).await?;
     info!("Stopping");
     app.set_phase(Phase::Stopping);
     telemetry.set_ready(false);
@@ -299,8 +308,21 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
     logged
 }
 
-fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
-    match load(flags, address) {
+/// Adds the jobs of custom resources. One that cannot be used is left out.
+fn add_written(config: &mut Config, operator: &Operator) {
+    for text in operator.written().iter() {
+        if let Err(error) = config.add_scrape_config(text) {
+            error!(%error, "Job of a custom resource left out");
+        }
+    }
+}
+
+fn reload(app: &App, flags: &Flags, address: &str, operator: Option<&Operator>) -> Result<(), String> {
+    let mut loaded = load(flags, address);
+    if let (Ok(config), Some(operator)) = (&mut loaded, operator) {
+        add_written(config, operator);
+    }
+    match loaded {
         Ok(config) => match apply(app, &config) {
             Ok(()) => {
                 info!("Completed loading of configuration file");
@@ -348,12 +370,21 @@ fn shown_path(path: &Path) -> String {
     std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string()
 }
 
+/// Ends when the jobs of custom resources have changed.
+async fn written(operator: &mut Option<Operator>) {
+    match operator {
+        Some(operator) => operator.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for signals and requests, until one asks to stop.
 async fn obey(
     app: &Arc<App>,
     flags: &Flags,
     address: &str,
     mut orders: mpsc::Receiver<Control>,
+    operator: &mut Option<Operator>,
 ) -> Result<(), ServerError> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -361,6 +392,10 @@ async fn obey(
     loop {
         let answer: Option<oneshot::Sender<Result<(), String>>> = tokio::select! {
             _ = hangup.recv() => None,
+            () = written(operator) => {
+                info!("Custom resources of the cluster have changed, reloading the configuration");
+                None
+            }
             _ = terminate.recv() => {
                 info!("Received an OS signal, exiting gracefully...");
                 return Ok(());
@@ -377,7 +412,7 @@ async fn obey(
                 }
             },
         };
-        let result = tokio::task::block_in_place(|| reload(app, flags, address));
+        let result = tokio::task::block_in_place(|| reload(app, flags, address, operator.as_ref()));
         if let Some(answer) = answer {
             // Whoever asked may be gone.
             let _ = answer.send(result);

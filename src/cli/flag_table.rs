@@ -317,6 +317,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "Series that the targets of a job may bring where its configuration has no max_series; 0 sets no \
                  limit. narthex's own flag.",
             ),
+            flag(
+                "kubernetes.operator-crds",
+                Bool,
+                "false",
+                "Scrape what ServiceMonitors, PodMonitors, Probes and ScrapeConfigs of the cluster ask for, as the \
+                 Prometheus operator would configure it. narthex's own flag.",
+            ),
             flag("scrape.discovery-reload-interval", Duration, "5s", "How often discovery takes effect.")
                 .hidden()
                 .ignored("discovery takes effect at once"),

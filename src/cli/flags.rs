@@ -68,6 +68,8 @@ pub struct Flags {
     pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
+    /// Follow the custom resources of the Prometheus operator.
+    pub operator_crds: bool,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -173,6 +175,7 @@ impl Flags {
             max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
+            operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),
             remote_write_receiver: raw.bool("web.enable-remote-write-receiver"),
             external_url,

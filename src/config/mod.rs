@@ -2,6 +2,7 @@
 //!
 //! Field names, defaults, checks and error texts are those of Prometheus 3.14.
 
+mod generated;
 mod later;
 pub mod relabel;
 pub mod rule_file;

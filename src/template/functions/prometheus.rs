@@ -3,7 +3,7 @@
 use super::escape::url_query;
 use super::text::{strip_domain, strip_port, title};
 use super::{Function, Run, argument, humanize, text};
-use crate::config::duration::parse_duration;
+use crate::settings::duration::parse_duration;
 use crate::template::budget::{Context, TEXT_MAX};
 use crate::template::value::{Held, Type, Value};
 use narthex_promql::InstantSample;
