@@ -297,6 +297,8 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
     }
     app.scrape.apply_config(config);
     app.db.set_out_of_order_window(config.out_of_order_window_ms);
+    let rules = config.retention_rules.iter().map(|rule| rule.rule.clone()).collect();
+    app.db.set_retention_rules(rules, now_ms());
     let log = config.query_log_file.as_deref();
     let logged = app.queries.set_log(log).map_err(|error| {
         let path = log.unwrap_or(Path::new("")).display();
@@ -445,6 +447,9 @@ async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
                 }
                 for block in &report.blocks_merged {
                     info!(block = %block.display(), "Merged blocks");
+                }
+                for block in &report.blocks_rewritten {
+                    info!(block = %block.display(), "Wrote block again: retention rules");
                 }
                 for damage in &report.damaged {
                     error!(%damage, "Damage found while writing a block");

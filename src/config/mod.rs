@@ -5,6 +5,7 @@
 mod generated;
 mod later;
 pub mod relabel;
+pub mod retention;
 pub mod rule_file;
 pub mod scrape;
 
@@ -12,6 +13,7 @@ pub mod scrape;
 mod tests;
 
 pub use relabel::{Action, NameValidation, Rule};
+pub use retention::RetentionRuleConfig;
 pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
 use crate::discovery::groups;
@@ -51,6 +53,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// `storage.tsdb.out_of_order_time_window`, ms; 0 takes no late samples.
     pub out_of_order_window_ms: i64,
+    /// `storage.tsdb.retention_rules`; the first that selects a series holds for it.
+    pub retention_rules: Vec<RetentionRuleConfig>,
     /// File that every query is noted in.
     pub query_log_file: Option<PathBuf>,
     /// Sections that do nothing yet.
@@ -119,7 +123,8 @@ impl Config {
             unserved.push(Unserved { section: "scrape_failure_log_file".to_owned(), line: node.line });
         }
         global_fields.finish();
-        let (retention_ms, retention_bytes, out_of_order_window_ms) = storage(&mut fields, &mut unserved);
+        let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
+            storage(&mut fields, &mut unserved);
         let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
@@ -152,6 +157,7 @@ impl Config {
             retention_ms,
             retention_bytes,
             out_of_order_window_ms,
+            retention_rules,
             query_log_file,
             unserved,
             files,
@@ -208,6 +214,10 @@ impl Config {
         let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());
+        }
+        if !self.retention_rules.is_empty() {
+            let rules: Vec<Value> = self.retention_rules.iter().map(RetentionRuleConfig::to_value).collect();
+            out.insert("storage".to_owned(), json!({ "tsdb": { "retention_rules": rules } }));
         }
         // A tree of plain values always has a text.
         serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
@@ -325,16 +335,25 @@ fn scrape_file(
 }
 
 /// `storage`: retention by time and by size, and the window for late samples.
-fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option<i64>, Option<u64>, i64) {
-    let Some(node) = fields.take("storage") else { return (None, None, 0) };
+/// What the section `storage` sets.
+#[derive(Default)]
+struct Storage {
+    retention_ms: Option<i64>,
+    retention_bytes: Option<u64>,
+    out_of_order_window_ms: i64,
+    retention_rules: Vec<RetentionRuleConfig>,
+}
+
+fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> Storage {
+    let mut found = Storage::default();
+    let Some(node) = fields.take("storage") else { return found };
     let mut storage = Fields::of(fields.decoder, node, "config.plain");
-    let (mut retention_ms, mut retention_bytes, mut window_ms) = (None, None, 0);
     if let Some(node) = storage.take("tsdb") {
         let mut tsdb = Fields::of(storage.decoder, node, "config.plain");
         if let Some(node) = tsdb.take("retention") {
             let mut retention = Fields::of(tsdb.decoder, node, "config.plain");
-            retention_ms = Some(retention.duration("time").unwrap_or(0));
-            retention_bytes = retention.size("size");
+            found.retention_ms = Some(retention.duration("time").unwrap_or(0));
+            found.retention_bytes = retention.size("size");
             if let Some(share) = retention.float("percentage") {
                 if !(0.0..=100.0).contains(&share) {
                     retention.fault(format!(
@@ -347,14 +366,15 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option
             }
             retention.finish();
         }
-        window_ms = tsdb.duration("out_of_order_time_window").unwrap_or(0);
+        found.out_of_order_window_ms = tsdb.duration("out_of_order_time_window").unwrap_or(0);
+        found.retention_rules = RetentionRuleConfig::take(&mut tsdb);
         tsdb.take("stale_series_compaction_threshold");
         chunk_encoding(&mut tsdb);
         tsdb.finish();
     }
     storage.take("exemplars");
     storage.finish();
-    (retention_ms, retention_bytes, window_ms)
+    found
 }
 
 /// Encodings of Prometheus's own format: checked, and without a meaning here.

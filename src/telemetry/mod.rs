@@ -6,6 +6,7 @@ pub mod family;
 pub mod log;
 pub mod metrics;
 mod process;
+mod rewrites;
 pub mod sketch;
 pub mod summary;
 
@@ -261,6 +262,7 @@ fn storage(page: &mut Page, db: &Db) {
     ] {
         page.single(name, kind, help, value);
     }
+    rewrites::render(page, &stats);
     let name = "prometheus_tsdb_head_samples_appended_total";
     page.family(name, "counter", "Total number of appended samples.");
     page.sample(name, &[("type", "float")], stats.samples_appended as f64);

@@ -39,6 +39,11 @@ pub(crate) fn block(ulid: &str) -> String {
     format!("{ulid}{BLOCK_SUFFIX}")
 }
 
+/// Whether a block with this name was written by this program, in whatever format.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.ends_with(BLOCK_SUFFIX)
+}
+
 /// Whether a directory with this name is a block: ours, or, without the suffix, one of Prometheus or of an older
 /// version.
 pub(crate) fn is_block(name: &str) -> bool {

@@ -261,7 +261,7 @@ const FIRST: Expected<'_> = &[
     ),
     ("kubernetes-service-endpoints-slow", &["http://10.1.0.13:8080/metrics"]),
     ("kubernetes-services", &["http://blackbox/probe?module=http_2xx&target=site.shop.svc%3A80"]),
-    ("prometheus-pushgateway", &["http://push.monitoring.svc:80/metrics"]),
+    ("prometheus-pushgateway", &["http://push.monitoring.svc:9091/metrics"]),
 ];
 
 /// What they find after the change.

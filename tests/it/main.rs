@@ -19,6 +19,7 @@ mod peer;
 mod promql_tools;
 mod queries;
 mod query_client;
+mod retention;
 mod scrape;
 mod tsdb;
 mod write;

@@ -18,7 +18,7 @@ mod v2;
 mod writer;
 
 pub(crate) use chunk::ChunkRef;
-pub use meta::{BlockMeta, BlockStats, Compaction, Parent};
+pub use meta::{BlockMeta, BlockStats, Compaction, Downsampled, Parent, Shaped};
 pub(crate) use pages::Packing;
 pub use reader::Block;
 pub(crate) use reader::Entries;

@@ -2,18 +2,19 @@
 
 use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
-use super::meta::{BlockMeta, FORMAT, VERSIONS};
+use super::meta::{BlockMeta, FORMAT, VERSION, VERSIONS};
 use super::pages::{FrameBytes, Pages};
 use super::tombstones::Deleted;
 use super::v2;
 use crate::codec::CodecError;
-use crate::codec::frame;
 use crate::codec::timestamp::Timeline;
+use crate::codec::{frame, rows};
 use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
+use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use arc_swap::ArcSwapOption;
@@ -68,7 +69,7 @@ impl Block {
         let index = files.map(&index_path)?;
         let bad = |e: CodecError| corrupt(&index_path, "index", e);
         let chunks = files.map(&dir.join(filenames::CHUNKS))?;
-        let layout = if meta.version < 3 {
+        let layout = if meta.version < VERSION {
             Layout::Two { index: v2::Index::open(index).map_err(bad)?, pages: v2::Pages::new(chunks) }
         } else {
             let index = Index::open(index).map_err(bad)?;
@@ -175,14 +176,35 @@ impl Block {
         &self,
         number: u32,
         range: (i64, i64),
+        wanted: Wanted,
         out: &mut Columns,
         joints: &mut Joints,
     ) -> Result<(), StorageError> {
         self.entries().each_chunk(number, range, |chunk| {
-            self.read_chunk(&chunk, range, out)?;
+            self.read_chunk(&chunk, range, wanted, out)?;
             joints.join(out);
             Ok(true)
         })
+    }
+
+    /// Whether it is known how long frames are, so that they may be copied.
+    pub(crate) fn has_lengths(&self) -> bool {
+        matches!(self.layout, Layout::Three { .. })
+    }
+
+    /// The shortest interval that a sample of a series stands for, ms; 0 where one is raw.
+    pub(crate) fn finest(&self, number: u32) -> Result<u32, StorageError> {
+        if self.meta.rules.downsampled.is_empty() {
+            return Ok(0);
+        }
+        let mut finest = u32::MAX;
+        self.entries().each_chunk(number, (i64::MIN, i64::MAX), |chunk| {
+            let frame = self.frame(&chunk)?;
+            let resolution = rows::resolution(&frame).map_err(|e| self.damaged(filenames::CHUNKS, e))?;
+            finest = finest.min(resolution);
+            Ok(finest > 0)
+        })?;
+        Ok(finest)
     }
 
     /// Appends the samples of a chunk within `[mint, maxt]`.
@@ -190,12 +212,13 @@ impl Block {
         &self,
         chunk: &ChunkRef,
         (mint, maxt): (i64, i64),
+        wanted: Wanted,
         out: &mut Columns,
     ) -> Result<(), StorageError> {
         let timeline = self.timeline(chunk)?;
         let rows = timeline.within(mint, maxt);
         let frame = self.frame(chunk)?;
-        frame::decode(&mut &*frame, timeline.len(), rows.clone(), out)
+        frame::decode_wanted(&mut &*frame, timeline.len(), rows.clone(), wanted, out)
             .map_err(|e| self.damaged(filenames::CHUNKS, e))?;
         timeline.extend(rows, &mut out.timestamps);
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::retention::remove_block;
 use super::{Db, Inner};
-use crate::block::{Block, ServedBlock, in_order};
+use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{Merged, merge};
 use crate::labels::matcher::Matcher;
 use crate::query::StorageError;
@@ -121,11 +121,16 @@ impl Inner {
         })
     }
 
+    /// Whether a block says where the log begins.
+    pub(super) fn is_newest(&self, meta: &BlockMeta) -> bool {
+        let blocks = self.blocks.load();
+        let ends = blocks.iter().filter(|other| other.bounds_the_log()).map(|other| other.meta().max_time);
+        !meta.is_late() && ends.max() <= Some(meta.max_time)
+    }
+
     /// Puts a block without the deleted samples in the place of one.
     fn clean(&self, block: &Arc<Block>, report: &mut CleanReport) -> Result<(), StorageError> {
         let mut blocks = Vec::clone(&self.blocks.load());
-        let ends = blocks.iter().filter(|other| other.bounds_the_log()).map(|other| other.meta().max_time);
-        let is_newest = !block.meta().is_late() && ends.max() <= Some(block.meta().max_time);
         blocks.retain(|other| !other.own().is_some_and(|other| Arc::ptr_eq(other, block)));
         let name = ulid::Ulid::new().to_string();
         match merge(&self.files, &self.dir, name, std::slice::from_ref(block), &self.stopping)? {
@@ -140,7 +145,7 @@ impl Inner {
                 in_order(&mut blocks);
                 report.blocks_written.push(path);
             }
-            Merged::Empty if is_newest => return Ok(()),
+            Merged::Empty if self.is_newest(block.meta()) => return Ok(()),
             Merged::Empty => {}
         }
         self.blocks.store(Arc::new(blocks));

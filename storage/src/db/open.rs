@@ -232,6 +232,10 @@ impl Db {
             report,
             stop: Arc::default(),
             unmergeable: Mutex::default(),
+            rules: ArcSwap::default(),
+            now_ms: AtomicI64::new(i64::MIN),
+            settled: Mutex::default(),
+            rewrites: super::Rewrites::default(),
             stopping: AtomicBool::new(false),
             cardinality,
             _lock: lock,
@@ -297,7 +301,7 @@ fn open_blocks(
     let (leftover, mut blocks): (Vec<Arc<ServedBlock>>, Vec<_>) =
         blocks.iter().cloned().partition(|block| replaced(block));
     // Prometheus's are not served, and Prometheus may delete them.
-    for block in leftover.iter().filter(|block| block.own().is_some()) {
+    for block in leftover.iter().filter(|block| block.is_ours()) {
         remove_block(files, block.dir())?;
     }
     in_order(&mut blocks);

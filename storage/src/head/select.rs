@@ -294,6 +294,7 @@ impl HeadSeries {
             SampleValue::Float(value) => (*value, None),
             SampleValue::Histogram(histogram) => (f64::NAN, Some(Arc::clone(histogram))),
         };
-        (*timestamp <= maxt).then_some(Newest { timestamp: *timestamp, value, histogram, start: *start })
+        let newest = Newest { timestamp: *timestamp, value, histogram, start: *start, resolution: 0 };
+        (*timestamp <= maxt).then_some(newest)
     }
 }

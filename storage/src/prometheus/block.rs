@@ -73,6 +73,7 @@ impl PrometheusBlock {
             max_time: meta.max_time,
             stats,
             compaction,
+            rules: crate::block::Shaped::default(),
             format: "prometheus".to_owned(),
             version: meta.version,
         };

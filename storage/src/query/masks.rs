@@ -1,5 +1,6 @@
 //! What deletions hide from one selection: samples, and series of which none is left.
 
+use super::rows::Wanted;
 use super::tidy::Joints;
 use super::{Columns, StorageError};
 use crate::block::{Block, ServedBlock};
@@ -46,7 +47,7 @@ pub(super) fn retain_living(
     for (number, deleted) in tombstones.iter().filter(|(_, deleted)| deleted.overlaps(mint, maxt)) {
         if numbers.contains(number)
             && !is_living(block.span(number)?, (mint, maxt), deleted, |out, joints| {
-                block.read(number, (mint, maxt), out, joints)
+                block.read(number, (mint, maxt), Wanted::Last, out, joints)
             })?
         {
             numbers.remove(number);

@@ -6,6 +6,7 @@
 
 use super::masks::{Masks, retain_living};
 use super::postings::resolve;
+use super::rows::Wanted;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
 use crate::block::{EntriesOfBlock, ServedBlock};
@@ -17,6 +18,7 @@ use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
 use crate::labels::matcher::Matcher;
 use crate::labels::{Labels, LabelsBuf};
+use crate::retention::Expiry;
 use crate::tombstones::Intervals;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -44,6 +46,10 @@ pub(super) struct Selection {
     pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
     pub(super) masks: Option<Masks>,
+    /// What is wanted of downsampled samples.
+    pub(super) wanted: Wanted,
+    /// What is not shown any more.
+    pub(super) expiry: Option<Expiry>,
 }
 
 impl Selection {
@@ -75,7 +81,7 @@ impl Found {
         Self { origin: Origin::Head(series), rank, links: (NONE, NONE) }
     }
 
-    fn labels(&self) -> &Labels {
+    pub(super) fn labels(&self) -> &Labels {
         self.origin.labels()
     }
 
@@ -240,6 +246,12 @@ struct SelectedSeries {
 }
 
 impl SelectedSeries {
+    /// The first time from `mint` on that has not expired.
+    fn first_shown(&self, mint: i64) -> i64 {
+        let expiry = self.selection.expiry.as_ref().filter(|expiry| mint < expiry.latest_ms);
+        expiry.map_or(mint, |expiry| mint.max(expiry.first_ms(self.labels())))
+    }
+
     /// Appends what the blocks have.
     fn read_blocks(
         &self,
@@ -251,7 +263,7 @@ impl SelectedSeries {
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
                 let start = out.len();
-                block.read(link.number, range, out, joints)?;
+                block.read(link.number, range, self.selection.wanted, out, joints)?;
                 let masks = self.selection.masks.as_ref();
                 let tombstones = masks.and_then(|masks| masks.block(link.block));
                 if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(link.number)) {
@@ -288,7 +300,8 @@ impl SelectedSeries {
             let known = |block: &Arc<ServedBlock>| self.selection.knows(block);
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
                 if let Some(number) = block.find(self.labels())? {
-                    block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
+                    let range = (mint, maxt.min(head.limit()));
+                    block.read(number, range, self.selection.wanted, out, joints)?;
                 }
             }
         }
@@ -302,6 +315,7 @@ impl Series for SelectedSeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
+        let mint = self.first_shown(mint);
         let mut joints = Joints::new(out);
         self.read_blocks((mint, maxt), out, &mut joints)?;
         if let Origin::Head(head) = &self.origin {
@@ -312,6 +326,7 @@ impl Series for SelectedSeries {
     }
 
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
+        let mint = self.first_shown(mint);
         if let Origin::Head(head) = &self.origin
             && let Some(newest) = head.newest(maxt)
             // A late sample may be older than what blocks have, and a block of Prometheus newer than the head.

@@ -3,6 +3,7 @@
 use super::masks::{self, Masks};
 use super::merge::{Found, Selection, merge};
 use super::postings::resolve;
+use super::rows::Wanted;
 use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
 use crate::block::ServedBlock;
 use crate::db::Inner;
@@ -102,8 +103,21 @@ impl Querier for DbQuerier {
         if !blocks.is_empty() {
             merge(&self.db.head, &blocks, matchers, hints, masks.as_ref(), &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links, masks });
+        let expiry = self.db.rules.load().expiry(self.db.now_ms.load(Acquire));
+        if let Some(expiry) = expiry.as_ref().filter(|expiry| hints.maxt < expiry.latest_ms) {
+            found.retain(|one| expiry.first_ms(one.labels()) <= hints.maxt);
+        }
+        let wanted = Wanted::of(hints.function);
+        let db = Arc::clone(&self.db);
+        let selection = Arc::new(Selection { db, cuts, cut_ms, blocks, links, masks, wanted, expiry });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
+    }
+
+    fn resolution_ms(&self, mint: i64, maxt: i64) -> i64 {
+        let blocks = self.db.blocks.load();
+        let reached = blocks.iter().map(|block| (block, block.meta().resolution_ms()));
+        let reached = reached.filter(|(block, ms)| *ms > 0 && block.overlaps(mint.saturating_sub(*ms), maxt));
+        reached.map(|(_, ms)| ms).max().unwrap_or(0)
     }
 
     fn label_names(&self, query: &LabelQuery) -> Result<Vec<String>, StorageError> {

@@ -2,7 +2,6 @@
 
 use super::Columns;
 use crate::tombstones::Intervals;
-use std::sync::Arc;
 
 /// Watches over the order of the parts that are appended to columns, each in order itself.
 pub(crate) struct Joints {
@@ -49,19 +48,14 @@ fn sort(out: &mut Columns, start: usize) {
     order.dedup_by_key(|(t, _)| *t);
     let all = out.clone();
     out.keep(start, 0..0);
-    for (timestamp, at) in order {
-        match (all.histogram(at), all.values.get(at)) {
-            (Some(histogram), _) => out.push_histogram(timestamp, Arc::clone(histogram), all.start(at)),
-            (None, Some(value)) => out.push_started(timestamp, *value, all.start(at)),
-            (None, None) => {}
-        }
-    }
+    order.into_iter().for_each(|(_, at)| out.push_from(&all, at));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::histogram::FloatHistogram;
+    use std::sync::Arc;
 
     #[test]
     fn parts_in_any_order_are_merged_with_all_their_columns() {
