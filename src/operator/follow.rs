@@ -7,7 +7,7 @@ use super::secrets::{Place, Refused, Secrets};
 use crate::discovery::SdMetrics;
 use crate::discovery::kubernetes::client::Connect;
 use crate::discovery::kubernetes::store::{Store, key};
-use crate::discovery::kubernetes::watch::{Wanted, Watchable, watch};
+use crate::discovery::kubernetes::watch::{Wanted, Watchable, reason, watch};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::runtime::watcher::Event;
@@ -220,7 +220,7 @@ fn spawn<K: Custom>(
     let (changes, metrics) = (changes.clone(), metrics.clone());
     let failed = move |error: &kube::runtime::watcher::Error| {
         metrics.count("kubernetes_failures");
-        error!(kind = %K::plural(&()), %error, "Failed to watch custom resources; what was found before stays in force");
+        error!(kind = %K::plural(&()), error = reason(error), "Failed to watch custom resources; what was found before stays in force");
     };
     let tell = async move |event| {
         let change: Change = Box::new(move |resources| resources.take::<K>(number, event));
