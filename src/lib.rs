@@ -18,6 +18,7 @@ pub mod operator;
 pub mod query;
 pub mod relabel;
 pub mod remote;
+pub mod rules;
 pub mod scrape;
 pub mod server;
 pub mod settings;

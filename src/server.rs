@@ -1,5 +1,7 @@
 //! Start order, reload and graceful shutdown: the only place that knows everybody.
 
+mod rules;
+
 use crate::cli::{Flags, all_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
@@ -8,6 +10,8 @@ use crate::host::{self, Collector, HostPaths};
 use crate::operator::Operator;
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
+use crate::rules::file::{self, FileOptions};
+use crate::rules::notify::Unheard;
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
 use crate::settings::ConfigError;
 use crate::settings::duration::{format_duration, format_size};
@@ -16,6 +20,7 @@ use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
 use crate::web::serve;
 use narthex_promql::{Engine, EngineOptions, MemoryPool};
+use narthex_storage::labels::quote;
 use narthex_storage::{Db, DbOptions, StorageError};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +45,14 @@ pub enum ServerError {
         /// Why.
         error: ConfigError,
     },
+    /// A rule file cannot be used.
+    #[error("Error loading rule file patterns from config (--config.file={}): {error}", quote(.path))]
+    Rules {
+        /// The configuration.
+        path: String,
+        /// Why.
+        error: String,
+    },
     /// The database cannot be opened.
     #[error("opening storage failed: {0}")]
     Storage(#[from] StorageError),
@@ -63,7 +76,7 @@ impl ServerError {
     /// The exit code that Prometheus has for this.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Config { .. }) { 2 } else { 1 }
+        if matches!(self, Self::Config { .. } | Self::Rules { .. }) { 2 } else { 1 }
     }
 }
 
@@ -115,6 +128,10 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let listeners = listen(&flags.listen_addresses).await?;
     let address = listeners.first().map_or(Ok("127.0.0.1:9090".to_owned()), local_address)?;
     let config = load(&flags, &address)?;
+    if let Err(error) = rules::groups(&flags, &config) {
+        let path = flags.config_file.as_deref().unwrap_or(Path::new("")).display().to_string();
+        return Err(ServerError::Rules { path, error });
+    }
     let options = db_options(&flags, &config);
     let retention = retention_text(&options);
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
@@ -137,10 +154,13 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
     let web_options = web_options(&flags, &address, &engine_options, retention);
     let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());
+    let engine = Engine::new(engine_options);
+    let rules = Arc::new(rules::manager(&flags, &db, engine.clone(), &telemetry, Arc::new(Unheard)));
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
-        engine: Engine::new(engine_options),
+        engine,
         scrape: scrape.clone(),
+        rules: rules.clone(),
         host: Arc::new(Collector::new(HostPaths::default())),
         telemetry: telemetry.clone(),
         options: web_options,
@@ -149,7 +169,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     }));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
-    if let Err(text) = apply(&app, &config) {
+    if let Err(text) = apply(&app, &flags, &config) {
         error!(error = text, "Failed to apply configuration");
     }
     app.set_phase(Phase::Ready);
@@ -160,6 +180,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     info!("Stopping");
     app.set_phase(Phase::Stopping);
     telemetry.set_ready(false);
+    rules.stop().await;
     scrape.stop().await;
     stop.send_replace(true);
     db.stop_compaction();
@@ -259,6 +280,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         ("api", "lifecycle", flags.enable_lifecycle),
         ("api", "remote_write_receiver", flags.remote_write_receiver),
         ("promql", "per_step_stats", flags.per_step_stats),
+        ("rules", "concurrent_rule_eval", flags.rule_workers.is_some()),
     ];
     let external_url = if flags.external_url.is_empty() {
         let port = address.rsplit_once(':').map_or("9090", |(_, port)| port);
@@ -287,7 +309,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
 ///
 /// # Errors
 /// A part of it cannot be obeyed; the rest is in force.
-fn apply(app: &App, config: &Config) -> Result<(), String> {
+fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
     for section in &config.unserved {
         warn!(
             line = section.line,
@@ -304,17 +326,37 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
         let path = log.unwrap_or(Path::new("")).display();
         format!("can't create json log file: open {path}: {error}")
     });
-    let success = logged.is_ok();
+    let ruled = match rules::groups(flags, config) {
+        Ok(groups) => {
+            rules::apply(&app.rules, groups, config, &app.options.external_url);
+            Ok(())
+        }
+        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+    };
+    let applied = logged.and(ruled);
+    let success = applied.is_ok();
     app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success }));
     app.telemetry.config_reloaded(success, now_ms());
-    logged
+    applied
 }
 
-/// Adds the jobs of custom resources. One that cannot be used is left out.
-fn add_written(config: &mut Config, operator: &Operator) {
-    for text in operator.written().iter() {
+/// Adds what custom resources ask for. What cannot be used is left out, and the rest goes on.
+fn add_written(config: &mut Config, operator: &Operator, flags: &Flags) {
+    let written = operator.written();
+    for text in &written.scrape_configs {
         if let Err(error) = config.add_scrape_config(text) {
             error!(%error, "Job of a custom resource left out");
+        }
+    }
+    let names = config.global.names;
+    let options = FileOptions { names, parse: flags.parse, ignore_unknown_fields: false };
+    for (name, text) in &written.rule_files {
+        match file::parse(text, &options) {
+            Ok(_) => config.rule_texts.push((name.clone(), text.clone())),
+            Err(faults) => {
+                let error = file::faults_of(Path::new(name), &faults);
+                error!(error, "Rules of a custom resource left out");
+            }
         }
     }
 }
@@ -322,10 +364,10 @@ fn add_written(config: &mut Config, operator: &Operator) {
 fn reload(app: &App, flags: &Flags, address: &str, operator: Option<&Operator>) -> Result<(), String> {
     let mut loaded = load(flags, address);
     if let (Ok(config), Some(operator)) = (&mut loaded, operator) {
-        add_written(config, operator);
+        add_written(config, operator, flags);
     }
     match loaded {
-        Ok(config) => match apply(app, &config) {
+        Ok(config) => match apply(app, flags, &config) {
             Ok(()) => {
                 info!("Completed loading of configuration file");
                 Ok(())

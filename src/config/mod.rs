@@ -6,7 +6,6 @@ mod generated;
 mod later;
 pub mod relabel;
 pub mod retention;
-pub mod rule_file;
 pub mod scrape;
 
 #[cfg(test)]
@@ -45,6 +44,12 @@ pub struct Config {
     pub evaluation_interval_ms: i64,
     /// Labels for what leaves the server, by name.
     pub external_labels: Vec<(String, String)>,
+    /// Rule files: paths whose last element may have one `*`.
+    pub rule_files: Vec<PathBuf>,
+    /// Rule files that come from elsewhere than the disk: name and text.
+    pub rule_texts: Vec<(String, String)>,
+    /// How long before its time a rule looks, ms, unless its group says otherwise.
+    pub rule_query_offset_ms: i64,
     /// Jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
     /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
@@ -106,13 +111,13 @@ impl Config {
         let mut fields = Fields::of(decoder, root, "config.plain");
         let mut unserved = Vec::new();
         let mut files = Vec::new();
-        let null = Node { line: root.line, kind: Kind::Null };
+        let null = Node::null(root.line);
         let global_node = fields.take("global").unwrap_or(&null);
         let mut global_fields = Fields::of(fields.decoder, global_node, "config.plain");
         let global = scrape::global(&mut global_fields);
         let evaluation_interval_ms =
             global_fields.duration("evaluation_interval").filter(|ms| *ms > 0).unwrap_or(60_000);
-        global_fields.duration("rule_query_offset");
+        let rule_query_offset_ms = global_fields.duration("rule_query_offset").unwrap_or(0);
         let external_labels = external_labels(&mut global_fields, environment);
         let query_log_file = Some(global_fields.string("query_log_file", ""))
             .filter(|path| !path.is_empty())
@@ -138,10 +143,8 @@ impl Config {
                 }
                 files.push((dir.join(&pattern), item.line, "rule_files".to_owned()));
             }
-            if !files.is_empty() {
-                unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
-            }
         }
+        let rule_files = files.iter().map(|(path, _, _)| path.clone()).collect();
         later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
@@ -153,6 +156,9 @@ impl Config {
             global,
             evaluation_interval_ms,
             external_labels,
+            rule_files,
+            rule_texts: Vec::new(),
+            rule_query_offset_ms,
             scrape_configs,
             retention_ms,
             retention_bytes,
@@ -186,7 +192,7 @@ impl Config {
 
     /// All defaults.
     fn empty() -> Self {
-        let null = Node { line: 1, kind: Kind::Null };
+        let null = Node::null(1);
         Self::decode(&mut Decoder::default(), &null, Path::new(""), &|_| None)
     }
 
@@ -209,8 +215,16 @@ impl Config {
             global.insert("query_log_file".to_owned(), json!(path.display().to_string()));
         }
         self.global.limits.to_value(&mut global);
+        if self.rule_query_offset_ms != 0 {
+            let offset = format_duration(self.rule_query_offset_ms);
+            global.insert("rule_query_offset".to_owned(), json!(offset));
+        }
         let mut out = Map::new();
         out.insert("global".to_owned(), global.into());
+        if !self.rule_files.is_empty() {
+            let files: Vec<String> = self.rule_files.iter().map(|path| path.display().to_string()).collect();
+            out.insert("rule_files".to_owned(), json!(files));
+        }
         let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());

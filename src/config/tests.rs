@@ -232,7 +232,7 @@ fn sections_of_later_versions_are_named_not_refused() {
     )
     .unwrap();
     let names: Vec<&str> = config.unserved.iter().map(|u| u.section.as_str()).collect();
-    assert_eq!(names, ["rule_files", "alerting", "remote_write", "uyuni_sd_configs of scrape config \"a\""]);
+    assert_eq!(names, ["alerting", "remote_write", "uyuni_sd_configs of scrape config \"a\""]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::Written;
 use super::monitors::{pod_monitor, probe, service_monitor};
+use super::rules::rule_file;
 use super::scrape_config::scrape_config;
 use super::secrets::{Place, Refused, Secrets};
 use crate::discovery::SdMetrics;
@@ -84,12 +85,14 @@ struct Resources {
     PodMonitor: Store<Value>,
     Probe: Store<Value>,
     ScrapeConfig: Store<Value>,
+    PrometheusRule: Store<Value>,
 }
 
 custom!(ServiceMonitor, "v1", "servicemonitors");
 custom!(PodMonitor, "v1", "podmonitors");
 custom!(Probe, "v1", "probes");
 custom!(ScrapeConfig, "v1alpha1", "scrapeconfigs");
+custom!(PrometheusRule, "v1", "prometheusrules");
 
 impl Resources {
     fn take<K: Custom>(&mut self, watch: usize, event: Event<K>) {
@@ -116,13 +119,13 @@ impl Resources {
     }
 
     fn is_complete(&self) -> bool {
-        [&self.ServiceMonitor, &self.PodMonitor, &self.Probe, &self.ScrapeConfig]
+        [&self.ServiceMonitor, &self.PodMonitor, &self.Probe, &self.ScrapeConfig, &self.PrometheusRule]
             .iter()
             .all(|store| store.is_complete())
     }
 
-    /// The jobs of all resources, and the resources that give none, with the reason.
-    fn write(&self, secrets: &mut Secrets) -> (Vec<String>, Vec<String>) {
+    /// What all resources ask for, and the resources that are refused, with the reason.
+    fn write(&self, secrets: &mut Secrets) -> (Written, Vec<String>) {
         type Writer = fn(&str, &str, &Value, &mut Secrets) -> Result<Vec<Value>, Refused>;
         let kinds: [(&str, &Store<Value>, Writer); 4] = [
             ("ServiceMonitor", &self.ServiceMonitor, service_monitor),
@@ -139,14 +142,16 @@ impl Resources {
                 }
             }
         }
-        (jobs, refused)
+        let rules = self.PrometheusRule.iter();
+        let rule_files = rules.map(|(namespace, name, spec)| rule_file(namespace, name, spec)).collect();
+        (Written { scrape_configs: jobs, rule_files }, refused)
     }
 }
 
 type Change = Box<dyn FnOnce(&mut Resources) + Send>;
 
 /// What is written, and the task that writes it.
-type Started = (channel::Receiver<Option<Written>>, JoinHandle<()>);
+type Started = (channel::Receiver<Option<Arc<Written>>>, JoinHandle<()>);
 
 /// Begins to follow the resources of the cluster that this server runs in.
 ///
@@ -165,7 +170,7 @@ pub fn start(metrics: &Arc<SdMetrics>) -> Result<Started, String> {
     Ok((written, task))
 }
 
-async fn run(client: Client, metrics: Arc<SdMetrics>, sender: channel::Sender<Option<Written>>) {
+async fn run(client: Client, metrics: Arc<SdMetrics>, sender: channel::Sender<Option<Arc<Written>>>) {
     const QUEUE: usize = 256;
     let (changes, mut queue) = mpsc::channel(QUEUE);
     let (mut resources, mut tasks) = (Resources::default(), JoinSet::new());
@@ -173,6 +178,7 @@ async fn run(client: Client, metrics: Arc<SdMetrics>, sender: channel::Sender<Op
     spawn::<PodMonitor>(&client, &changes, &metrics, &mut resources, &mut tasks);
     spawn::<Probe>(&client, &changes, &metrics, &mut resources, &mut tasks);
     spawn::<ScrapeConfig>(&client, &changes, &metrics, &mut resources, &mut tasks);
+    spawn::<PrometheusRule>(&client, &changes, &metrics, &mut resources, &mut tasks);
     let (mut secrets, mut told) = (Secrets::default(), Vec::new());
     loop {
         let change = tokio::select! {
@@ -195,12 +201,12 @@ async fn run(client: Client, metrics: Arc<SdMetrics>, sender: channel::Sender<Op
         secrets.wanted.clear();
         resources.write(&mut secrets);
         read_secrets(&client, &mut secrets).await;
-        let (jobs, refused) = resources.write(&mut secrets);
+        let (written, refused) = resources.write(&mut secrets);
         if told != refused {
             refused.iter().for_each(|text| error!("Custom resource refused: {text}"));
             told = refused;
         }
-        let written = Some(Arc::new(jobs));
+        let written = Some(Arc::new(written));
         sender.send_if_modified(|old| {
             let changed = *old != written;
             *old = written;

@@ -1,7 +1,7 @@
 //! The custom resources of the Prometheus operator: what it would write into the configuration file for them.
 //!
-//! `monitors` and `scrape_config` are pure functions from a resource to scrape configs in the words of the file, which
-//! then take the way of every other configuration. `follow` reads and watches the resources.
+//! `monitors` and `scrape_config` are pure functions from a resource to scrape configs in the words of the file, and
+//! `rules` to a rule file; both then take the way of every other configuration. `follow` reads and watches the resources.
 
 #[cfg(feature = "kubernetes")]
 mod access;
@@ -11,6 +11,8 @@ mod follow;
 mod job;
 #[cfg(feature = "kubernetes")]
 mod monitors;
+#[cfg(feature = "kubernetes")]
+mod rules;
 #[cfg(feature = "kubernetes")]
 mod scrape_config;
 #[cfg(feature = "kubernetes")]
@@ -24,14 +26,20 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Scrape configs of all resources, as JSON texts, which are YAML too.
-pub type Written = Arc<Vec<String>>;
+/// What all resources together ask for, as JSON texts, which are YAML too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Entries of `scrape_configs`.
+    pub scrape_configs: Vec<String>,
+    /// Rule files: name and text.
+    pub rule_files: Vec<(String, String)>,
+}
 
 /// Follows the resources for as long as it lives.
 #[derive(Debug)]
 pub struct Operator {
     /// `None` inside until all resources were read once.
-    written: watch::Receiver<Option<Written>>,
+    written: watch::Receiver<Option<Arc<Written>>>,
     task: JoinHandle<()>,
 }
 
@@ -61,9 +69,9 @@ impl Operator {
         Err("this binary was built without the feature kubernetes".to_owned())
     }
 
-    /// The scrape configs of all resources.
+    /// What is written at present.
     #[must_use]
-    pub fn written(&self) -> Written {
+    pub fn written(&self) -> Arc<Written> {
         self.written.borrow().clone().unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! The operator's own output, and what its documentation says of the other resources.
 
 use super::monitors::{pod_monitor, probe, service_monitor};
+use super::rules::rule_file;
 use super::scrape_config::scrape_config;
 use super::secrets::{Place, Secrets};
 use crate::config::Config;
@@ -329,4 +330,20 @@ fn a_job_that_is_no_configuration_adds_nothing() {
     config.add_scrape_config(r#"{"job_name": "a"}"#).unwrap();
     let error = config.add_scrape_config(r#"{"job_name": "a"}"#).unwrap_err();
     assert!(error.to_string().contains("found multiple scrape configs"), "{error}");
+}
+
+#[test]
+fn rules_become_a_rule_file_without_what_only_thanos_knows() {
+    let spec = json!({"groups": [{"name": "g", "interval": "30s", "partial_response_strategy": "warn", "rules": [
+        {"record": "a:b", "expr": 1}, {"alert": "A", "expr": "up == 0", "for": "5m", "labels": {"severity": "page"}}]}]});
+    let (name, text) = rule_file("shop", "r", &spec);
+    assert_eq!(name, "shop-r.yaml");
+    let mut config = loaded(&[]);
+    config.rule_texts.push((name.clone(), text));
+    let groups = crate::rules::load::load(&config, Default::default()).unwrap();
+    let [group] = groups.as_slice() else { panic!("{groups:?}") };
+    assert_eq!(
+        (group.file.as_str(), group.spec.name.as_str(), group.spec.rules.len()),
+        (name.as_str(), "g", 2)
+    );
 }

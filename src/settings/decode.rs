@@ -168,6 +168,12 @@ impl<'a, 'd> Fields<'a, 'd> {
         self.decoder.parsed(node, "uint", |text| text.parse().ok())
     }
 
+    /// A whole number.
+    pub fn int(&mut self, name: &str) -> Option<i64> {
+        let node = self.take(name)?;
+        self.decoder.parsed(node, "int", |text| text.parse().ok())
+    }
+
     /// A number.
     pub fn float(&mut self, name: &str) -> Option<f64> {
         let node = self.take(name)?;

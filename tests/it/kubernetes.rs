@@ -466,6 +466,14 @@ fn custom_resources_become_jobs_and_follow_the_cluster() {
         json!({"jobName": "far", "staticConfigs": [{"targets": ["far:1"]}]}),
     ));
     api.put(resource("v1alpha1", "ScrapeConfig", "bad", json!({"scrapeInterval": "often"})));
+    let group = |record: &str| json!({"groups": [{"name": "g", "interval": "1s", "rules": [{"record": record, "expr": "vector(7)"}]}]});
+    api.put(resource("v1", "PrometheusRule", "fine", group("from:cluster")));
+    api.put(resource(
+        "v1",
+        "PrometheusRule",
+        "broken",
+        json!({"groups": [{"name": "g", "rules": [{"record": "x", "expr": "("}]}]}),
+    ));
     let path = dir.path().join("prometheus.yml");
     std::fs::write(&path, "scrape_configs: [{job_name: own, static_configs: [{targets: ['own:1']}]}]\n")
         .unwrap();
@@ -491,6 +499,9 @@ fn custom_resources_become_jobs_and_follow_the_cluster() {
     let log = narthex.log();
     assert!(log.contains("ServiceMonitor shop/web: unable to get secret shop/web: not found"), "{log}");
     assert!(log.contains("Job of a custom resource left out"), "{log}");
+
+    assert!(log.contains("Rules of a custom resource left out"), "{log}");
+    eventually("the rule is evaluated", || narthex.value("from:cluster").filter(|value| value == "7"));
 
     // The secret comes, and with a change of the resource it is read again. `dG9w` is `top`.
     api.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "shop"}, "data": {"token": "dG9w"}}));
@@ -523,6 +534,10 @@ fn custom_resources_become_jobs_and_follow_the_cluster() {
 
     api.delete("/apis/monitoring.coreos.com/v1/servicemonitors", "shop", "web");
     finds(&narthex, "the job that is gone", &[(job, &[]), rest[0], rest[1], rest[2], rest[3]]);
+    api.put(resource("v1", "PrometheusRule", "fine", group("changed:cluster")));
+    eventually("the changed rule is evaluated", || {
+        narthex.value("changed:cluster").filter(|value| value == "7")
+    });
     let pools = narthex.get("/api/v1/scrape_pools").data();
     assert!(!pools.to_string().contains(job), "{pools}");
 }

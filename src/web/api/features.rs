@@ -9,7 +9,7 @@ use narthex_promql::syntax::functions::FUNCTIONS;
 
 /// What is always there, and what is not served: category, name, whether it is on.
 const FIXED: &[(&str, &str, bool)] = &[
-    ("api", "exclude_alerts", false),
+    ("api", "exclude_alerts", true),
     ("api", "label_values_match", true),
     ("api", "otlp_write_receiver", false),
     ("api", "query_stats", true),
@@ -36,7 +36,6 @@ const FIXED: &[(&str, &str, bool)] = &[
     ("promql_operators", "=~", true),
     ("promql_operators", "!~", true),
     ("promql_operators", "@", true),
-    ("rules", "concurrent_rule_eval", false),
     ("scrape", "extra_scrape_metrics", true),
     ("scrape", "start_timestamp_zero_ingestion", false),
     ("service_discovery_providers", "file", true),

@@ -333,6 +333,7 @@ fn kind_of(path: &str) -> &'static str {
         "podmonitors" => "PodMonitor",
         "probes" => "Probe",
         "scrapeconfigs" => "ScrapeConfig",
+        "prometheusrules" => "PrometheusRule",
         other => panic!("{other} is not served"),
     }
 }
