@@ -13,6 +13,7 @@ use crate::query::{Limits, Queries};
 use crate::rules::file::{self, FileOptions};
 use crate::rules::notify::Unheard;
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
+use crate::scrape::store::Store;
 use crate::settings::ConfigError;
 use crate::settings::duration::{format_duration, format_size};
 use crate::telemetry::Telemetry;
@@ -134,7 +135,6 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     }
     let options = db_options(&flags, &config);
     let retention = retention_text(&options);
-    let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     let telemetry = Arc::new(Telemetry::new());
     let settings = ManagerSettings {
         type_and_unit: flags.type_and_unit_labels,
@@ -148,7 +148,12 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
         .transpose()
         .map_err(ServerError::Operator)?;
     let providers = Providers::new(sd_metrics);
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), providers, host::host_name(), settings);
+    let (opening, store) = Store::opening();
+    let scrape = ScrapeManager::new(store, telemetry.clone(), providers, host::host_name(), settings);
+    // Scraping begins now, and what it brings waits for the database.
+    scrape.apply_config(&config);
+    let db = Arc::new(open(flags.storage_path.clone(), options).await?);
+    opening.set(db.clone());
     let (control, orders) = mpsc::channel(16);
     let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
@@ -168,11 +173,12 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
         control,
     }));
     let (stop, stopped) = watch::channel(false);
-    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
     if let Err(text) = apply(&app, &flags, &config) {
         error!(error = text, "Failed to apply configuration");
     }
+    // This server's own page, which a scrape may be waiting for, is there from the first answer on.
     app.set_phase(Phase::Ready);
+    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
     telemetry.set_ready(true);
     announce(&flags, &address, zero);
     let maintenance = tokio::spawn(maintain(db.clone(), stopped));

@@ -130,10 +130,10 @@ impl Config {
         global_fields.finish();
         let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
             storage(&mut fields, &mut unserved);
-        let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
+        let mut scrape_configs = scrape_list(&mut fields, dir, &global);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
-            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs, &mut unserved);
+            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs);
         }
         if let Some(node) = fields.take("rule_files") {
             for item in fields.decoder.list(node, "[]string") {
@@ -275,18 +275,10 @@ fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> String {
     out + rest
 }
 
-fn scrape_list(
-    fields: &mut Fields<'_, '_>,
-    dir: &Path,
-    global: &ScrapeDefaults,
-    unserved: &mut Vec<Unserved>,
-) -> Vec<ScrapeConfig> {
+fn scrape_list(fields: &mut Fields<'_, '_>, dir: &Path, global: &ScrapeDefaults) -> Vec<ScrapeConfig> {
     let Some(node) = fields.take("scrape_configs") else { return Vec::new() };
     let items = fields.decoder.list(node, "[]*config.ScrapeConfig");
-    items
-        .iter()
-        .filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global, unserved))
-        .collect()
+    items.iter().filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global)).collect()
 }
 
 fn unique_names(decoder: &mut Decoder, configs: &[ScrapeConfig]) {
@@ -311,7 +303,6 @@ fn scrape_file(
     pattern: &str,
     global: &ScrapeDefaults,
     configs: &mut Vec<ScrapeConfig>,
-    unserved: &mut Vec<Unserved>,
 ) {
     if !glob_valid(pattern) {
         fields.fault(format!("invalid scrape config file path {}", quote(pattern)));
@@ -330,7 +321,7 @@ fn scrape_file(
         let mut decoder = Decoder::default();
         let mut file = Fields::of(&mut decoder, &root, "config.ScrapeConfigs");
         let file_dir = path.parent().unwrap_or(dir);
-        let found = scrape_list(&mut file, file_dir, global, unserved);
+        let found = scrape_list(&mut file, file_dir, global);
         file.finish();
         for fault in decoder.faults {
             fields.fault(format!("{shown}: line {}: {}", fault.line, fault.message));

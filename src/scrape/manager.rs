@@ -3,13 +3,14 @@
 use super::append::MetadataEntry;
 use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
+use super::store::Store;
 use super::target::offset_seed;
 use crate::config::{Config, ScrapeConfig};
 use crate::discovery::manager::{Providers, changed};
 use crate::discovery::{SubscriptionSet, static_groups};
 use crate::settings::duration::format_duration;
 use crate::telemetry::Telemetry;
-use narthex_storage::{Db, Labels};
+use narthex_storage::{Labels, SeriesBudget};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub struct ManagerSettings {
 
 /// Runs the jobs of the configuration in force.
 pub struct ScrapeManager {
-    db: Arc<Db>,
+    store: Store,
     telemetry: Arc<Telemetry>,
     providers: Arc<Providers>,
     host: String,
@@ -106,7 +107,7 @@ impl ScrapeManager {
     /// A manager without jobs. `host` is this machine's name.
     #[must_use]
     pub fn new(
-        db: Arc<Db>,
+        store: Store,
         telemetry: Arc<Telemetry>,
         providers: Arc<Providers>,
         host: String,
@@ -114,7 +115,16 @@ impl ScrapeManager {
     ) -> Arc<Self> {
         let ManagerSettings { type_and_unit, max_series_per_job } = settings;
         let (jobs, retiring) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { db, telemetry, providers, host, type_and_unit, max_series_per_job, jobs, retiring })
+        Arc::new(Self {
+            store,
+            telemetry,
+            providers,
+            host,
+            type_and_unit,
+            max_series_per_job,
+            jobs,
+            retiring,
+        })
     }
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
@@ -156,7 +166,7 @@ impl ScrapeManager {
                 job
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let budget = self.db.series_budget(None);
+                let budget = SeriesBudget::new(None);
                 self.telemetry.budgets.add_job(&scrape.job_name, &budget);
                 let limit = SeriesLimit { budget, default: self.max_series_per_job };
                 let pool = Pool::new(config, seed, self.type_and_unit, limit)?;
@@ -285,6 +295,6 @@ impl Job {
     fn sync(&mut self, manager: &ScrapeManager) {
         let mut groups = static_groups(&self.pool.config().static_configs);
         groups.extend(self.discovered.groups(manager.providers.metrics()));
-        self.pool.sync(&manager.db, &manager.telemetry, &groups);
+        self.pool.sync(&manager.store, &manager.telemetry, &groups);
     }
 }

@@ -4,13 +4,14 @@ use super::append::{Limits, MetricRelabel, ScrapeSettings};
 use super::exposition::negotiate::accept_header;
 use super::fetch;
 use super::scrape_loop::{Handle, Order, Plan};
+use super::store::Store;
 use super::target::{Outcome, Target, targets_of};
 use crate::config::{NameValidation, ScrapeConfig};
 use crate::discovery::TargetGroup;
 use crate::http::HttpClient;
 use crate::relabel;
 use crate::telemetry::Telemetry;
-use narthex_storage::{Db, Labels, LabelsBuilder, SeriesBudget};
+use narthex_storage::{Labels, LabelsBuilder, SeriesBudget};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tracing::error;
@@ -119,7 +120,7 @@ impl Pool {
     }
 
     /// Starts what is new, ends what is gone, and tells the rest about the configuration.
-    pub fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
+    pub fn sync(&mut self, store: &Store, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
         let mut wanted: HashMap<u64, Target> = HashMap::new();
         self.dropped.clear();
         self.dropped_count = 0;
@@ -153,7 +154,7 @@ impl Pool {
             self.retire(id);
         }
         for (id, target) in wanted {
-            self.follow(db, telemetry, id, target, &refused);
+            self.follow(store, telemetry, id, target, &refused);
         }
         self.retiring.retain(|handle| !handle.is_finished());
     }
@@ -165,7 +166,7 @@ impl Pool {
         }
     }
 
-    fn follow(&mut self, db: &Db, telemetry: &Arc<Telemetry>, id: u64, target: Target, refused: &str) {
+    fn follow(&mut self, store: &Store, telemetry: &Arc<Telemetry>, id: u64, target: Target, refused: &str) {
         let plan = Arc::new(self.plan(target.clone()));
         let running = self.active.remove(&id).and_then(|active| active.handle);
         let handle = match running {
@@ -178,7 +179,7 @@ impl Pool {
                 self.retiring.push(handle);
                 Ok(None)
             }
-            None if refused.is_empty() => Handle::start(db, telemetry.clone(), plan).map(Some),
+            None if refused.is_empty() => Handle::start(store, telemetry.clone(), plan).map(Some),
             None => Ok(None),
         };
         let (handle, refused) = match handle {

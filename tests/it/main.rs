@@ -11,6 +11,7 @@ mod cli;
 mod crash;
 mod damage;
 mod differential;
+mod discovery;
 mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]

@@ -42,7 +42,17 @@ pub(crate) struct Level0 {
 
 /// The newest sample of a series in any of the files.
 pub(crate) fn newest(files: &[Arc<Level0>], id: u32) -> Option<Entry> {
-    files.iter().rev().filter_map(|file| file.newest(id)).max_by_key(|entry| entry.timestamp)
+    let mut newest: Option<Entry> = None;
+    for file in files.iter().rev() {
+        // Most often the last file has it, and all others end before.
+        if newest.as_ref().is_none_or(|newest| newest.timestamp < file.max)
+            && let Some(entry) = file.newest(id)
+            && newest.as_ref().is_none_or(|newest| newest.timestamp <= entry.timestamp)
+        {
+            newest = Some(entry);
+        }
+    }
+    newest
 }
 
 /// Where a chunk lies.
