@@ -16,8 +16,7 @@ impl Config {
         let root = yaml::parse(text)
             .map_err(|e| failed(vec![Fault { line: e.line, message: e.message, shape: false }]))?;
         let mut decoder = Decoder::default();
-        let mut unserved = Vec::new();
-        let config = ScrapeConfig::decode(&mut decoder, &root, Path::new(""), &self.global, &mut unserved);
+        let config = ScrapeConfig::decode(&mut decoder, &root, Path::new(""), &self.global);
         if let Some(config) = &config
             && self.scrape_configs.iter().any(|known| known.job_name == config.job_name)
         {
@@ -31,7 +30,6 @@ impl Config {
             credential_files(&config, &mut self.files);
             self.scrape_configs.push(config);
         }
-        self.unserved.append(&mut unserved);
         Ok(())
     }
 }
