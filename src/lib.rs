@@ -15,6 +15,7 @@ pub mod discovery;
 pub mod host;
 pub mod http;
 pub mod notify;
+pub mod operator;
 pub mod query;
 pub mod relabel;
 pub mod remote;

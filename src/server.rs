@@ -11,8 +11,10 @@ use crate::discovery::SdMetrics;
 use crate::discovery::manager::Providers;
 use crate::host::{self, Collector, HostPaths};
 use crate::notify::Notifier;
+use crate::operator::Operator;
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
+use crate::rules::file::{self, FileOptions};
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
 use crate::scrape::store::Store;
 use crate::settings::ConfigError;
@@ -75,6 +77,9 @@ pub enum ServerError {
         /// Why.
         error: String,
     },
+    /// The custom resources cannot be read.
+    #[error("cannot read custom resources (--kubernetes.operator-crds): {0}")]
+    Operator(String),
     /// The system refused something.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -157,6 +162,11 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     };
     let sd_metrics = Arc::new(SdMetrics::default());
     telemetry.register(sd_metrics.clone());
+    let mut operator = flags
+        .operator_crds
+        .then(|| Operator::start(&sd_metrics))
+        .transpose()
+        .map_err(ServerError::Operator)?;
     let providers = Providers::new(sd_metrics);
     let notifier = Notifier::new(providers.clone(), flags.notify);
     telemetry.register(notifier.metrics());
@@ -201,7 +211,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     telemetry.set_ready(true);
     announce(&flags, &own, zero);
     let maintenance = tokio::spawn(maintain(db.clone(), telemetry.clone(), stopped));
-    obey(&app, &flags, &own, orders, watched).await?;
+    obey(&app, &flags, &own, orders, watched, &mut operator).await?;
     info!("Stopping");
     app.set_phase(Phase::Stopping);
     telemetry.set_ready(false);
@@ -358,8 +368,33 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
     error.map_or(Ok(()), Err)
 }
 
-fn reload(app: &App, flags: &Flags, own: &Own) -> Result<(), String> {
-    match load(flags, own) {
+/// Adds what custom resources ask for. What cannot be used is left out, and the rest goes on.
+fn add_written(config: &mut Config, operator: &Operator, flags: &Flags) {
+    let written = operator.written();
+    for text in &written.scrape_configs {
+        if let Err(error) = config.add_scrape_config(text) {
+            error!(%error, "Job of a custom resource left out");
+        }
+    }
+    let names = config.global.names;
+    let options = FileOptions { names, parse: flags.parse, ignore_unknown_fields: false };
+    for (name, text) in &written.rule_files {
+        match file::parse(text, &options) {
+            Ok(_) => config.rule_texts.push((name.clone(), text.clone())),
+            Err(faults) => {
+                let error = file::faults_of(Path::new(name), &faults);
+                error!(error, "Rules of a custom resource left out");
+            }
+        }
+    }
+}
+
+fn reload(app: &App, flags: &Flags, own: &Own, operator: Option<&Operator>) -> Result<(), String> {
+    let mut loaded = load(flags, own);
+    if let (Ok(config), Some(operator)) = (&mut loaded, operator) {
+        add_written(config, operator, flags);
+    }
+    match loaded {
         Ok(config) => match apply(app, flags, &config) {
             Ok(()) => {
                 info!("Completed loading of configuration file");
@@ -411,6 +446,14 @@ fn shown_path(path: &Path) -> String {
     std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string()
 }
 
+/// Ends when the jobs of custom resources have changed.
+async fn written(operator: &mut Option<Operator>) {
+    match operator {
+        Some(operator) => operator.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for signals and requests, until one asks to stop.
 async fn obey(
     app: &Arc<App>,
@@ -418,6 +461,7 @@ async fn obey(
     own: &Own,
     mut orders: mpsc::Receiver<Control>,
     mut watched: Watched,
+    operator: &mut Option<Operator>,
 ) -> Result<(), ServerError> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -427,6 +471,10 @@ async fn obey(
             _ = hangup.recv() => None,
             () = watched.changed() => {
                 info!("Configuration file change detected, reloading the configuration.");
+                None
+            }
+            () = written(operator) => {
+                info!("Custom resources of the cluster have changed, reloading the configuration");
                 None
             }
             _ = terminate.recv() => {
@@ -446,7 +494,7 @@ async fn obey(
             },
         };
         watched.read();
-        let result = tokio::task::block_in_place(|| reload(app, flags, own));
+        let result = tokio::task::block_in_place(|| reload(app, flags, own, operator.as_ref()));
         if result.is_err() {
             watched.forget();
         }

@@ -321,6 +321,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "Series that the targets of a job may bring where its configuration has no max_series; 0 sets no \
                  limit. narthex's own flag.",
             ),
+            flag(
+                "kubernetes.operator-crds",
+                Bool,
+                "false",
+                "Obey ServiceMonitors, PodMonitors, Probes, ScrapeConfigs and PrometheusRules of the cluster, as the \
+                 Prometheus operator would configure them. narthex's own flag.",
+            ),
             flag("scrape.discovery-reload-interval", Duration, "5s", "How often discovery takes effect.")
                 .hidden()
                 .ignored("discovery takes effect at once"),

@@ -76,6 +76,8 @@ pub struct Flags {
     pub web_config_file: Option<PathBuf>,
     /// What waits for Alertmanagers.
     pub notify: crate::notify::Settings,
+    /// Follow the custom resources of the Prometheus operator.
+    pub operator_crds: bool,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -199,6 +201,7 @@ impl Flags {
                 drain: raw.bool("alertmanager.drain-notification-queue-on-shutdown"),
             },
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
+            operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),
             remote_write_receiver: raw.bool("web.enable-remote-write-receiver"),
             external_url,

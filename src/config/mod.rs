@@ -4,6 +4,7 @@
 
 pub mod alerting;
 pub mod checksum;
+mod generated;
 mod later;
 pub mod relabel;
 pub mod retention;
@@ -49,6 +50,8 @@ pub struct Config {
     pub external_labels: Vec<(String, String)>,
     /// Rule files: paths whose last element may have one `*`.
     pub rule_files: Vec<PathBuf>,
+    /// Rule files that come from elsewhere than the disk: name and text.
+    pub rule_texts: Vec<(String, String)>,
     /// How long before its time a rule looks, ms, unless its group says otherwise.
     pub rule_query_offset_ms: i64,
     /// Who is told of alerts.
@@ -166,6 +169,7 @@ impl Config {
             evaluation_interval_ms,
             external_labels,
             rule_files,
+            rule_texts: Vec::new(),
             rule_query_offset_ms,
             alerting,
             scrape_configs,

@@ -26,6 +26,10 @@ use std::time::{Duration, SystemTime};
 const REDIRECTS_MAX: usize = 10;
 /// Idle connections are kept for this long.
 const IDLE: Duration = Duration::from_secs(300);
+/// A connection of HTTP/2 that is silent for this long while it is used is asked whether it lives …
+const PING: Duration = Duration::from_secs(60);
+/// … and closed without an answer within this.
+const PONG: Duration = Duration::from_secs(15);
 
 /// A request that brought no answer.
 #[derive(Debug, thiserror::Error)]
@@ -250,8 +254,11 @@ impl Built {
             builder.enable_http1().wrap_connector(connector)
         };
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
             .build(connector);
         Ok(Self { client, stamps })
     }

@@ -49,7 +49,8 @@ struct Targets {
 
 fn targets(url: &str) -> Targets {
     let map = |labels: &Value| -> LabelMap { serde_json::from_value(labels.clone()).unwrap() };
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    // The peer does not tell the job of a target that it dropped.
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let data = get(&format!("{url}/api/v1/targets")).unwrap().data();
     let (active, dropped) =
         (data["activeTargets"].as_array().unwrap(), data["droppedTargets"].as_array().unwrap());
@@ -260,7 +261,7 @@ const FIRST: Expected<'_> = &[
     ),
     ("kubernetes-service-endpoints-slow", &["http://10.1.0.13:8080/metrics"]),
     ("kubernetes-services", &["http://blackbox/probe?module=http_2xx&target=site.shop.svc%3A80"]),
-    ("prometheus-pushgateway", &["http://push.monitoring.svc:80/metrics"]),
+    ("prometheus-pushgateway", &["http://push.monitoring.svc:9091/metrics"]),
 ];
 
 /// What they find after the change.
@@ -319,7 +320,7 @@ fn namespaces_selectors_and_attached_metadata_are_asked_for() {
             ("space", &["http://10.1.0.20:9093/metrics"]),
             ("label", &["http://web.shop.svc:80/metrics"]),
             ("field", &["http://10.1.0.14:8080/metrics"]),
-            ("ingress", &["http://deep.shop.example.org:80/metrics", "http://shop.example.org:80/metrics"]),
+            ("ingress", &["http://deep.shop.example.org/metrics", "http://shop.example.org/metrics"]),
             (
                 "endpoints",
                 &[
@@ -424,4 +425,119 @@ fn a_watch_goes_on_after_disconnects_expired_versions_and_a_server_that_fails() 
     assert!(page.contains(
         "prometheus_sd_kubernetes_http_request_duration_seconds_count{endpoint=\"/api/v1/nodes\"}"
     ));
+}
+
+#[test]
+fn custom_resources_become_jobs_and_follow_the_cluster() {
+    let api = Api::secure();
+    cluster::fill(&api);
+    let dir = TempDir::new().unwrap();
+    let account = dir.path().join("account");
+    std::fs::create_dir(&account).unwrap();
+    let Some(command) = as_pod(&api, &account) else { return };
+    let resource = |version: &str, kind: &str, name: &str, spec: Value| {
+        json!({"apiVersion": format!("monitoring.coreos.com/{version}"), "kind": kind,
+            "metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+    };
+    let monitor = |endpoint: Value| {
+        resource(
+            "v1",
+            "ServiceMonitor",
+            "web",
+            json!({"selector": {"matchLabels": {"app": "web"}}, "endpoints": [endpoint]}),
+        )
+    };
+    let secured = json!({"port": "http", "bearerTokenSecret": {"name": "web", "key": "token"}});
+    api.put(monitor(secured));
+    let ended = json!({"selector": {}, "podMetricsEndpoints": [{"port": "http", "filterRunning": false,
+        "relabelings": [{"action": "keep", "sourceLabels": ["__meta_kubernetes_pod_phase"], "regex": "Succeeded"}]}]});
+    api.put(resource("v1", "PodMonitor", "ended", ended));
+    api.put(resource(
+        "v1",
+        "Probe",
+        "site",
+        json!({"prober": {"url": "blackbox:9115"}, "module": "http_2xx",
+        "targets": {"ingress": {"selector": {"matchLabels": {"app": "site"}}}}}),
+    ));
+    api.put(resource(
+        "v1alpha1",
+        "ScrapeConfig",
+        "far",
+        json!({"jobName": "far", "staticConfigs": [{"targets": ["far:1"]}]}),
+    ));
+    api.put(resource("v1alpha1", "ScrapeConfig", "bad", json!({"scrapeInterval": "often"})));
+    let group = |record: &str| json!({"groups": [{"name": "g", "interval": "1s", "rules": [{"record": record, "expr": "vector(7)"}]}]});
+    api.put(resource("v1", "PrometheusRule", "fine", group("from:cluster")));
+    api.put(resource(
+        "v1",
+        "PrometheusRule",
+        "broken",
+        json!({"groups": [{"name": "g", "rules": [{"record": "x", "expr": "("}]}]}),
+    ));
+    let path = dir.path().join("prometheus.yml");
+    std::fs::write(&path, "scrape_configs: [{job_name: own, static_configs: [{targets: ['own:1']}]}]\n")
+        .unwrap();
+    let flag = format!("--config.file={}", path.display());
+    let binary = Path::new(env!("CARGO_BIN_EXE_narthex"));
+    let flags = [flag.as_str(), "--kubernetes.operator-crds"];
+    let narthex = Narthex::launch(command(binary), &dir.path().join("data"), &flags).unwrap();
+    let rest: Expected<'_> = &[
+        ("own", &["http://own:1/metrics"]),
+        ("podMonitor/shop/ended/0", &["http://10.1.0.14:8080/metrics"]),
+        (
+            "probe/shop/site",
+            &[
+                "http://blackbox:9115/probe?module=http_2xx&target=http%3A%2F%2Fdeep.shop.example.org%2F",
+                "http://blackbox:9115/probe?module=http_2xx&target=https%3A%2F%2Fshop.example.org%2Fa",
+            ],
+        ),
+        ("scrapeConfig/shop/far", &["http://far:1/metrics"]),
+    ];
+    let found = finds(&narthex, "the jobs of resources that are fine", rest);
+    assert!(found.urls("serviceMonitor/shop/web/0").is_empty());
+    assert_eq!(found.labels("scrapeConfig/shop/far", "http://far:1/metrics")["job"], "far");
+    let log = narthex.log();
+    assert!(log.contains("ServiceMonitor shop/web: unable to get secret shop/web: not found"), "{log}");
+    assert!(log.contains("Job of a custom resource left out"), "{log}");
+
+    assert!(log.contains("Rules of a custom resource left out"), "{log}");
+    eventually("the rule is evaluated", || narthex.value("from:cluster").filter(|value| value == "7"));
+
+    // The secret comes, and with a change of the resource it is read again. `dG9w` is `top`.
+    api.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "shop"}, "data": {"token": "dG9w"}}));
+    api.put(monitor(
+        json!({"port": "http", "path": "/other", "bearerTokenSecret": {"name": "web", "key": "token"}}),
+    ));
+    let job = "serviceMonitor/shop/web/0";
+    let found = finds(
+        &narthex,
+        "the job whose secret came",
+        &[(job, &["http://10.1.0.10:8080/other", "http://10.1.0.15:8080/other"])],
+    );
+    let labels = found.labels(job, "http://10.1.0.10:8080/other");
+    let labels: Vec<(&str, &str)> =
+        labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        labels,
+        [
+            ("container", "main"),
+            ("endpoint", "http"),
+            ("instance", "10.1.0.10:8080"),
+            ("job", "web"),
+            ("namespace", "shop"),
+            ("pod", "web-0"),
+            ("service", "web"),
+        ]
+    );
+    let shown = narthex.get("/api/v1/status/config").text();
+    assert!(shown.contains(job) && shown.contains("<secret>") && !shown.contains("top\""), "{shown}");
+
+    api.delete("/apis/monitoring.coreos.com/v1/servicemonitors", "shop", "web");
+    finds(&narthex, "the job that is gone", &[(job, &[]), rest[0], rest[1], rest[2], rest[3]]);
+    api.put(resource("v1", "PrometheusRule", "fine", group("changed:cluster")));
+    eventually("the changed rule is evaluated", || {
+        narthex.value("changed:cluster").filter(|value| value == "7")
+    });
+    let pools = narthex.get("/api/v1/scrape_pools").data();
+    assert!(!pools.to_string().contains(job), "{pools}");
 }

@@ -96,7 +96,7 @@ impl<'a> SeenPods<'a> {
 
 /// A small cluster for the tests of both roles.
 #[cfg(test)]
-pub mod testing {
+pub(super) mod testing {
     use super::super::labels::testing::object;
     use super::*;
     use serde_json::json;

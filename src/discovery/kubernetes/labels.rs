@@ -76,7 +76,7 @@ pub fn join(host: &str, port: i32) -> String {
 
 /// What the tests of all roles look with.
 #[cfg(test)]
-pub mod testing {
+pub(super) mod testing {
     use crate::discovery::TargetGroup;
     use serde::de::DeserializeOwned;
     use serde_json::Value;

@@ -19,6 +19,8 @@ pub mod service;
 pub mod store;
 pub mod watch;
 pub mod world;
+#[cfg(test)]
+mod world_tests;
 
 use super::{Context, Mechanism, Provider, Running, SdMetrics, Updates};
 use crate::settings::HttpClientConfig;
@@ -34,7 +36,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
-use watch::{Wanted, watch};
+use watch::{Wanted, reason, watch};
 use world::{Kept, World};
 
 /// Pause before a kubeconfig that cannot be used is read again.
@@ -158,7 +160,7 @@ impl Watches {
                 role,
                 kind = %K::plural(&()),
                 namespace = namespace.as_deref().unwrap_or("(all)"),
-                %error,
+                error = reason(error),
                 "Failed to watch; what was found before stays in force"
             );
         };

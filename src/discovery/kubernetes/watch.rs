@@ -15,6 +15,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The API server is asked to end a watch after so many seconds, so that a dead connection is noticed.
 const WATCH_SECONDS: u32 = 290;
 
+/// An error with all that led to it.
+#[must_use]
+pub fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        // Most errors repeat their cause, some only have it.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// An object that can be watched.
 pub trait Watchable: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + 'static {}
 
@@ -73,4 +89,24 @@ pub async fn watch<K: Watchable>(
 fn expired(error: &watcher::Error) -> bool {
     const GONE: u16 = 410;
     matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == GONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Told {
+        text: &'static str,
+        source: Option<Box<Told>>,
+    }
+
+    #[test]
+    fn a_reason_names_each_cause_once() {
+        let told = |text, source: Option<Told>| Told { text, source: source.map(Box::new) };
+        let deepest = told("connection refused", None);
+        let error = told("list failed: client error", Some(told("client error", Some(deepest))));
+        assert_eq!(reason(&error), "list failed: client error: connection refused");
+    }
 }

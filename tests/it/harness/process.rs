@@ -172,6 +172,8 @@ impl Peer {
         let args = [
             format!("--config.file={}", dir.path().join("prometheus.yml").display()),
             format!("--storage.tsdb.path={}", dir.path().join("data").display()),
+            // It must not add ports, as later versions do not.
+            "--enable-feature=no-default-scrape-port".to_owned(),
         ];
         Self::spawn(command, &args, dir, "/-/ready")
     }

@@ -226,6 +226,19 @@ fn serve(mut stream: impl Read + Write, shared: &Shared) -> std::io::Result<()> 
             return watch(&mut stream, shared, &request, number);
         } else if request.path == "/version" {
             answer(&mut stream, "200 OK", &json!({"major": "1", "minor": "33", "gitVersion": "v1.33.0"}))?;
+        } else if let Some((path, name)) =
+            request.path.rsplit_once('/').filter(|(path, _)| path.ends_with("/secrets"))
+        {
+            let key = (path.to_owned(), request.namespace.clone().unwrap(), name.to_owned());
+            let found = shared.lock().objects.get(&key).cloned();
+            match found {
+                Some(object) => answer(&mut stream, "200 OK", &object)?,
+                None => {
+                    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+                        "message": "not found", "code": 404});
+                    answer(&mut stream, "404 Not Found", &status)?;
+                }
+            }
         } else {
             let list = list(&shared.lock(), &request);
             answer(&mut stream, "200 OK", &list)?;
@@ -316,6 +329,11 @@ fn kind_of(path: &str) -> &'static str {
         "namespaces" => "Namespace",
         "replicasets" => "ReplicaSet",
         "jobs" => "Job",
+        "servicemonitors" => "ServiceMonitor",
+        "podmonitors" => "PodMonitor",
+        "probes" => "Probe",
+        "scrapeconfigs" => "ScrapeConfig",
+        "prometheusrules" => "PrometheusRule",
         other => panic!("{other} is not served"),
     }
 }

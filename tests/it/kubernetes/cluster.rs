@@ -127,7 +127,10 @@ pub fn fill(api: &Api) {
         ("http", 8080),
     ));
     api.put(service("shop", "site", on("probe")));
-    api.put(service("monitoring", "push", json!({"prometheus.io/probe": "pushgateway"})));
+    let mut push = service("monitoring", "push", json!({"prometheus.io/probe": "pushgateway"}));
+    // Not 80, which the peer would take away.
+    push["spec"]["ports"][0]["port"] = json!(9091);
+    api.put(push);
     let mut alias = service("shop", "alias", json!({}));
     alias["spec"] = json!({"type": "ExternalName", "externalName": "db.example.org", "ports": [{"port": 5432, "protocol": "TCP"}]});
     api.put(alias);
