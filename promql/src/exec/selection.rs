@@ -70,7 +70,7 @@ impl Selection {
         if ends.is_empty() || mint > maxt {
             return Ok(Self { series: Vec::new(), metas: Vec::new(), reach: (mint, maxt), ends, charge });
         }
-        let series = cx.store.querier(mint, maxt)?.select(&selector.matchers, &hints)?;
+        let series = cx.select(&selector.matchers, &hints)?;
         let metas: Vec<Meta> = series.iter().map(|series| Meta::of(series.labels().clone())).collect();
         let labels: usize = metas.iter().map(|meta| meta.labels.encoded_len()).sum();
         charge.grow(0, (labels + metas.len() * SERIES_BYTES) as u64)?;
