@@ -3,8 +3,8 @@
 use super::retention::remove_block;
 use super::{Db, Inner};
 use crate::block::{Block, ServedBlock, in_order};
-use crate::filenames;
 use crate::compact::{Merged, merge};
+use crate::filenames;
 use crate::labels::matcher::Matcher;
 use crate::query::StorageError;
 use crate::query::postings::resolve;

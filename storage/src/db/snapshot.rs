@@ -54,8 +54,10 @@ impl Inner {
                 self.link_tree(block.dir(), &aside.join(name))?;
             }
         }
-        if self.files.list(&self.dir)?.iter().any(|one| one.path == self.dir.join(filenames::TOMBSTONES_DIR)) {
-            let (from, to) = (self.dir.join(filenames::TOMBSTONES_DIR), aside.join(filenames::TOMBSTONES_DIR));
+        if self.files.list(&self.dir)?.iter().any(|one| one.path == self.dir.join(filenames::TOMBSTONES_DIR))
+        {
+            let (from, to) =
+                (self.dir.join(filenames::TOMBSTONES_DIR), aside.join(filenames::TOMBSTONES_DIR));
             self.link_tree(&from, &to)?;
         }
         if !skip_head {

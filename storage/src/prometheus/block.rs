@@ -14,8 +14,8 @@ use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
 
 /// An open block of Prometheus.
 pub struct PrometheusBlock {

@@ -266,9 +266,7 @@ impl SelectedSeries {
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
                 let start = out.len();
-                block
-                    .read(link.number, range, out, joints)
-                    .or_else(|error| joints.leave_out(out, error))?;
+                block.read(link.number, range, out, joints).or_else(|error| joints.leave_out(out, error))?;
                 let masks = self.selection.masks.as_ref();
                 let tombstones = masks.and_then(|masks| masks.block(link.block));
                 if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(link.number)) {
