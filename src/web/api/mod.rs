@@ -147,6 +147,13 @@ impl Answer {
         Self { data: json.into_bytes(), ..Self::default() }
     }
 
+    /// Adds what the store had to leave out.
+    #[must_use]
+    pub fn warned(mut self, warnings: Vec<String>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
     /// Adds the warning about cut results when `truncated`.
     #[must_use]
     pub fn truncated(mut self, truncated: bool) -> Self {

@@ -312,6 +312,6 @@ impl Drop for Inner {
 
 impl Queryable for Db {
     fn querier(&self, _mint: i64, _maxt: i64) -> Result<Box<dyn Querier>, StorageError> {
-        Ok(Box::new(DbQuerier { db: Arc::clone(&self.inner) }))
+        Ok(Box::new(DbQuerier::new(&self.inner)))
     }
 }

@@ -287,6 +287,7 @@ fn open_blocks(
             }
         }
     }
+    forget_tombstones(files, dir)?;
     // Those that were merged into another one, before they could be deleted.
     let replaced = |block: &ServedBlock| blocks.iter().any(|other| block.is_replaced_by(other));
     let (leftover, mut blocks): (Vec<Arc<ServedBlock>>, Vec<_>) =
@@ -298,6 +299,22 @@ fn open_blocks(
     in_order(&mut blocks);
     report.blocks = blocks.len();
     Ok(blocks)
+}
+
+/// Deletes what is told to be deleted of blocks that are not there any more: Prometheus merged them, or a crash
+/// came after retention took them. What cannot be deleted now is in nobody's way.
+fn forget_tombstones(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let listed = files.list(dir)?;
+    let tombstones = dir.join(filenames::TOMBSTONES_DIR);
+    if !listed.iter().any(|one| one.path == tombstones && one.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, .. } in files.list(&tombstones)? {
+        if !listed.iter().any(|one| one.is_dir && one.path.file_name() == path.file_name()) {
+            let _ = files.remove_file(&path);
+        }
+    }
+    Ok(())
 }
 
 /// The files of level 0, oldest first, and the number of the next one.
