@@ -17,6 +17,7 @@ pub mod http;
 pub mod query;
 pub mod relabel;
 pub mod remote;
+pub mod rules;
 pub mod scrape;
 pub mod server;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! Start order, reload and graceful shutdown: the only place that knows everybody.
 
+mod rules;
+
 use crate::cli::{Flags, all_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
@@ -7,6 +9,7 @@ use crate::discovery::manager::Providers;
 use crate::host::{self, Collector, HostPaths};
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
+use crate::rules::notify::Unheard;
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
 use crate::scrape::store::Store;
 use crate::settings::ConfigError;
@@ -16,6 +19,7 @@ use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
 use crate::web::serve;
 use narthex_promql::{Engine, EngineOptions, MemoryPool};
+use narthex_storage::labels::quote;
 use narthex_storage::{Db, DbOptions, StorageError};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +44,14 @@ pub enum ServerError {
         /// Why.
         error: ConfigError,
     },
+    /// A rule file cannot be used.
+    #[error("Error loading rule file patterns from config (--config.file={}): {error}", quote(.path))]
+    Rules {
+        /// The configuration.
+        path: String,
+        /// Why.
+        error: String,
+    },
     /// The database cannot be opened.
     #[error("opening storage failed: {0}")]
     Storage(#[from] StorageError),
@@ -60,7 +72,7 @@ impl ServerError {
     /// The exit code that Prometheus has for this.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Config { .. }) { 2 } else { 1 }
+        if matches!(self, Self::Config { .. } | Self::Rules { .. }) { 2 } else { 1 }
     }
 }
 
@@ -112,6 +124,10 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let listeners = listen(&flags.listen_addresses).await?;
     let address = listeners.first().map_or(Ok("127.0.0.1:9090".to_owned()), local_address)?;
     let config = load(&flags, &address)?;
+    if let Err(error) = rules::groups(&flags, &config) {
+        let path = flags.config_file.as_deref().unwrap_or(Path::new("")).display().to_string();
+        return Err(ServerError::Rules { path, error });
+    }
     let options = db_options(&flags, &config);
     let retention = retention_text(&options);
     let telemetry = Arc::new(Telemetry::new());
@@ -133,10 +149,13 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
     let web_options = web_options(&flags, &address, &engine_options, retention);
     let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());
+    let engine = Engine::new(engine_options);
+    let rules = Arc::new(rules::manager(&flags, &db, engine.clone(), &telemetry, Arc::new(Unheard)));
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
-        engine: Engine::new(engine_options),
+        engine,
         scrape: scrape.clone(),
+        rules: rules.clone(),
         host: Arc::new(Collector::new(HostPaths::default())),
         telemetry: telemetry.clone(),
         options: web_options,
@@ -144,7 +163,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
         control,
     }));
     let (stop, stopped) = watch::channel(false);
-    if let Err(text) = apply(&app, &config) {
+    if let Err(text) = apply(&app, &flags, &config) {
         error!(error = text, "Failed to apply configuration");
     }
     // This server's own page, which a scrape may be waiting for, is there from the first answer on.
@@ -157,6 +176,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     info!("Stopping");
     app.set_phase(Phase::Stopping);
     telemetry.set_ready(false);
+    rules.stop().await;
     scrape.stop().await;
     stop.send_replace(true);
     db.stop_compaction();
@@ -256,6 +276,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         ("api", "lifecycle", flags.enable_lifecycle),
         ("api", "remote_write_receiver", flags.remote_write_receiver),
         ("promql", "per_step_stats", flags.per_step_stats),
+        ("rules", "concurrent_rule_eval", flags.rule_workers.is_some()),
     ];
     let external_url = if flags.external_url.is_empty() {
         let port = address.rsplit_once(':').map_or("9090", |(_, port)| port);
@@ -284,7 +305,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
 ///
 /// # Errors
 /// A part of it cannot be obeyed; the rest is in force.
-fn apply(app: &App, config: &Config) -> Result<(), String> {
+fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
     for section in &config.unserved {
         warn!(
             line = section.line,
@@ -301,15 +322,23 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
         let path = log.unwrap_or(Path::new("")).display();
         format!("can't create json log file: open {path}: {error}")
     });
-    let success = logged.is_ok();
+    let ruled = match rules::groups(flags, config) {
+        Ok(groups) => {
+            rules::apply(&app.rules, groups, config, &app.options.external_url);
+            Ok(())
+        }
+        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+    };
+    let applied = logged.and(ruled);
+    let success = applied.is_ok();
     app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success }));
     app.telemetry.config_reloaded(success, now_ms());
-    logged
+    applied
 }
 
 fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
     match load(flags, address) {
-        Ok(config) => match apply(app, &config) {
+        Ok(config) => match apply(app, flags, &config) {
             Ok(()) => {
                 info!("Completed loading of configuration file");
                 Ok(())

@@ -331,20 +331,30 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "1h",
                 "Longest outage that keeps alert state.",
             )
-            .server()
-            .later(),
+            .server(),
             flag(
                 "rules.alert.for-grace-period",
                 Duration,
                 "10m",
                 "Shortest time left of `for` after a start.",
             )
-            .server()
-            .later(),
+            .server(),
             flag("rules.alert.resend-delay", Duration, "1m", "Time between two sendings of an alert.")
-                .server()
-                .later(),
-            flag("rules.max-concurrent-evals", Count, "4", "Rules evaluated at once.").server().later(),
+                .server(),
+            flag(
+                "rules.max-concurrent-evals",
+                Count,
+                "4",
+                "Rules evaluated at once beside those of their group, with concurrent-rule-eval.",
+            )
+            .server(),
+            flag(
+                "rules.catch-up",
+                Duration,
+                "1h",
+                "How far back evaluations are made up that were missed while narthex was down; 0 for not at all. narthex's own.",
+            )
+            .server(),
             flag("alertmanager.notification-queue-capacity", Count, "10000", "Alerts that may wait.")
                 .server()
                 .later(),
@@ -436,7 +446,7 @@ pub const FEATURES: &[(&str, Option<&str>)] = &[
     ("histograms-st-encoding", Some(OWN_FORMAT)),
     ("old-ui", Some("the old user interface is not served")),
     ("auto-reload-config", Some("not served yet")),
-    ("concurrent-rule-eval", Some("not served yet")),
+    ("concurrent-rule-eval", None),
     ("created-timestamp-zero-ingestion", Some("not served yet")),
     ("delayed-compaction", Some("not served yet")),
     ("exemplar-storage", Some("not served yet")),

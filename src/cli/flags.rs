@@ -98,6 +98,16 @@ pub struct Flags {
     pub max_query_bytes: Option<u64>,
     /// Bytes that all running queries may hold together.
     pub max_total_memory: MemoryShare,
+    /// Longest outage after which the `for` state of alerts is restored, ms.
+    pub outage_tolerance_ms: i64,
+    /// Alerts fire no earlier than this after a start, ms.
+    pub grace_period_ms: i64,
+    /// A firing alert is sent again after this time, ms.
+    pub resend_delay_ms: i64,
+    /// Rules that are evaluated beside the others of their group; `None` for one after the other.
+    pub rule_workers: Option<usize>,
+    /// How far back missed evaluations of rules are made up at the start, ms.
+    pub catch_up_ms: i64,
     /// Points per series of a range query.
     pub max_resolution: u64,
     /// `debug`, `info`, `warn` or `error`.
@@ -191,6 +201,12 @@ impl Flags {
                 .filter(|bytes| *bytes > 0),
             max_total_memory: MemoryShare::parse(raw.text("query.max-total-memory"))
                 .map_err(|why| UsageError::arguments(format!("{why} (flag --query.max-total-memory)")))?,
+            outage_tolerance_ms: raw.duration_ms("rules.alert.for-outage-tolerance")?,
+            grace_period_ms: raw.duration_ms("rules.alert.for-grace-period")?,
+            resend_delay_ms: raw.duration_ms("rules.alert.resend-delay")?,
+            rule_workers: Some(raw.count("rules.max-concurrent-evals")?)
+                .filter(|_| has("concurrent-rule-eval")),
+            catch_up_ms: raw.duration_ms("rules.catch-up")?,
             max_resolution: raw.count("query.max-resolution")?.max(1) as u64,
             parse: narthex_promql::ParseOptions {
                 experimental_functions: has("promql-experimental-functions"),

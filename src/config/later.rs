@@ -152,7 +152,7 @@ fn alertmanager(mut fields: Fields<'_, '_>, dir: &Path, names: NameValidation) {
     HttpClientConfig::take(&mut fields, dir);
     static_config::static_configs(&mut fields, rules.is_empty());
     // The section as a whole is told to be unserved.
-    Discovery::take(&mut fields, dir, &mut Vec::new());
+    Discovery::take(&mut fields, dir);
     fields.take("sigv4");
     fields.finish();
 }

@@ -5,7 +5,6 @@
 mod later;
 pub mod relabel;
 pub mod retention;
-pub mod rule_file;
 pub mod scrape;
 
 #[cfg(test)]
@@ -44,6 +43,10 @@ pub struct Config {
     pub evaluation_interval_ms: i64,
     /// Labels for what leaves the server, by name.
     pub external_labels: Vec<(String, String)>,
+    /// Rule files: paths whose last element may have one `*`.
+    pub rule_files: Vec<PathBuf>,
+    /// How long before its time a rule looks, ms, unless its group says otherwise.
+    pub rule_query_offset_ms: i64,
     /// Jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
     /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
@@ -105,13 +108,13 @@ impl Config {
         let mut fields = Fields::of(decoder, root, "config.plain");
         let mut unserved = Vec::new();
         let mut files = Vec::new();
-        let null = Node { line: root.line, kind: Kind::Null };
+        let null = Node::null(root.line);
         let global_node = fields.take("global").unwrap_or(&null);
         let mut global_fields = Fields::of(fields.decoder, global_node, "config.plain");
         let global = scrape::global(&mut global_fields);
         let evaluation_interval_ms =
             global_fields.duration("evaluation_interval").filter(|ms| *ms > 0).unwrap_or(60_000);
-        global_fields.duration("rule_query_offset");
+        let rule_query_offset_ms = global_fields.duration("rule_query_offset").unwrap_or(0);
         let external_labels = external_labels(&mut global_fields, environment);
         let query_log_file = Some(global_fields.string("query_log_file", ""))
             .filter(|path| !path.is_empty())
@@ -124,10 +127,10 @@ impl Config {
         global_fields.finish();
         let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
             storage(&mut fields, &mut unserved);
-        let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
+        let mut scrape_configs = scrape_list(&mut fields, dir, &global);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
-            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs, &mut unserved);
+            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs);
         }
         if let Some(node) = fields.take("rule_files") {
             for item in fields.decoder.list(node, "[]string") {
@@ -137,10 +140,8 @@ impl Config {
                 }
                 files.push((dir.join(&pattern), item.line, "rule_files".to_owned()));
             }
-            if !files.is_empty() {
-                unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
-            }
         }
+        let rule_files = files.iter().map(|(path, _, _)| path.clone()).collect();
         later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
@@ -152,6 +153,8 @@ impl Config {
             global,
             evaluation_interval_ms,
             external_labels,
+            rule_files,
+            rule_query_offset_ms,
             scrape_configs,
             retention_ms,
             retention_bytes,
@@ -185,7 +188,7 @@ impl Config {
 
     /// All defaults.
     fn empty() -> Self {
-        let null = Node { line: 1, kind: Kind::Null };
+        let null = Node::null(1);
         Self::decode(&mut Decoder::default(), &null, Path::new(""), &|_| None)
     }
 
@@ -208,8 +211,16 @@ impl Config {
             global.insert("query_log_file".to_owned(), json!(path.display().to_string()));
         }
         self.global.limits.to_value(&mut global);
+        if self.rule_query_offset_ms != 0 {
+            let offset = format_duration(self.rule_query_offset_ms);
+            global.insert("rule_query_offset".to_owned(), json!(offset));
+        }
         let mut out = Map::new();
         out.insert("global".to_owned(), global.into());
+        if !self.rule_files.is_empty() {
+            let files: Vec<String> = self.rule_files.iter().map(|path| path.display().to_string()).collect();
+            out.insert("rule_files".to_owned(), json!(files));
+        }
         let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());
@@ -260,18 +271,10 @@ fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> String {
     out + rest
 }
 
-fn scrape_list(
-    fields: &mut Fields<'_, '_>,
-    dir: &Path,
-    global: &ScrapeDefaults,
-    unserved: &mut Vec<Unserved>,
-) -> Vec<ScrapeConfig> {
+fn scrape_list(fields: &mut Fields<'_, '_>, dir: &Path, global: &ScrapeDefaults) -> Vec<ScrapeConfig> {
     let Some(node) = fields.take("scrape_configs") else { return Vec::new() };
     let items = fields.decoder.list(node, "[]*config.ScrapeConfig");
-    items
-        .iter()
-        .filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global, unserved))
-        .collect()
+    items.iter().filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global)).collect()
 }
 
 fn unique_names(decoder: &mut Decoder, configs: &[ScrapeConfig]) {
@@ -296,7 +299,6 @@ fn scrape_file(
     pattern: &str,
     global: &ScrapeDefaults,
     configs: &mut Vec<ScrapeConfig>,
-    unserved: &mut Vec<Unserved>,
 ) {
     if !glob_valid(pattern) {
         fields.fault(format!("invalid scrape config file path {}", quote(pattern)));
@@ -315,7 +317,7 @@ fn scrape_file(
         let mut decoder = Decoder::default();
         let mut file = Fields::of(&mut decoder, &root, "config.ScrapeConfigs");
         let file_dir = path.parent().unwrap_or(dir);
-        let found = scrape_list(&mut file, file_dir, global, unserved);
+        let found = scrape_list(&mut file, file_dir, global);
         file.finish();
         for fault in decoder.faults {
             fields.fault(format!("{shown}: line {}: {}", fault.line, fault.message));

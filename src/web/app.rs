@@ -2,6 +2,7 @@
 
 use crate::host;
 use crate::query::Queries;
+use crate::rules::manager::RuleManager;
 use crate::scrape::manager::ScrapeManager;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -117,6 +118,8 @@ pub struct App {
     pub engine: Engine,
     /// Targets and their state.
     pub scrape: Arc<ScrapeManager>,
+    /// Groups of rules and their state.
+    pub rules: Arc<RuleManager>,
     /// This host's metrics, for whoever asks for them.
     pub host: Arc<host::Collector>,
     /// The server's own metrics.
@@ -143,6 +146,8 @@ pub struct Parts {
     /// See [`App`].
     pub scrape: Arc<ScrapeManager>,
     /// See [`App`].
+    pub rules: Arc<RuleManager>,
+    /// See [`App`].
     pub host: Arc<host::Collector>,
     /// See [`App`].
     pub telemetry: Arc<Telemetry>,
@@ -162,6 +167,7 @@ impl App {
             db: parts.db,
             engine: parts.engine,
             scrape: parts.scrape,
+            rules: parts.rules,
             host: parts.host,
             telemetry: parts.telemetry,
             config: ArcSwap::default(),

@@ -26,6 +26,7 @@ type Simple = fn(&App, &Params) -> Handled;
 
 /// Endpoints of `/api/v1` that only read: path, whether POST works too, handler.
 const SIMPLE: &[(&str, bool, Simple)] = &[
+    ("alerts", false, api::rules::alerts),
     ("features", false, api::features::features),
     ("format_query", true, api::parse::format),
     ("labels", true, api::labels::names),
@@ -36,6 +37,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
+    ("rules", false, api::rules::rules),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),
     ("series", true, api::labels::series),
     ("status/buildinfo", false, api::status::buildinfo),
@@ -61,19 +63,20 @@ const ADMIN: &[(&str, Act)] = &[
 const QUERIES: &[(&str, Kind)] =
     &[("query", Kind::Instant), ("query_range", Kind::Range), ("narthex/explain", Kind::Explain)];
 
+/// Runs the engine too, and takes a JSON object as well as a form.
+const BACKTEST: &str = "narthex/rules/backtest";
+
 /// Below it, by its number, every query that runs.
 const ACTIVE: &str = "narthex/queries/active/";
 
 /// Endpoints of Prometheus that this server does not have yet.
 const NOT_YET_SERVED: &[&str] = &[
     "alertmanagers",
-    "alerts",
     "notifications",
     "notifications/live",
     "openapi.yaml",
     "otlp/v1/metrics",
     "read",
-    "rules",
     "scrape_pools/config",
     "search/label_names",
     "search/label_values",
@@ -131,6 +134,9 @@ fn handler_name(path: &str) -> &'static str {
         "query_range" => "/api/v1/query_range",
         "write" => "/api/v1/write",
         "narthex/explain" => "/api/v1/narthex/explain",
+        "narthex/rules/backtest" => "/api/v1/narthex/rules/backtest",
+        "rules" => "/api/v1/rules",
+        "alerts" => "/api/v1/alerts",
         _ => "/api/v1/*",
     }
 }
@@ -211,6 +217,15 @@ where
     }
     if let Some((_, act)) = ADMIN.iter().find(|(path, _)| *path == endpoint) {
         return admin(app, &parts, &query, body, encoding, *act).await;
+    }
+    if endpoint == BACKTEST {
+        if parts.method != Method::POST {
+            return method_not_allowed("POST, OPTIONS");
+        }
+        return match json_or_form(&parts, &query, body).await {
+            Ok(params) => run::query(app, Kind::Backtest, &params, client(&parts), encoding).await,
+            Err(reply) => reply,
+        };
     }
     if let Some((_, kind)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
         if !(reads || parts.method == Method::POST) {
@@ -311,6 +326,20 @@ where
         return Ok(Params::parse(b"", query));
     }
     Ok(Params::parse(&collect(body, FORM_MAX).await?, query))
+}
+
+/// As [`form`], and of a JSON object the members.
+async fn json_or_form<B>(parts: &Parts, query: &str, body: B) -> Result<Params, Reply>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !media.trim_start().to_ascii_lowercase().starts_with("application/json") {
+        return form(parts, query, body).await;
+    }
+    let body = collect(body, FORM_MAX).await?;
+    Params::of_json(&body).map_err(|text| respond::api_error(&ApiError::bad_data(text)))
 }
 
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {

@@ -8,6 +8,7 @@ pub mod metadata;
 pub mod parse;
 pub mod queries;
 pub mod query;
+pub mod rules;
 pub mod status;
 pub mod storage;
 pub mod targets;

@@ -167,6 +167,19 @@ impl Group {
         Ok(outcome)
     }
 
+    /// As [`Group::append_row`], but a sample that comes too late for its series' order is never kept, however wide
+    /// the window for late samples.
+    ///
+    /// # Errors
+    /// As [`Group::append_row`].
+    pub fn append_row_in_order(
+        self: &Arc<Self>,
+        timestamp: i64,
+        row: &Row,
+    ) -> Result<RowOutcome, AppendError> {
+        self.append_in_order(timestamp, row, &mut Vec::new())
+    }
+
     /// What may be taken out of order is handed back in `late`.
     fn append_in_order(
         self: &Arc<Self>,
