@@ -14,6 +14,8 @@ pub mod config;
 pub mod discovery;
 pub mod host;
 pub mod http;
+pub mod notify;
+pub mod operator;
 pub mod query;
 pub mod relabel;
 pub mod remote;

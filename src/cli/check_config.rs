@@ -7,14 +7,14 @@ use super::advice::advice;
 use super::check::Verdict;
 use super::check::args::ConfigOptions;
 use super::check::rules::lint;
-use crate::config::{Config, NameValidation, ScrapeConfig};
-use crate::discovery::Problem;
+use crate::config::{Config, NameValidation};
 use crate::discovery::groups::expand_glob;
+use crate::discovery::{Discovery, Problem};
 use crate::http::tls::client_config;
 use crate::rules::file::{self as rule_file, FileOptions};
-use crate::settings;
 use crate::settings::duration::format_duration;
 use crate::settings::http::Source;
+use crate::settings::{self, HttpClientConfig};
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -79,8 +79,13 @@ fn check_file(file: &Path, options: &ConfigOptions) -> Findings {
             if !options.syntax_only {
                 named_files(&config, &mut findings);
                 for job in &config.scrape_configs {
-                    tls(job, &mut findings);
-                    target_files(job, &mut findings);
+                    let owner = format!("job {}", quote(&job.job_name));
+                    tls(&job.http, job.line, &owner, &mut findings);
+                    target_files(&job.discovery, &job.job_name, &mut findings);
+                }
+                for (i, section) in config.alerting.alertmanagers.iter().enumerate() {
+                    tls(&section.http, section.line, "an Alertmanager", &mut findings);
+                    target_files(&section.discovery, &format!("config-{i}"), &mut findings);
                 }
             }
             if options.lint.long_intervals {
@@ -161,8 +166,8 @@ fn named_files(config: &Config, findings: &mut Findings) {
 }
 
 /// Certificates and keys have to hold what their names say.
-fn tls(job: &ScrapeConfig, findings: &mut Findings) {
-    let tls = &job.http.tls;
+fn tls(http: &HttpClientConfig, line: usize, owner: &str, findings: &mut Findings) {
+    let tls = &http.tls;
     let sources = [&tls.ca, &tls.cert, &tls.key];
     let missing = |source: &&Option<Source>| matches!(source, Some(Source::File(path)) if !path.is_file());
     // A file that is not there has been told already.
@@ -170,14 +175,14 @@ fn tls(job: &ScrapeConfig, findings: &mut Findings) {
         return;
     }
     if let Err(why) = client_config(tls) {
-        findings.faults.push((job.line, format!("tls_config of job {}: {why}", quote(&job.job_name))));
+        findings.faults.push((line, format!("tls_config of {owner}: {why}")));
     }
 }
 
 /// Files of discovery.
-fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
-    for discovery in &job.discovery {
-        for problem in discovery.provider().problems(&job.job_name) {
+fn target_files(discoveries: &[Discovery], job: &str, findings: &mut Findings) {
+    for discovery in discoveries {
+        for problem in discovery.provider().problems(job) {
             match problem {
                 Problem::Fault(text) => findings.faults.push((discovery.line(), text)),
                 Problem::Warning(text) => findings.warnings.push((discovery.line(), text)),

@@ -68,6 +68,16 @@ pub struct Flags {
     pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
+    /// The configuration is read again when its files change.
+    pub auto_reload: bool,
+    /// How often to look for that, at least a second.
+    pub auto_reload_interval: Duration,
+    /// File with TLS and authentication of the own port.
+    pub web_config_file: Option<PathBuf>,
+    /// What waits for Alertmanagers.
+    pub notify: crate::notify::Settings,
+    /// Follow the custom resources of the Prometheus operator.
+    pub operator_crds: bool,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -182,7 +192,16 @@ impl Flags {
             max_series: Some(raw.count("storage.max-series")? as u64).filter(|series| *series > 0),
             max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
+            auto_reload: raw.bool("config.auto-reload") || has("auto-reload-config"),
+            auto_reload_interval: raw.duration("config.auto-reload-interval")?.max(Duration::from_secs(1)),
+            web_config_file: Some(raw.text("web.config.file")).filter(|f| !f.is_empty()).map(PathBuf::from),
+            notify: crate::notify::Settings {
+                capacity: raw.count("alertmanager.notification-queue-capacity")?,
+                batch: raw.count("alertmanager.notification-batch-size")?.max(1),
+                drain: raw.bool("alertmanager.drain-notification-queue-on-shutdown"),
+            },
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
+            operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),
             remote_write_receiver: raw.bool("web.enable-remote-write-receiver"),
             external_url,

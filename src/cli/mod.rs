@@ -3,6 +3,7 @@
 mod advice;
 pub mod check;
 pub mod check_config;
+pub mod check_web_config;
 mod excerpt;
 mod features;
 pub mod flag_table;
@@ -19,5 +20,6 @@ pub mod tsdb;
 #[cfg(test)]
 mod flags_tests;
 
+pub use check_web_config::check_web_config;
 pub use flags::{Flags, all_flags};
 pub use parse::{Command, UsageError, parse};

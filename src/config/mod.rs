@@ -2,19 +2,24 @@
 //!
 //! Field names, defaults, checks and error texts are those of Prometheus 3.14.
 
+pub mod alerting;
+pub mod checksum;
+mod generated;
 mod later;
 pub mod relabel;
 pub mod retention;
 pub mod scrape;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
 
+pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use relabel::{Action, NameValidation, Rule};
 pub use retention::RetentionRuleConfig;
 pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
-use crate::discovery::groups;
+use crate::discovery::{Discovery, groups};
 use crate::settings::decode::{Decoder, Fields};
 use crate::settings::duration::format_duration;
 use crate::settings::yaml::{self, Kind, Node};
@@ -45,8 +50,12 @@ pub struct Config {
     pub external_labels: Vec<(String, String)>,
     /// Rule files: paths whose last element may have one `*`.
     pub rule_files: Vec<PathBuf>,
+    /// Rule files that come from elsewhere than the disk: name and text.
+    pub rule_texts: Vec<(String, String)>,
     /// How long before its time a rule looks, ms, unless its group says otherwise.
     pub rule_query_offset_ms: i64,
+    /// Who is told of alerts.
+    pub alerting: AlertingConfig,
     /// Jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
     /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
@@ -127,10 +136,10 @@ impl Config {
         global_fields.finish();
         let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
             storage(&mut fields, &mut unserved);
-        let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
+        let mut scrape_configs = scrape_list(&mut fields, dir, &global);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
-            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs, &mut unserved);
+            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs);
         }
         if let Some(node) = fields.take("rule_files") {
             for item in fields.decoder.list(node, "[]string") {
@@ -142,11 +151,17 @@ impl Config {
             }
         }
         let rule_files = files.iter().map(|(path, _, _)| path.clone()).collect();
+        let alerting = AlertingConfig::take(&mut fields, dir, global.names);
         later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
         for config in &scrape_configs {
             credential_files(config, &mut files);
+        }
+        for section in &alerting.alertmanagers {
+            let owner = "an Alertmanager";
+            http_files(&section.http, section.line, owner, &mut files);
+            discovery_files(&section.discovery, owner, &mut files);
         }
         Self {
             zero: false,
@@ -154,7 +169,9 @@ impl Config {
             evaluation_interval_ms,
             external_labels,
             rule_files,
+            rule_texts: Vec::new(),
             rule_query_offset_ms,
+            alerting,
             scrape_configs,
             retention_ms,
             retention_bytes,
@@ -170,10 +187,24 @@ impl Config {
     /// is where this server answers.
     #[must_use]
     pub fn zero(address: &str, host: &str) -> (Self, String) {
+        Self::zero_at(address, "http", None, host)
+    }
+
+    /// As [`Self::zero`], for a server that speaks `scheme` and lets in whoever has the token. The certificate need not
+    /// be made for the address, for the server speaks to itself.
+    #[must_use]
+    pub fn zero_at(address: &str, scheme: &str, token: Option<&str>, host: &str) -> (Self, String) {
+        let mut how = String::new();
+        if scheme != "http" {
+            how.push_str(&format!("  scheme: {scheme}\n  tls_config: {{insecure_skip_verify: true}}\n"));
+        }
+        if let Some(token) = token {
+            how.push_str(&format!("  authorization: {{credentials: {}}}\n", quote(token)));
+        }
         let text = format!(
             "global:\n  scrape_interval: 15s\nscrape_configs:\n\
-             - job_name: narthex\n  static_configs:\n  - targets: [{address}]\n\
-             - job_name: node-exporter\n  metrics_path: /host/metrics\n  static_configs:\n  \
+             - job_name: narthex\n{how}  static_configs:\n  - targets: [{address}]\n\
+             - job_name: node-exporter\n{how}  metrics_path: /host/metrics\n  static_configs:\n  \
              - targets: [{address}]\n    labels: {{instance: {host}}}\n",
             address = quote(address),
             host = quote(host),
@@ -217,6 +248,9 @@ impl Config {
         }
         let mut out = Map::new();
         out.insert("global".to_owned(), global.into());
+        if let Some(alerting) = self.alerting.to_value() {
+            out.insert("alerting".to_owned(), alerting);
+        }
         if !self.rule_files.is_empty() {
             let files: Vec<String> = self.rule_files.iter().map(|path| path.display().to_string()).collect();
             out.insert("rule_files".to_owned(), json!(files));
@@ -271,18 +305,10 @@ fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> String {
     out + rest
 }
 
-fn scrape_list(
-    fields: &mut Fields<'_, '_>,
-    dir: &Path,
-    global: &ScrapeDefaults,
-    unserved: &mut Vec<Unserved>,
-) -> Vec<ScrapeConfig> {
+fn scrape_list(fields: &mut Fields<'_, '_>, dir: &Path, global: &ScrapeDefaults) -> Vec<ScrapeConfig> {
     let Some(node) = fields.take("scrape_configs") else { return Vec::new() };
     let items = fields.decoder.list(node, "[]*config.ScrapeConfig");
-    items
-        .iter()
-        .filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global, unserved))
-        .collect()
+    items.iter().filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global)).collect()
 }
 
 fn unique_names(decoder: &mut Decoder, configs: &[ScrapeConfig]) {
@@ -307,7 +333,6 @@ fn scrape_file(
     pattern: &str,
     global: &ScrapeDefaults,
     configs: &mut Vec<ScrapeConfig>,
-    unserved: &mut Vec<Unserved>,
 ) {
     if !glob_valid(pattern) {
         fields.fault(format!("invalid scrape config file path {}", quote(pattern)));
@@ -326,7 +351,7 @@ fn scrape_file(
         let mut decoder = Decoder::default();
         let mut file = Fields::of(&mut decoder, &root, "config.ScrapeConfigs");
         let file_dir = path.parent().unwrap_or(dir);
-        let found = scrape_list(&mut file, file_dir, global, unserved);
+        let found = scrape_list(&mut file, file_dir, global);
         file.finish();
         for fault in decoder.faults {
             fields.fault(format!("{shown}: line {}: {}", fault.line, fault.message));
@@ -406,15 +431,20 @@ fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
 
 /// The files that a job reads its secrets and certificates from.
 fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
-    let job = quote(&config.job_name);
-    let mut add = |http: &HttpClientConfig, line: usize| {
-        let named = http.files().into_iter();
-        files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of job {job}"))));
-    };
-    add(&config.http, config.line);
-    for discovery in &config.discovery {
+    let job = format!("job {}", quote(&config.job_name));
+    http_files(&config.http, config.line, &job, files);
+    discovery_files(&config.discovery, &job, files);
+}
+
+fn discovery_files(discoveries: &[Discovery], owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    for discovery in discoveries {
         if let Some(http) = discovery.provider().http() {
-            add(http, discovery.line());
+            http_files(http, discovery.line(), owner, files);
         }
     }
+}
+
+fn http_files(http: &HttpClientConfig, line: usize, owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    let named = http.files().into_iter();
+    files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of {owner}"))));
 }

@@ -6,6 +6,7 @@ use crate::discovery::groups::expand_glob;
 use narthex_promql::ParseOptions;
 use narthex_storage::labels::quote;
 use std::collections::HashSet;
+use std::path::Path;
 
 /// A group and the file that it stands in.
 #[derive(Debug, Clone)]
@@ -41,6 +42,15 @@ pub fn load(config: &Config, parse: ParseOptions) -> Result<Vec<LoadedGroup>, Ve
                     file::faults_of(&path, &faults)
                 )),
             }
+        }
+    }
+    for (name, text) in &config.rule_texts {
+        match file::parse(text, &options) {
+            Ok(file) => {
+                let each = file.groups.into_iter().map(|spec| LoadedGroup { file: name.clone(), spec });
+                groups.extend(each);
+            }
+            Err(faults) => errors.push(file::faults_of(Path::new(name), &faults)),
         }
     }
     if errors.is_empty() { Ok(groups) } else { Err(errors) }

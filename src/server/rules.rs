@@ -2,13 +2,14 @@
 
 use crate::cli::Flags;
 use crate::config::Config;
+use crate::notify::{Alert, Notifier};
 use crate::query::usage::Noted;
 use crate::rules::db_sink::DbSinks;
 use crate::rules::evaluator::External;
 use crate::rules::load::{LoadedGroup, load};
 use crate::rules::manager::{ManagerSettings, Parts, RuleManager};
 use crate::rules::metrics::RuleMetrics;
-use crate::rules::notify::AlertSink;
+use crate::rules::notify::{AlertSink, OutgoingAlert};
 use crate::rules::restore::RestoreOptions;
 use crate::telemetry::Telemetry;
 use crate::web::app::now_ms;
@@ -23,6 +24,22 @@ struct Store(Arc<Db>);
 impl Queryable for Store {
     fn querier(&self, mint: i64, maxt: i64) -> Result<Box<dyn Querier>, StorageError> {
         Noted::new(&self.0, now_ms()).querier(mint, maxt)
+    }
+}
+
+/// Brings alerts of rules to those who are told of them.
+pub(super) struct Told(pub(super) Arc<Notifier>);
+
+impl AlertSink for Told {
+    fn send(&self, alerts: Vec<OutgoingAlert>) {
+        let alert = |alert: OutgoingAlert| Alert {
+            labels: alert.labels,
+            annotations: alert.annotations,
+            starts_at_ms: alert.starts_at_ms,
+            ends_at_ms: alert.ends_at_ms,
+            generator_url: alert.generator_url,
+        };
+        self.0.send(alerts.into_iter().map(alert).collect());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::api::{self, Answer, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase};
+use super::body::{Body, Watch};
 use super::encode::Encoding;
 use super::origin;
 use super::params::Params;
@@ -14,7 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use narthex_storage::labels::quote;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Longest form, bytes.
@@ -26,6 +29,7 @@ type Simple = fn(&App, &Params) -> Handled;
 
 /// Endpoints of `/api/v1` that only read: path, whether POST works too, handler.
 const SIMPLE: &[(&str, bool, Simple)] = &[
+    ("alertmanagers", false, |app, _| api::alertmanagers::all(app)),
     ("alerts", false, api::rules::alerts),
     ("features", false, api::features::features),
     ("format_query", true, api::parse::format),
@@ -38,6 +42,8 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
     ("rules", false, api::rules::rules),
+    ("notifications", false, api::status::notifications),
+    ("scrape_pools/config", false, api::targets::pool_yaml),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),
     ("series", true, api::labels::series),
     ("status/buildinfo", false, api::status::buildinfo),
@@ -45,8 +51,10 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("status/flags", false, api::status::flags),
     ("status/runtimeinfo", false, api::status::runtimeinfo),
     ("status/tsdb", false, api::status::tsdb),
+    ("status/tsdb/blocks", false, api::status::blocks),
     ("status/walreplay", false, api::status::walreplay),
     ("targets", false, api::targets::all),
+    ("targets/relabel_steps", false, api::targets::relabel_steps),
     ("targets/metadata", false, api::metadata::by_target),
 ];
 
@@ -71,19 +79,14 @@ const ACTIVE: &str = "narthex/queries/active/";
 
 /// Endpoints of Prometheus that this server does not have yet.
 const NOT_YET_SERVED: &[&str] = &[
-    "alertmanagers",
-    "notifications",
     "notifications/live",
     "openapi.yaml",
     "otlp/v1/metrics",
     "read",
-    "scrape_pools/config",
     "search/label_names",
     "search/label_values",
     "search/metric_names",
     "status/self_metrics",
-    "status/tsdb/blocks",
-    "targets/relabel_steps",
 ];
 
 /// Answers one request.
@@ -92,6 +95,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let begin = Instant::now();
     let (parts, body) = request.into_parts();
     let prefix = app.options.route_prefix.clone();
     let Some(path) = parts.uri.path().strip_prefix(prefix.as_str()).filter(|p| p.starts_with('/')) else {
@@ -114,31 +118,40 @@ where
         None => plain_route(&app, &path, parts).await,
     };
     if head {
-        *reply.body_mut() = super::body::Body::default();
+        *reply.body_mut() = Body::default();
     }
-    app.telemetry.http_request(handler_name(&path), reply.status().as_u16());
-    reply
+    let handler = handler_name(&path);
+    app.telemetry.web.request(handler, reply.status().as_u16());
+    reply.map(|body| Body::Watched(Box::new(body), Watch::new(app.telemetry.clone(), handler, begin)))
+}
+
+/// The names of all routes in the server's own metrics.
+static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    const PLAIN: &[&str] =
+        &["/", "/metrics", "/host/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
+    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", "write"];
+    let simple = SIMPLE.iter().map(|(path, _, _)| *path);
+    let endpoints = simple
+        .chain(ADMIN.iter().map(|(path, _)| *path))
+        .chain(QUERIES.iter().map(|(path, _)| *path))
+        .chain(MORE.iter().copied());
+    let endpoints = endpoints.map(|path| format!("/api/v1/{path}"));
+    endpoints.chain(PLAIN.iter().map(|path| (*path).to_owned())).collect()
+});
+
+/// The names of all routes in the server's own metrics.
+pub fn handlers() -> impl Iterator<Item = &'static str> {
+    HANDLERS.iter().map(String::as_str)
 }
 
 /// The route's name in the server's own metrics: bounded, whatever clients ask for.
 fn handler_name(path: &str) -> &'static str {
-    const PLAIN: &[&str] = &["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
-    let Some(endpoint) = path.strip_prefix("/api/v1/") else {
-        return PLAIN.iter().find(|p| **p == path).copied().unwrap_or("/*");
+    let name = match path.strip_prefix("/api/v1/") {
+        Some(endpoint) if endpoint.starts_with("label/") => "/api/v1/label/:name/values",
+        Some(endpoint) if endpoint.starts_with(ACTIVE) => "/api/v1/narthex/queries/active/:id",
+        _ => path,
     };
-    if endpoint.starts_with("label/") {
-        return "/api/v1/label/:name/values";
-    }
-    match endpoint {
-        "query" => "/api/v1/query",
-        "query_range" => "/api/v1/query_range",
-        "write" => "/api/v1/write",
-        "narthex/explain" => "/api/v1/narthex/explain",
-        "narthex/rules/backtest" => "/api/v1/narthex/rules/backtest",
-        "rules" => "/api/v1/rules",
-        "alerts" => "/api/v1/alerts",
-        _ => "/api/v1/*",
-    }
+    HANDLERS.get(name).map_or("/*", String::as_str)
 }
 
 fn not_found() -> Reply {
@@ -203,7 +216,7 @@ where
     if parts.method == Method::OPTIONS {
         return respond::empty(StatusCode::NO_CONTENT);
     }
-    if app.phase() != Phase::Ready && endpoint != "status/walreplay" {
+    if app.phase() != Phase::Ready && !matches!(endpoint, "status/walreplay" | "notifications") {
         return unavailable(app);
     }
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
@@ -409,7 +422,15 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
             json.value(&api::status::build());
             respond::reply(StatusCode::OK, JSON, json.into_bytes())
         }
-        "/metrics" => exposition(app, encoding, |app| app.telemetry.render(&app.db)).await,
+        "/metrics" => {
+            exposition(app, encoding, |app| {
+                app.telemetry.web.scrapes_in_flight.add(1.0);
+                let page = app.telemetry.render(&app.db);
+                app.telemetry.web.scrapes_in_flight.add(-1.0);
+                page
+            })
+            .await
+        }
         "/host/metrics" => {
             exposition(app, encoding, |app| {
                 let mut page = String::new();
@@ -474,6 +495,8 @@ mod tests {
     fn handler_names_are_bounded() {
         assert_eq!(handler_name("/api/v1/label/x/values"), handler_name("/api/v1/label/y/values"));
         assert_eq!(handler_name("/anything"), "/*");
-        assert_eq!(handler_name("/api/v1/labels"), "/api/v1/*");
+        assert_eq!(handler_name("/api/v1/labels"), "/api/v1/labels");
+        assert_eq!(handler_name("/api/v1/narthex/queries/active/7"), "/api/v1/narthex/queries/active/:id");
+        assert_eq!(handler_name("/api/v1/none"), "/*");
     }
 }

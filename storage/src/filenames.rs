@@ -24,6 +24,8 @@ pub(crate) const TIMELINES: &str = "timelines";
 pub(crate) const INDEX: &str = "index";
 /// Block: what was deleted of it.
 pub(crate) const TOMBSTONES: &str = "tombstones";
+/// Directory of what was deleted of Prometheus's blocks, a file for each, with the name of the block.
+pub(crate) const TOMBSTONES_DIR: &str = "tombstones.narthex";
 /// Directory of the snapshots.
 pub(crate) const SNAPSHOTS_DIR: &str = "snapshots";
 /// A block that is being written.

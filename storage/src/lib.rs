@@ -36,6 +36,7 @@ pub mod io;
 pub mod labels;
 mod level0;
 pub mod number;
+mod parallel;
 pub mod prometheus;
 pub mod query;
 pub mod retention;

@@ -78,7 +78,7 @@ impl Selection {
             function,
             unsorted: scope.unordered,
         };
-        let series = querier.select(&selector.matchers, &hints)?;
+        let series = cx.select(querier, &selector.matchers, &hints)?;
         let metas: Vec<Meta> = series.iter().map(|series| Meta::of(series.labels().clone())).collect();
         let labels: usize = metas.iter().map(|meta| meta.labels.encoded_len()).sum();
         charge.grow(0, (labels + metas.len() * SERIES_BYTES) as u64)?;

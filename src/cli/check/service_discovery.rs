@@ -4,7 +4,7 @@ use super::Verdict;
 use super::args::DiscoveryRequest;
 use crate::config::{Config, ScrapeConfig};
 use crate::discovery::manager::Providers;
-use crate::discovery::{SdMetrics, SubscriptionSet, TargetGroup, static_groups};
+use crate::discovery::{SdMetrics, SubscriptionSet, TargetGroup};
 use crate::scrape::target::{Outcome, targets_of};
 use narthex_storage::Labels;
 use serde_json::{Map, Value, json};
@@ -61,9 +61,7 @@ async fn discover(job: &ScrapeConfig, longest: Duration) -> (Vec<Arc<TargetGroup
         }
     };
     let all_answered = tokio::time::timeout(longest, answers).await.is_ok();
-    let mut groups = static_groups(&job.static_configs);
-    groups.extend(set.groups(&metrics));
-    (groups, all_answered)
+    (set.groups(&metrics, &job.static_configs), all_answered)
 }
 
 /// Each target of a group: labels as discovered, labels of its samples, and what is wrong with it.

@@ -28,6 +28,6 @@ pub(super) fn check(request: &StatusRequest, err: &mut dyn Write) -> io::Result<
 }
 
 async fn ask(request: &StatusRequest) -> Result<(u16, String), QueryError> {
-    let server = Server::new(&request.access, &mut |text| eprintln!("warning: {text}"))?;
+    let server = Server::new(&request.access)?;
     server.fetch(request.path).await
 }

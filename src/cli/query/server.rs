@@ -119,15 +119,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Prepares to ask a server; what the client's file has and cannot be served yet is told to `warn`.
+    /// Prepares to ask a server.
     ///
     /// # Errors
     /// The address, the file or a header cannot be used.
-    pub fn new(access: &Access, warn: &mut dyn FnMut(&str)) -> Result<Self, QueryError> {
+    pub fn new(access: &Access) -> Result<Self, QueryError> {
         let config = access.http_config.as_deref().map_or_else(|| Ok(HttpClientConfig::default()), load)?;
-        for (field, line) in &config.unserved {
-            warn(&format!("{field} (line {line} of the HTTP configuration) is not served yet and ignored"));
-        }
         let client = HttpClient::new(&config).map_err(QueryError::Client)?;
         let mut headers = HeaderMap::new();
         headers.insert(

@@ -24,6 +24,7 @@ pub use reader::Block;
 pub(crate) use reader::Entries;
 pub(crate) use served::EntriesOfBlock;
 pub use served::{SeriesOfBlock, ServedBlock};
+pub(crate) use tombstones::BlockTombstones;
 pub(crate) use writer::{BlockPlan, BlockWriter};
 
 /// Brings blocks into the order in which they are listed, read and merged: by their first timestamp, then by

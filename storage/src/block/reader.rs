@@ -4,12 +4,12 @@ use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
 use super::meta::{BlockMeta, FORMAT, VERSION, VERSIONS};
 use super::pages::{FrameBytes, Pages};
-use super::tombstones::Deleted;
+use super::tombstones::BlockTombstones;
 use super::v2;
 use crate::codec::CodecError;
 use crate::codec::timestamp::Timeline;
 use crate::codec::{frame, rows};
-use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
+use crate::damage::{DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
@@ -17,7 +17,6 @@ use crate::labels::{Labels, LabelsBuf};
 use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
-use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +34,7 @@ pub struct Block {
     pub(super) layout: Layout,
     timelines: Bytes,
     timeline_cache: RwLock<HashMap<u64, Timeline, RandomState>>,
-    pub(super) tombstones: ArcSwapOption<Deleted>,
+    pub(super) tombstones: BlockTombstones,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
     twins: OnceLock<Box<[AtomicU32]>>,
 }
@@ -79,7 +78,7 @@ impl Block {
             Layout::Two { index, .. } => index.series_count(),
             Layout::Three { index, .. } => index.series_count(),
         };
-        let tombstones = Deleted::read(files, dir, series as usize)?.map(Arc::new);
+        let tombstones = BlockTombstones::within(files, dir, series as usize)?;
         Ok(Self {
             dir: dir.to_owned(),
             damage: Arc::clone(files.damage()),
@@ -87,7 +86,7 @@ impl Block {
             layout,
             timelines: files.map(&dir.join(filenames::TIMELINES))?,
             timeline_cache: RwLock::default(),
-            tombstones: ArcSwapOption::new(tombstones),
+            tombstones,
             twins: OnceLock::new(),
         })
     }
@@ -111,7 +110,7 @@ impl Block {
             Layout::Two { index, pages } => (index.len_bytes(), pages.len()),
             Layout::Three { index, pages } => (index.len_bytes(), pages.len()),
         };
-        (index + chunks + self.timelines.len() + self.tombstone_bytes()) as u64
+        (index + chunks + self.timelines.len() + self.tombstones.bytes()) as u64
     }
 
     /// Whether everything in the block is within `[mint, maxt]`.
@@ -123,16 +122,8 @@ impl Block {
     pub(super) fn damaged(&self, file: &str, detail: impl ToString) -> StorageError {
         let path = self.dir.join(file);
         let error = corrupt(&path, "read", detail);
-        self.damage.note(Damage {
-            path,
-            kind: DamageKind::Page,
-            offset: 0,
-            bytes: 0,
-            range: Some((self.meta.min_time, self.meta.max_time.saturating_sub(1))),
-            action: DamageAction::Refused,
-            detail: error.to_string(),
-        });
-        error
+        let range = (self.meta.min_time, self.meta.max_time.saturating_sub(1));
+        self.damage.met(&path, DamageKind::Page, range, error)
     }
 
     pub(super) fn bad_index(&self, error: CodecError) -> StorageError {
@@ -178,11 +169,13 @@ impl Block {
         range: (i64, i64),
         wanted: Wanted,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         self.entries().each_chunk(number, range, |chunk| {
-            self.read_chunk(&chunk, range, wanted, out)?;
-            joints.join(out);
+            match self.read_chunk(&chunk, range, wanted, out) {
+                Ok(()) => joints.join(out),
+                Err(error) => joints.leave_out(out, error)?,
+            }
             Ok(true)
         })
     }

@@ -1,6 +1,6 @@
 //! A block of either kind, ours or Prometheus's: what queries and retention need of one.
 
-use super::{Block, BlockMeta, Entries};
+use super::{Block, BlockMeta, BlockTombstones, Entries};
 use crate::filenames;
 use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
@@ -96,7 +96,7 @@ impl ServedBlock {
         Ok(())
     }
 
-    /// The block, if it is one of ours: what may be merged, and what samples are deleted of.
+    /// The block, if it is one of ours: what may be merged and cleaned.
     #[must_use]
     pub fn own(&self) -> Option<&Arc<Block>> {
         match self {
@@ -164,7 +164,20 @@ impl ServedBlock {
 
     /// What is deleted of the block by tombstones of ours.
     pub(crate) fn tombstones(&self) -> Option<Arc<Tombstones>> {
-        self.own().and_then(|block| block.tombstones())
+        self.block_tombstones().get()
+    }
+
+    /// The tombstones of ours, and their file.
+    pub(crate) fn block_tombstones(&self) -> &BlockTombstones {
+        match self {
+            Self::Own(block) => &block.tombstones,
+            Self::Prometheus(block) => &block.ours,
+        }
+    }
+
+    /// A time, ms, that no sample of a series is before, and one that none is after.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(i64, i64)>, StorageError> {
+        either!(self, block => block.span(number))
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
@@ -196,7 +209,7 @@ impl ServedBlock {
         range: (i64, i64),
         wanted: Wanted,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         match self {
             Self::Own(block) => block.read(number, range, wanted, out, joints),

@@ -151,12 +151,6 @@ impl Db {
         &self.inner.report
     }
 
-    /// A budget of series for whoever appends under it; `None` sets no limit.
-    #[must_use]
-    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
-        self.inner.head.budgets.add_user(limit)
-    }
-
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
@@ -171,6 +165,7 @@ impl Db {
 
     fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
+        budget.iter().for_each(|budget| head.budgets.join(budget));
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
         let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
@@ -186,6 +181,7 @@ impl Db {
     /// An appender whose new series count towards a budget.
     #[must_use]
     pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        self.inner.head.budgets.join(budget);
         Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
     }
 
@@ -215,6 +211,7 @@ impl Db {
         while self.inner.next_cut().is_none() && self.inner.reshape_once(now_ms, &mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.head.index.write().unwrap_or_else(PoisonError::into_inner).optimize();
         self.inner.cardinality.look(&self.inner.head, now_ms);
         let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
         report.statistics_unsaved = saved.err().map(|error| error.to_string());
@@ -294,6 +291,12 @@ impl Db {
         Some((first, last))
     }
 
+    /// What the blocks say about themselves, oldest first.
+    #[must_use]
+    pub fn block_metas(&self) -> Vec<crate::block::BlockMeta> {
+        self.inner.blocks.load().iter().map(|block| block.meta().clone()).collect()
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {
@@ -309,6 +312,6 @@ impl Drop for Inner {
 
 impl Queryable for Db {
     fn querier(&self, _mint: i64, _maxt: i64) -> Result<Box<dyn Querier>, StorageError> {
-        Ok(Box::new(DbQuerier { db: Arc::clone(&self.inner) }))
+        Ok(Box::new(DbQuerier::new(&self.inner)))
     }
 }

@@ -78,6 +78,10 @@ impl Inner {
         for block in doomed {
             // Whoever reads it still has its files.
             remove_block(&self.files, block.dir())?;
+            // After the block: whatever is left of it must not be shown without them.
+            if let Some(path) = block.block_tombstones().path().filter(|_| block.own().is_none()) {
+                self.files.remove_file(path)?;
+            }
             report.blocks_deleted.push(block.dir().to_owned());
         }
         Ok(())

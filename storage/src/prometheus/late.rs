@@ -25,7 +25,7 @@ const WINDOWS_MAX: usize = 1000;
 pub struct LateSamples<'a> {
     files: &'a Files,
     dir: &'a Path,
-    series: BTreeMap<Labels, (Columns, Joints)>,
+    series: BTreeMap<Labels, (Columns, Joints<'static>)>,
     held: usize,
     blocks: Vec<PathBuf>,
 }

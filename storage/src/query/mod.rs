@@ -1,5 +1,6 @@
 //! The read side's only door: what the query engine asks of any store of series.
 
+mod lost;
 mod masks;
 mod merge;
 pub(crate) mod postings;
@@ -182,6 +183,16 @@ impl Columns {
         }
     }
 
+    /// Takes out what was appended behind the first `len` samples, also to some of the columns only.
+    pub(crate) fn cut_back(&mut self, len: usize) {
+        self.timestamps.truncate(len);
+        self.values.truncate(len);
+        self.starts.truncate(len);
+        let kept = self.histograms.partition_point(|(position, _)| (*position as usize) < len);
+        self.histograms.truncate(kept);
+        self.rows.keep(len, len, len);
+    }
+
     /// The start timestamp of a sample, 0 for none.
     #[inline]
     #[must_use]
@@ -232,17 +243,18 @@ pub trait Series: Send + Sync {
     /// The series' labels.
     fn labels(&self) -> &Labels;
 
-    /// Appends the samples with `mint <= timestamp <= maxt` to `out`.
+    /// Appends the samples with `mint <= timestamp <= maxt` to `out`, without those that are damaged on the disk,
+    /// of which [`Querier::warnings`] tells.
     ///
     /// # Errors
-    /// A page on disk cannot be read or is damaged.
+    /// A file cannot be read.
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError>;
 
     /// The newest sample with `mint <= timestamp <= maxt`, a staleness marker included. A store that can
     /// answers without decoding the others; `scratch` is for one that cannot.
     ///
     /// # Errors
-    /// A page on disk cannot be read or is damaged.
+    /// As [`Series::read`].
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         scratch.clear();
         self.read(mint, maxt, scratch)?;
@@ -287,6 +299,12 @@ pub trait Querier: Send + Sync {
     /// such an interval before it; 0 where all samples are raw.
     fn resolution_ms(&self, _mint: i64, _maxt: i64) -> i64 {
         0
+    }
+
+    /// What the answers so far leave out, those of the selected series included: a store that can do so leaves out
+    /// what is damaged and gives the rest.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 
