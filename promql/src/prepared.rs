@@ -5,10 +5,16 @@ use crate::plan::optimize;
 use crate::syntax::ast::{Expr, ValueType};
 use crate::syntax::{ParseError, ParseOptions, QueryWindow, parse_expr, prepare};
 use std::borrow::Cow;
+use std::sync::Arc;
 
-/// A parsed query. What does not depend on the time of the evaluation is settled.
+/// A parsed query. What does not depend on the time of the evaluation is settled. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct PreparedQuery {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     text: String,
     parsed: Expr,
     /// Ready for the operators, if it is the same at every time.
@@ -41,39 +47,39 @@ impl PreparedQuery {
             (Ok(one), Ok(other), Ok(wide)) if one == other && *one == wide
         );
         let settled = one.ok().filter(|_| same).map(optimize);
-        Self { text: parsed.to_string(), parsed, settled }
+        Self { inner: Arc::new(Inner { text: parsed.to_string(), parsed, settled }) }
     }
 
     /// The query as the printer writes it.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.inner.text
     }
 
     /// The parsed tree.
     #[must_use]
     pub fn expr(&self) -> &Expr {
-        &self.parsed
+        &self.inner.parsed
     }
 
     /// Whether the query asks for nothing that depends on the window: a range query then answers at each of its
     /// steps what an instant query answers there.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.settled.is_some()
+        self.inner.settled.is_some()
     }
 
     /// What the operators are made of.
     pub(crate) fn at(&self, window: &QueryWindow) -> Result<Cow<'_, Expr>, EngineError> {
-        match &self.settled {
+        match &self.inner.settled {
             Some(expr) => Ok(Cow::Borrowed(expr)),
-            None => Ok(Cow::Owned(optimize(prepare(self.parsed.clone(), window)?))),
+            None => Ok(Cow::Owned(optimize(prepare(self.inner.parsed.clone(), window)?))),
         }
     }
 
     /// The type of its value.
     pub(crate) fn value_type(&self) -> ValueType {
-        self.parsed.value_type()
+        self.inner.parsed.value_type()
     }
 }
 

@@ -14,12 +14,12 @@ use super::rule::Rule;
 use super::schedule::Schedule;
 use super::sink::{Appended, Output, OutputValue, RuleSink, Sinks};
 use narthex_promql::syntax::ast::Expr;
-use narthex_promql::testing::{MemorySample, MemoryStore};
+use narthex_promql::testing::{MemorySample, MemoryStore, MemoryStoreError};
 use narthex_promql::{CancelToken, Engine};
 use narthex_storage::{
     AppendError, Columns, Labels, Matcher, Queryable, STALE_NAN, SelectHints, StorageError,
 };
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is to be filled.
@@ -50,12 +50,47 @@ pub struct Backfilled {
 }
 
 /// Samples that rules gave.
-#[derive(Default)]
 struct Given {
+    /// What is there.
+    store: Arc<dyn Queryable>,
     /// Where rules read them.
     memory: Arc<Mutex<MemoryStore>>,
-    /// Those that are not written yet, and the interval of their group.
-    fresh: Vec<(Labels, i64, OutputValue, i64)>,
+    /// Those that are not written yet.
+    fresh: Vec<(Labels, i64, OutputValue)>,
+    /// The piece of time that is evaluated, ms.
+    piece: (i64, i64),
+    /// When series have samples around the piece.
+    there: HashMap<Labels, BTreeSet<i64>>,
+    /// Samples that were left out.
+    present: usize,
+}
+
+impl Given {
+    /// Whether what is there has a sample of the series near a time.
+    fn is_taken(&mut self, labels: &Labels, time_ms: i64, interval_ms: i64) -> Result<bool, StorageError> {
+        if !self.there.contains_key(labels) {
+            let (from, to) = self.piece;
+            let (from, to) = (from.saturating_sub(interval_ms), to.saturating_add(interval_ms));
+            let times = times(&*self.store, labels, from, to)?;
+            self.there.insert(labels.clone(), times);
+        }
+        let Some(there) = self.there.get(labels) else { return Ok(false) };
+        let (from, to) = (time_ms.saturating_sub(interval_ms / 2), time_ms.saturating_add(interval_ms / 2));
+        let near = |other: &i64| other.abs_diff(time_ms).saturating_mul(2) < interval_ms.unsigned_abs();
+        Ok(there.range(from..=to).any(near))
+    }
+
+    fn add(&mut self, labels: &Labels, time_ms: i64, value: OutputValue) -> Result<(), MemoryStoreError> {
+        let sample = match &value {
+            OutputValue::Float(value) => MemorySample { value: *value, histogram: None, start: 0 },
+            OutputValue::Histogram(histogram) => {
+                MemorySample { value: f64::NAN, histogram: Some(Arc::clone(histogram)), start: 0 }
+            }
+        };
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).append(labels, time_ms, &sample)?;
+        self.fresh.push((labels.clone(), time_ms, value));
+        Ok(())
+    }
 }
 
 /// Collects the samples of a group.
@@ -84,24 +119,16 @@ impl RuleSink for Collector {
         samples: &[Output],
         vanished: &[(u32, Labels)],
     ) -> Result<Appended, AppendError> {
-        let interval_ms = self.interval_ms;
         let mut given = self.lock();
-        let given = &mut *given;
-        let mut memory = given.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = vanished.iter().map(|(_, labels)| (labels, OutputValue::Float(STALE_NAN)));
         let all = samples.iter().map(|output| (&output.labels, output.value.clone())).chain(ended);
         let mut appended = Appended::default();
         for (labels, value) in all {
-            let sample = match &value {
-                OutputValue::Float(value) => MemorySample { value: *value, histogram: None, start: 0 },
-                OutputValue::Histogram(histogram) => {
-                    MemorySample { value: f64::NAN, histogram: Some(Arc::clone(histogram)), start: 0 }
-                }
-            };
-            match memory.append(labels, time_ms, &sample) {
-                Ok(()) => given.fresh.push((labels.clone(), time_ms, value, interval_ms)),
+            if given.is_taken(labels, time_ms, self.interval_ms)? {
+                given.present += 1;
+            } else if given.add(labels, time_ms, value).is_err() {
                 // Another rule has the series at this time.
-                Err(_) => appended.refuse(AppendError::Duplicate),
+                appended.refuse(AppendError::Duplicate);
             }
         }
         Ok(appended)
@@ -118,18 +145,25 @@ impl RuleSink for Collector {
 pub fn backfill<E: From<StorageError>>(
     files: &[(String, RuleFile)],
     span: Span,
-    store: &dyn Queryable,
+    store: &Arc<dyn Queryable>,
     engine: &Engine,
     wanted: &dyn Fn(&str) -> bool,
     write: &mut dyn FnMut(Filled<'_>) -> Result<(), E>,
 ) -> Result<Backfilled, E> {
     let memory: Arc<Mutex<MemoryStore>> = Arc::default();
-    let given = Arc::new(Mutex::new(Given { memory: Arc::clone(&memory), fresh: Vec::new() }));
+    let given = Arc::new(Mutex::new(Given {
+        store: Arc::clone(store),
+        memory: Arc::clone(&memory),
+        fresh: Vec::new(),
+        piece: (span.from_ms, span.to_ms),
+        there: HashMap::new(),
+        present: 0,
+    }));
     let mut groups = groups(files, span, &given);
     let reach_ms = groups.iter().map(|(group, _)| reach(group)).max().unwrap_or(0);
     let reach_ms = reach_ms.saturating_add(engine.options().lookback_ms);
     let hidden = Arc::new(HashSet::new());
-    let overlay = Overlay { below: store, above: Arc::clone(&memory), hidden, hidden_from_ms: 0 };
+    let overlay = Overlay { below: &**store, above: Arc::clone(&memory), hidden, hidden_from_ms: 0 };
     let metrics = RuleMetrics::default();
     let evaluator = Evaluator {
         store: &overlay,
@@ -142,17 +176,25 @@ pub fn backfill<E: From<StorageError>>(
     let mut done = Backfilled::default();
     // Pieces end at the same times for all groups, so that none sees more of another than it would have.
     for (from_ms, to_ms) in pieces(span, groups.iter().map(|(group, _)| group.view.interval_ms).min()) {
+        {
+            let mut given = given.lock().unwrap_or_else(PoisonError::into_inner);
+            given.piece = (from_ms, to_ms);
+            given.there.clear();
+        }
         for (group, schedule) in &mut groups {
             let slots = slots_within(group, schedule, from_ms, to_ms);
             let record = |rule: &Rule| rule.view.spec.alert.is_none() && wanted(&rule.view.spec.name);
             let mut past = Past { wanted: &record, observe: &mut |_, _, _| (), go_on: &|| true };
             done.replayed.add(group.replay(&slots, &evaluator, &mut past));
         }
-        let fresh = std::mem::take(&mut given.lock().unwrap_or_else(PoisonError::into_inner).fresh);
-        fill(fresh, store, &mut done, write)?;
+        let mut fresh = std::mem::take(&mut given.lock().unwrap_or_else(PoisonError::into_inner).fresh);
+        fresh.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        done.written += fresh.len();
+        fresh.iter().try_for_each(|(labels, time_ms, value)| write((labels, *time_ms, value)))?;
         let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.forget_before(to_ms.saturating_sub(reach_ms));
     }
+    done.present = given.lock().unwrap_or_else(PoisonError::into_inner).present;
     Ok(done)
 }
 
@@ -212,36 +254,6 @@ fn slots_within(group: &Group, schedule: &Schedule, from_ms: i64, to_ms: i64) ->
     Slots::between(first.ms(), to_ms, group.view.interval_ms)
 }
 
-/// Writes the samples of a piece, but for those that the store has already.
-fn fill<E: From<StorageError>>(
-    mut fresh: Vec<(Labels, i64, OutputValue, i64)>,
-    store: &dyn Queryable,
-    done: &mut Backfilled,
-    write: &mut dyn FnMut(Filled<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    fresh.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-    for series in fresh.chunk_by(|a, b| a.0 == b.0) {
-        let Some((labels, first_ms, _, _)) = series.first() else { continue };
-        let widest = series.iter().map(|(_, _, _, interval)| *interval).max().unwrap_or(0);
-        let last_ms = series.last().map_or(*first_ms, |(_, last, _, _)| *last);
-        let there = times(store, labels, first_ms.saturating_sub(widest), last_ms.saturating_add(widest))?;
-        for (labels, time_ms, value, interval_ms) in series {
-            let near = interval_ms / 2;
-            let (from, to) = (time_ms.saturating_sub(near), time_ms.saturating_add(near));
-            let taken = there
-                .range(from..=to)
-                .any(|t| t.abs_diff(*time_ms).saturating_mul(2) < interval_ms.unsigned_abs());
-            if taken {
-                done.present += 1;
-            } else {
-                write((labels, *time_ms, value))?;
-                done.written += 1;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// When a series has samples.
 fn times(
     store: &dyn Queryable,
@@ -279,7 +291,8 @@ mod tests {
             Ok::<(), StorageError>(())
         };
         let files = [("f".to_owned(), file)];
-        let done = backfill(&files, span, store, &Engine::default(), &|_| true, &mut write).unwrap();
+        let store: Arc<dyn Queryable> = Arc::new(store.clone());
+        let done = backfill(&files, span, &store, &Engine::default(), &|_| true, &mut write).unwrap();
         (done, written)
     }
 

@@ -42,8 +42,10 @@ impl Watchdog {
     /// Ends the queries whose time is up; those that have ended do not notice.
     pub(super) fn look(&self, now: Instant) {
         let mut begun = self.lock();
-        while let Some((_, token)) = begun.tokens.pop_front_if(|(deadline, _)| *deadline <= now) {
-            token.time_out();
+        while begun.tokens.front().is_some_and(|(deadline, _)| *deadline <= now) {
+            if let Some((_, token)) = begun.tokens.pop_front() {
+                token.time_out();
+            }
         }
     }
 

@@ -132,7 +132,7 @@ fn rules_are_checked_from_files_and_from_standard_input() {
     assert_eq!(said.out, format!("Checking {}\n  SUCCESS: 4 rules found\n\n", good.display()));
     let said = say(&["check", "rules"], "groups:\n- name: g\n  rules:\n  - {record: a, expr: 'up +'}\n");
     assert_eq!((said.code, said.out.as_str()), (1, "Checking standard input\n\n"));
-    let want = "  FAILED:\n4:24: group \"g\", rule 1, \"a\": could not parse expression: ";
+    let want = "  FAILED:\n4:23: group \"g\", rule 1, \"a\": could not parse expression: ";
     assert!(said.err.starts_with(want), "{}", said.err);
     let twice = "groups: [{name: g, rules: [{record: a, expr: up}, {record: a, expr: up}]}]";
     for (args, code) in [

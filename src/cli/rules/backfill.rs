@@ -4,9 +4,9 @@ use super::args::BackfillOptions;
 use super::{Fault, data_directory, engine, load};
 use crate::rules::backfill::{Filled, backfill};
 use crate::rules::sink::OutputValue;
-use narthex_storage::Db;
 use narthex_storage::io::Files;
 use narthex_storage::prometheus::LateSamples;
+use narthex_storage::{Db, Queryable};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) fn run(options: &BackfillOptions, out: &mut impl Write) -> Result<(),
     let files = Files::os();
     // A server would not see the blocks, and takes half a block for garbage when it starts.
     let _lock = files.lock_directory(&options.output)?;
-    let db = Db::open_read_only(&options.path)?;
+    let store: Arc<dyn Queryable> = Arc::new(Db::open_read_only(&options.path)?);
     let mut late = LateSamples::new(&files, &options.output);
     let wanted = |name: &str| options.names.is_empty() || options.names.iter().any(|one| one == name);
     let mut write = |(labels, time, value): Filled<'_>| -> Result<(), Fault> {
@@ -29,7 +29,7 @@ pub(super) fn run(options: &BackfillOptions, out: &mut impl Write) -> Result<(),
         Ok(())
     };
     let engine = engine(options.span.interval_ms);
-    let done = backfill(&rules, options.span, &db, &engine, &wanted, &mut write)?;
+    let done = backfill(&rules, options.span, &store, &engine, &wanted, &mut write)?;
     let blocks = late.finish()?;
     if let Some((rule, error)) = &done.replayed.error {
         let (failures, all) = (done.replayed.failures, done.replayed.evaluations);
