@@ -2,28 +2,29 @@
 //!
 //! All of it goes to standard error, as promtool does it.
 
+use super::check::Verdict;
 use crate::config::web::WebConfig;
 use crate::web::tls::server_config;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Checks the files, certificates and keys included. The answer is whether all are good.
+/// Checks the files, certificates and keys included. The verdict is that of the worst.
 ///
 /// # Errors
 /// `err` cannot be written.
-pub fn check_web_config(files: &[PathBuf], err: &mut dyn Write) -> io::Result<bool> {
-    let mut good = true;
+pub fn check_web_config(files: &[PathBuf], err: &mut dyn Write) -> io::Result<Verdict> {
+    let mut verdict = Verdict::Good;
     for file in files {
         let faults = faults(file);
-        good &= faults.is_empty();
         if faults.is_empty() {
             writeln!(err, "{} SUCCESS", file.display())?;
         }
         for fault in faults {
+            verdict = Verdict::Bad;
             writeln!(err, "{} FAILED: {fault}", file.display())?;
         }
     }
-    Ok(good)
+    Ok(verdict)
 }
 
 fn faults(file: &Path) -> Vec<String> {
@@ -62,7 +63,7 @@ mod tests {
             dir.path().join("none.yml"),
         ];
         let mut err = Vec::new();
-        assert!(!check_web_config(&files, &mut err).unwrap());
+        assert_eq!(check_web_config(&files, &mut err).unwrap(), Verdict::Bad);
         let text = String::from_utf8(err).unwrap().replace(dir.path().to_str().unwrap(), "D");
         assert_eq!(
             text,
@@ -72,6 +73,6 @@ mod tests {
              D/key.yml FAILED: the certificate in the configuration holds no certificate\n\
              D/none.yml FAILED: open D/none.yml: no such file or directory\n"
         );
-        assert!(check_web_config(&files[..1], &mut Vec::new()).unwrap());
+        assert_eq!(check_web_config(&files[..1], &mut Vec::new()).unwrap(), Verdict::Good);
     }
 }

@@ -20,6 +20,5 @@ pub mod tsdb;
 #[cfg(test)]
 mod flags_tests;
 
-pub use check_web_config::check_web_config;
 pub use flags::{Flags, all_flags};
 pub use parse::{Command, UsageError, parse};

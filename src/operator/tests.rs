@@ -1,5 +1,7 @@
 //! The operator's own output, and what its documentation says of the other resources.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by failing
+
 use super::monitors::{pod_monitor, probe, service_monitor};
 use super::rules::rule_file;
 use super::scrape_config::scrape_config;

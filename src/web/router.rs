@@ -129,7 +129,7 @@ where
 static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     const PLAIN: &[&str] =
         &["/", "/metrics", "/host/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
-    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", "write"];
+    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", BACKTEST, "write"];
     let simple = SIMPLE.iter().map(|(path, _, _)| *path);
     let endpoints = simple
         .chain(ADMIN.iter().map(|(path, _)| *path))

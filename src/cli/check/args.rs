@@ -19,6 +19,8 @@ pub enum Action {
         /// How.
         options: ConfigOptions,
     },
+    /// Web configuration files.
+    WebConfig(Vec<PathBuf>),
     /// Rule files.
     Rules {
         /// The files; none for standard input.
@@ -157,6 +159,10 @@ pub fn command() -> clap::Command {
                 .arg(unknown()),
         )
         .subcommand(
+            sub("web-config", "Check web configuration files")
+                .arg(files("Web configuration files").required(true)),
+        )
+        .subcommand(
             sub("rules", "Check rule files")
                 .arg(files("Rule files; standard input if there is none"))
                 .arg(lint("all, none, duplicate-rules. [default: duplicate-rules]"))
@@ -190,7 +196,7 @@ pub fn command() -> clap::Command {
 pub fn read(matches: &ArgMatches) -> Result<Action, UsageError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(UsageError::arguments(
-            "expected config, rules, metrics, service-discovery, healthy or ready",
+            "expected config, web-config, rules, metrics, service-discovery, healthy or ready",
         ));
     };
     let files = || matches.get_many::<PathBuf>("FILE").into_iter().flatten().cloned().collect();
@@ -206,6 +212,7 @@ pub fn read(matches: &ArgMatches) -> Result<Action, UsageError> {
                 features,
             },
         }),
+        "web-config" => Ok(Action::WebConfig(files())),
         "rules" => Ok(Action::Rules {
             files: files(),
             options: RuleOptions {

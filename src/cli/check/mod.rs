@@ -8,6 +8,7 @@ mod service_discovery;
 mod status;
 
 use super::check_config::check_config;
+use super::check_web_config::check_web_config;
 use args::Action;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ pub fn run(action: &Action) -> ExitCode {
         Action::Config { files, options } => {
             code(check_config(files, options, &mut out, &mut err), options.lint.fatal)
         }
+        Action::WebConfig(files) => code(check_web_config(files, &mut err), false),
         Action::Rules { files, options } => {
             code(rules::check_rules(files, options, &mut out, &mut err), options.lint.fatal)
         }

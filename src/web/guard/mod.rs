@@ -176,7 +176,8 @@ impl Guard {
         }
         let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
         if let Some(token) = credentials(given, "bearer") {
-            return self.check_token(config, token_digest(token), scope_of(method, path));
+            let refused = self.refuse_token(config, token_digest(token), scope_of(method, path));
+            return refused.map_or(Ok(()), Err);
         }
         if let Some((user, password)) = credentials(given, "basic").and_then(basic)
             && self.users.knows(config, user, password).await
@@ -186,7 +187,8 @@ impl Guard {
         Err(unauthorized(config))
     }
 
-    fn check_token(&self, config: &WebConfig, digest: [u8; 32], wanted: Scope) -> Result<(), Reply> {
+    /// The answer to a token that does not allow what is wanted.
+    fn refuse_token(&self, config: &WebConfig, digest: [u8; 32], wanted: Scope) -> Option<Reply> {
         let equal = |known: &[u8; 32]| known.ct_eq(&digest);
         let own = self.own.as_ref().map_or(Choice::from(0), equal);
         // Every token is compared, so that the time does not tell which one was near.
@@ -197,17 +199,15 @@ impl Guard {
             }
         }
         match found {
-            _ if bool::from(own) => Ok(()),
-            Some(token) if token.scope.allows(wanted) => Ok(()),
+            _ if bool::from(own) => None,
+            Some(token) if token.scope.allows(wanted) => None,
             Some(token) => {
-                let (has, needs) = (token.scope.name(), wanted.name());
-                let text = format!(
-                    "Forbidden: the token {:?} has the scope {has}, and this needs {needs}\n",
-                    token.name
-                );
-                Err(respond::reply(StatusCode::FORBIDDEN, TEXT, text))
+                let (name, has, needs) = (&token.name, token.scope.name(), wanted.name());
+                let text =
+                    format!("Forbidden: the token {name:?} has the scope {has}, and this needs {needs}\n");
+                Some(respond::reply(StatusCode::FORBIDDEN, TEXT, text))
             }
-            None => Err(unauthorized(config)),
+            None => Some(unauthorized(config)),
         }
     }
 }
