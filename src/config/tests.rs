@@ -260,6 +260,7 @@ fn the_zero_configuration_scrapes_server_and_host() {
     assert_eq!(config.scrape_configs[1].static_configs[0].labels[0].1, "host \"x\"");
 }
 
+#[cfg(feature = "kubernetes")]
 #[test]
 fn configurations_of_the_charts_load() {
     let shared = std::env::var_os("NARTHEX_SHARED")

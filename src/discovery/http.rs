@@ -146,7 +146,7 @@ mod tests {
             (200, "application/json; charset=latin1", "[]", "unsupported content type"),
             (200, "application/json", "[null]", "nil target group item found"),
             (200, "application/json", "[{\"target\": []}]", "unknown field"),
-            (200, "application/json", "{", "EOF"),
+            (200, "application/json", "[", "EOF"),
             (200, "application/json", "[{\"labels\": {\"a\": 1}}]", "invalid type"),
         ] {
             let error = answer(status, content_type, body).unwrap_err();

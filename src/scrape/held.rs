@@ -55,11 +55,18 @@ mod tests {
 
     #[test]
     fn pages_come_back_and_the_bytes_of_all_are_bounded() {
-        let noise: Vec<u8> =
-            (0..3u64 << 20).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+        let mut state = 88_172_645_463_325_252u64;
+        let mut byte = || {
+            // Xorshift: nothing that could be packed.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        };
+        let noise: Vec<u8> = (0..3 << 20).map(|_| byte()).collect();
         let hold = || Held::new(1, Duration::ZERO, Ok(None), &noise);
-        let held: Vec<Held> = std::iter::from_fn(hold).take(1000).collect();
-        assert!(!held.is_empty() && held.len() < 100);
+        let held: Vec<Held> = std::iter::from_fn(hold).take(100).collect();
+        assert!(!held.is_empty() && held.len() < 100, "{}", held.len());
         assert!(held.iter().all(|held| held.page() == noise));
         assert!(BYTES.load(Ordering::Relaxed) <= BYTES_MAX);
         drop(held);

@@ -40,3 +40,7 @@ impl Opening {
         self.0.send_replace(Some(db));
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -77,11 +77,14 @@ fn an_entry_has_its_defaults_and_its_faults() {
     }
 }
 
+/// Service names and their tags.
+type Services = BTreeMap<String, Vec<String>>;
+
 /// A Consul with a catalogue that can be changed; its index is the number of changes.
 #[derive(Clone)]
 struct Stand {
     /// Service name to tags, and whether the server is broken.
-    state: Arc<Mutex<(BTreeMap<String, Vec<String>>, bool)>>,
+    state: Arc<Mutex<(Services, bool)>>,
     changes: Arc<watch::Sender<u64>>,
     asked: Arc<Mutex<Vec<String>>>,
 }

@@ -249,10 +249,10 @@ mod tests {
         pairs.prop_map(|pairs| Labels::from_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str()))))
     }
 
-    /// Everything that an index answers.
-    fn answers(
-        index: &mut Index,
-    ) -> (BTreeMap<String, Vec<u32>>, Vec<(Dimension, String, u64, u64)>, Vec<u32>) {
+    /// What an index answers: lists, counts, and the ids in label order.
+    type Answers = (BTreeMap<String, Vec<u32>>, Vec<(Dimension, String, u64, u64)>, Vec<u32>);
+
+    fn answers(index: &mut Index) -> Answers {
         index.order.complete();
         let mut lists = BTreeMap::new();
         lists.insert(String::new(), index.everything().iter().collect());
