@@ -8,16 +8,19 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Command::Serve(flags)) => serve(*flags),
-        Ok(Command::CheckConfig(files)) => {
+        Ok(Command::Check(action)) => cli::check::run(&action),
+        Ok(Command::TestPromql(files)) => cli::test_promql::run(&files),
+        Ok(Command::TestRules(options)) => {
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-            match cli::check_config(&files, &mut out, &mut err).and_then(|good| out.flush().map(|()| good)) {
+            let result = cli::test_rules::test_rules(&options, &mut out, &mut err);
+            match result.and_then(|good| out.flush().map(|()| good)) {
                 Ok(true) => ExitCode::SUCCESS,
                 _ => ExitCode::FAILURE,
             }
         }
-        Ok(Command::TestPromql(files)) => cli::test_promql::run(&files),
         Ok(Command::Query(request)) => cli::query::run(&request),
         Ok(Command::Promql(action)) => cli::promql::run(&action),
+        Ok(Command::Rules(action)) => cli::rules::run(&action),
         Ok(Command::Tsdb(action)) => cli::tsdb::run(&action),
         Ok(Command::Print(text)) => {
             // There is nobody to tell when it cannot be printed.

@@ -1,31 +1,42 @@
 //! Start order, reload and graceful shutdown: the only place that knows everybody.
 
+mod own;
+mod rules;
+mod upkeep;
+mod watched;
+
 use crate::cli::{Flags, all_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
 use crate::discovery::manager::Providers;
 use crate::host::{self, Collector, HostPaths};
+use crate::notify::Notifier;
+use crate::operator::Operator;
 use crate::query::memory::machine_bytes;
 use crate::query::{Limits, Queries};
+use crate::rules::file::{self, FileOptions};
 use crate::scrape::manager::{ManagerSettings, ScrapeManager};
+use crate::scrape::store::Store;
 use crate::settings::ConfigError;
 use crate::settings::duration::{format_duration, format_size};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
+use crate::web::router::handlers;
 use crate::web::serve;
 use narthex_promql::{Engine, EngineOptions, MemoryPool};
+use narthex_storage::labels::quote;
 use narthex_storage::{Db, DbOptions, StorageError};
-use std::path::Path;
+use own::Own;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
-
-/// How often the head is looked at: blocks to cut, retention.
-const MAINTENANCE: Duration = Duration::from_secs(15);
+use upkeep::{log_damage, maintain};
+use watched::Watched;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +50,14 @@ pub enum ServerError {
         /// Why.
         error: ConfigError,
     },
+    /// A rule file cannot be used.
+    #[error("Error loading rule file patterns from config (--config.file={}): {error}", quote(.path))]
+    Rules {
+        /// The configuration.
+        path: String,
+        /// Why.
+        error: String,
+    },
     /// The database cannot be opened.
     #[error("opening storage failed: {0}")]
     Storage(#[from] StorageError),
@@ -50,6 +69,17 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// The web configuration cannot be used.
+    #[error("Unable to validate web configuration file (--web.config.file={path}): {error}")]
+    Web {
+        /// The file.
+        path: String,
+        /// Why.
+        error: String,
+    },
+    /// The custom resources cannot be read.
+    #[error("cannot read custom resources (--kubernetes.operator-crds): {0}")]
+    Operator(String),
     /// The system refused something.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -59,16 +89,19 @@ impl ServerError {
     /// The exit code that Prometheus has for this.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Config { .. }) { 2 } else { 1 }
+        if matches!(self, Self::Config { .. } | Self::Rules { .. }) { 2 } else { 1 }
     }
 }
 
 /// The configuration that the flags name, or the one for a start without.
-fn load(flags: &Flags, address: &str) -> Result<Config, ServerError> {
+fn load(flags: &Flags, own: &Own) -> Result<Config, ServerError> {
     match &flags.config_file {
         Some(path) => Config::load(path)
             .map_err(|error| ServerError::Config { path: path.display().to_string(), error }),
-        None => Ok(Config::zero(address, &host::host_name()).0),
+        None => {
+            let token = own.token.as_deref();
+            Ok(Config::zero_at(&own.address, own.scheme(), token, &host::host_name()).0)
+        }
     }
 }
 
@@ -110,48 +143,81 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     flags.warnings.iter().for_each(|text| warn!("{text}"));
     let listeners = listen(&flags.listen_addresses).await?;
     let address = listeners.first().map_or(Ok("127.0.0.1:9090".to_owned()), local_address)?;
-    let config = load(&flags, &address)?;
+    let (own, guard) = Own::new(address, &flags)?;
+    // What changes from here on is noticed.
+    let watched = Watched::new(&flags);
+    let config = load(&flags, &own)?;
+    if let Err(error) = rules::groups(&flags, &config) {
+        let path = flags.config_file.as_deref().unwrap_or(Path::new("")).display().to_string();
+        return Err(ServerError::Rules { path, error });
+    }
     let options = db_options(&flags, &config);
     let retention = retention_text(&options);
-    let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     let telemetry = Arc::new(Telemetry::new());
+    telemetry.storage.retention_seconds.set(options.retention_ms.unwrap_or(0) as f64 / 1000.0);
+    telemetry.storage.retention_bytes.set(options.retention_bytes.unwrap_or(0) as f64);
     let settings = ManagerSettings {
         type_and_unit: flags.type_and_unit_labels,
         max_series_per_job: flags.max_series_per_job,
     };
     let sd_metrics = Arc::new(SdMetrics::default());
     telemetry.register(sd_metrics.clone());
+    let mut operator = flags
+        .operator_crds
+        .then(|| Operator::start(&sd_metrics))
+        .transpose()
+        .map_err(ServerError::Operator)?;
     let providers = Providers::new(sd_metrics);
-    let scrape = ScrapeManager::new(db.clone(), telemetry.clone(), providers, host::host_name(), settings);
+    let notifier = Notifier::new(providers.clone(), flags.notify);
+    telemetry.register(notifier.metrics());
+    let (opening, store) = Store::opening();
+    let scrape = ScrapeManager::new(store, telemetry.clone(), providers, host::host_name(), settings);
+    telemetry.register(scrape.clone());
+    // Scraping begins now, and what it brings waits for the database.
+    scrape.apply_config(&config);
+    let begin = Instant::now();
+    let db = Arc::new(open(flags.storage_path.clone(), options).await?);
+    telemetry.storage.replay_seconds.set(begin.elapsed().as_secs_f64());
+    opening.set(db.clone());
     let (control, orders) = mpsc::channel(16);
     let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
     let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
-    let web_options = web_options(&flags, &address, &engine_options, retention);
+    let web_options = web_options(&flags, &own.address, &engine_options, retention);
     let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());
+    let engine = Engine::new(engine_options);
+    let told = Arc::new(rules::Told(notifier.clone()));
+    let rules = Arc::new(rules::manager(&flags, &db, engine.clone(), &telemetry, told));
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
-        engine: Engine::new(engine_options),
+        engine,
         scrape: scrape.clone(),
+        rules: rules.clone(),
+        notifier: notifier.clone(),
         host: Arc::new(Collector::new(HostPaths::default())),
         telemetry: telemetry.clone(),
         options: web_options,
         queries: Arc::new(queries),
         control,
+        guard,
     }));
+    handlers().for_each(|handler| telemetry.web.announce(handler));
     let (stop, stopped) = watch::channel(false);
-    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
-    if let Err(text) = apply(&app, &config) {
+    if let Err(text) = apply(&app, &flags, &config) {
         error!(error = text, "Failed to apply configuration");
     }
+    // This server's own page, which a scrape may be waiting for, is there from the first answer on.
     app.set_phase(Phase::Ready);
+    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
     telemetry.set_ready(true);
-    announce(&flags, &address, zero);
-    let maintenance = tokio::spawn(maintain(db.clone(), stopped));
-    obey(&app, &flags, &address, orders).await?;
+    announce(&flags, &own, zero);
+    let maintenance = tokio::spawn(maintain(db.clone(), telemetry.clone(), stopped));
+    obey(&app, &flags, &own, orders, watched, &mut operator).await?;
     info!("Stopping");
     app.set_phase(Phase::Stopping);
     telemetry.set_ready(false);
+    rules.stop().await;
     scrape.stop().await;
+    notifier.stop().await;
     stop.send_replace(true);
     db.stop_compaction();
     // Both tasks end with the stop; a panic in them was logged by the hook.
@@ -185,7 +251,7 @@ fn local_address(listener: &TcpListener) -> Result<String, std::io::Error> {
     Ok(address.to_string())
 }
 
-async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, ServerError> {
+async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
     let shown = path.display().to_string();
     let task = tokio::task::spawn_blocking(move || Db::open(&path, options)).await;
     let db = task.map_err(|e| std::io::Error::other(e.to_string()))??;
@@ -217,23 +283,6 @@ async fn open(path: std::path::PathBuf, options: DbOptions) -> Result<Db, Server
     Ok(db)
 }
 
-/// Logs what was found damaged after the first `known` places; how many there are now.
-fn log_damage(db: &Db, known: usize) -> usize {
-    let found = db.damage();
-    for damage in found.iter().skip(known) {
-        error!(
-            file = %damage.path.display(),
-            kind = damage.kind.as_str(),
-            offset = damage.offset,
-            bytes = damage.bytes,
-            action = damage.action.as_str(),
-            detail = damage.detail,
-            "Damage found on the disk"
-        );
-    }
-    found.len()
-}
-
 fn limits(flags: &Flags, pool: Arc<MemoryPool>) -> Limits {
     Limits {
         timeout: flags.query_timeout,
@@ -250,6 +299,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         ("api", "lifecycle", flags.enable_lifecycle),
         ("api", "remote_write_receiver", flags.remote_write_receiver),
         ("promql", "per_step_stats", flags.per_step_stats),
+        ("rules", "concurrent_rule_eval", flags.rule_workers.is_some()),
     ];
     let external_url = if flags.external_url.is_empty() {
         let port = address.rsplit_once(':').map_or("9090", |(_, port)| port);
@@ -278,7 +328,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
 ///
 /// # Errors
 /// A part of it cannot be obeyed; the rest is in force.
-fn apply(app: &App, config: &Config) -> Result<(), String> {
+fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
     for section in &config.unserved {
         warn!(
             line = section.line,
@@ -286,22 +336,66 @@ fn apply(app: &App, config: &Config) -> Result<(), String> {
             "Section of the configuration is not yet served"
         );
     }
-    app.scrape.apply_config(config);
     app.db.set_out_of_order_window(config.out_of_order_window_ms);
+    let rules = config.retention_rules.iter().map(|rule| rule.rule.clone()).collect();
+    app.db.set_retention_rules(rules, now_ms());
     let log = config.query_log_file.as_deref();
     let logged = app.queries.set_log(log).map_err(|error| {
         let path = log.unwrap_or(Path::new("")).display();
         format!("can't create json log file: open {path}: {error}")
     });
-    let success = logged.is_ok();
-    app.config.store(Arc::new(ConfigStatus { yaml: config.to_yaml(), loaded_ms: now_ms(), success }));
-    app.telemetry.config_reloaded(success, now_ms());
-    logged
+    app.scrape.apply_config(config);
+    let notified = app.notifier.apply_config(config);
+    let ruled = match rules::groups(flags, config) {
+        Ok(groups) => {
+            rules::apply(&app.rules, groups, config, &app.options.external_url);
+            Ok(())
+        }
+        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+    };
+    let faults: Vec<String> = [logged, ruled, notified].into_iter().filter_map(Result::err).collect();
+    let error = (!faults.is_empty()).then(|| {
+        let file = flags.config_file.as_deref().unwrap_or(Path::new("")).display().to_string();
+        format!(
+            "one or more errors occurred while applying the new configuration (--config.file={}): {}",
+            quote(&file),
+            faults.join("; ")
+        )
+    });
+    let (yaml, loaded_ms) = (config.to_yaml(), now_ms());
+    app.config.store(Arc::new(ConfigStatus { yaml, loaded_ms, error: error.clone(), failed_ms: loaded_ms }));
+    app.telemetry.config_reloaded(error.is_none(), loaded_ms);
+    error.map_or(Ok(()), Err)
 }
 
-fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
-    match load(flags, address) {
-        Ok(config) => match apply(app, &config) {
+/// Adds what custom resources ask for. What cannot be used is left out, and the rest goes on.
+fn add_written(config: &mut Config, operator: &Operator, flags: &Flags) {
+    let written = operator.written();
+    for text in &written.scrape_configs {
+        if let Err(error) = config.add_scrape_config(text) {
+            error!(%error, "Job of a custom resource left out");
+        }
+    }
+    let names = config.global.names;
+    let options = FileOptions { names, parse: flags.parse, ignore_unknown_fields: false };
+    for (name, text) in &written.rule_files {
+        match file::parse(text, &options) {
+            Ok(_) => config.rule_texts.push((name.clone(), text.clone())),
+            Err(faults) => {
+                let error = file::faults_of(Path::new(name), &faults);
+                error!(error, "Rules of a custom resource left out");
+            }
+        }
+    }
+}
+
+fn reload(app: &App, flags: &Flags, own: &Own, operator: Option<&Operator>) -> Result<(), String> {
+    let mut loaded = load(flags, own);
+    if let (Ok(config), Some(operator)) = (&mut loaded, operator) {
+        add_written(config, operator, flags);
+    }
+    match loaded {
+        Ok(config) => match apply(app, flags, &config) {
             Ok(()) => {
                 info!("Completed loading of configuration file");
                 Ok(())
@@ -323,7 +417,11 @@ fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
             };
             error!(error = text, "Error reloading config");
             let old = app.config.load();
-            app.config.store(Arc::new(ConfigStatus { success: false, ..(**old).clone() }));
+            app.config.store(Arc::new(ConfigStatus {
+                error: Some(text.clone()),
+                failed_ms: now_ms(),
+                ..(**old).clone()
+            }));
             app.telemetry.config_reloaded(false, now_ms());
             Err(text)
         }
@@ -331,8 +429,8 @@ fn reload(app: &App, flags: &Flags, address: &str) -> Result<(), String> {
 }
 
 /// Tells where to look.
-fn announce(flags: &Flags, address: &str, zero: bool) {
-    let url = format!("http://{address}{}", flags.route_prefix);
+fn announce(flags: &Flags, own: &Own, zero: bool) {
+    let url = format!("{}://{}{}", own.scheme(), own.address, flags.route_prefix);
     info!(url, data = %shown_path(&flags.storage_path), "Server is ready to receive web requests.");
     if !zero {
         return;
@@ -348,12 +446,22 @@ fn shown_path(path: &Path) -> String {
     std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string()
 }
 
+/// Ends when the jobs of custom resources have changed.
+async fn written(operator: &mut Option<Operator>) {
+    match operator {
+        Some(operator) => operator.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for signals and requests, until one asks to stop.
 async fn obey(
     app: &Arc<App>,
     flags: &Flags,
-    address: &str,
+    own: &Own,
     mut orders: mpsc::Receiver<Control>,
+    mut watched: Watched,
+    operator: &mut Option<Operator>,
 ) -> Result<(), ServerError> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -361,6 +469,14 @@ async fn obey(
     loop {
         let answer: Option<oneshot::Sender<Result<(), String>>> = tokio::select! {
             _ = hangup.recv() => None,
+            () = watched.changed() => {
+                info!("Configuration file change detected, reloading the configuration.");
+                None
+            }
+            () = written(operator) => {
+                info!("Custom resources of the cluster have changed, reloading the configuration");
+                None
+            }
             _ = terminate.recv() => {
                 info!("Received an OS signal, exiting gracefully...");
                 return Ok(());
@@ -377,52 +493,14 @@ async fn obey(
                 }
             },
         };
-        let result = tokio::task::block_in_place(|| reload(app, flags, address));
+        watched.read();
+        let result = tokio::task::block_in_place(|| reload(app, flags, own, operator.as_ref()));
+        if result.is_err() {
+            watched.forget();
+        }
         if let Some(answer) = answer {
             // Whoever asked may be gone.
             let _ = answer.send(result);
-        }
-    }
-}
-
-/// Cuts blocks and enforces retention, until the server stops.
-async fn maintain(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
-    let (mut damaged, mut was_failing) = (db.damage().len(), false);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(MAINTENANCE) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        damaged = log_damage(&db, damaged);
-        let (failing, failures) = db.log_failures();
-        if failing != was_failing {
-            was_failing = failing;
-            match failing {
-                true => error!(failures, "The write-ahead log cannot be written: samples are not stored"),
-                false => info!(failures, "The write-ahead log is written again"),
-            }
-        }
-        let db = db.clone();
-        match tokio::task::spawn_blocking(move || db.maintain(now_ms())).await {
-            Ok(Ok(report)) => {
-                for block in &report.blocks_written {
-                    info!(block = %block.display(), "Wrote block");
-                }
-                for block in &report.blocks_merged {
-                    info!(block = %block.display(), "Merged blocks");
-                }
-                for damage in &report.damaged {
-                    error!(%damage, "Damage found while writing a block");
-                }
-                if let Some(error) = &report.statistics_unsaved {
-                    warn!(error, "Statistics of cardinality cannot be saved");
-                }
-                for block in &report.blocks_deleted {
-                    info!(block = %block.display(), "Deleted block: retention");
-                }
-            }
-            Ok(Err(error)) => error!(%error, "Maintenance of the database failed"),
-            Err(error) => error!(%error, "Maintenance of the database ended unexpectedly"),
         }
     }
 }

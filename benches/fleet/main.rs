@@ -118,7 +118,7 @@ fn crash(server: &Server, process: process::Process, fleet: &Fleet) -> Figures {
         let answering = server.wait(begin, |server| server.number("count(up)").is_some());
         (scraping.join().unwrap(), answering)
     });
-    let at = |time: f64| server.number(&format!("max(timestamp(up) @ {time:.3})")).unwrap_or(0.0);
+    let at = |time: f64| server.number(&format!("max(timestamp(up @ {time:.3}))")).unwrap_or(0.0);
     let lost = before - at(before);
     let peak = process.resident_mib();
     vec![

@@ -4,13 +4,15 @@
 
 use crate::syntax::ast::Span;
 use narthex_storage::labels::quote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Warnings and infos of one query, or of a part of it that is merged later.
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
     warnings: BTreeMap<String, Span>,
     infos: BTreeMap<String, Span>,
+    /// What the store had to leave out, in its words.
+    of_store: BTreeSet<String>,
     /// Start timestamps that overlap, by metric name: how many.
     overlaps: BTreeMap<String, (Span, u64)>,
     /// Classic histograms made monotonic, by metric name.
@@ -45,6 +47,11 @@ impl Annotations {
         self.warnings.entry(text.into()).or_insert(span);
     }
 
+    /// Passes on what the store has to say of what it gave.
+    pub(crate) fn warn_of_store(&mut self, text: String) {
+        self.of_store.insert(text);
+    }
+
     /// Remarks on what may be worth knowing.
     pub(crate) fn inform(&mut self, text: impl Into<String>, span: Span) {
         self.infos.entry(text.into()).or_insert(span);
@@ -68,6 +75,7 @@ impl Annotations {
         for (text, span) in other.warnings {
             self.warnings.entry(text).or_insert(span);
         }
+        self.of_store.extend(other.of_store);
         for (text, span) in other.infos {
             self.infos.entry(text).or_insert(span);
         }
@@ -83,12 +91,13 @@ impl Annotations {
     pub(crate) fn is_empty(&self) -> bool {
         self.warnings.is_empty()
             && self.infos.is_empty()
+            && self.of_store.is_empty()
             && self.overlaps.is_empty()
             && self.monotonic.is_empty()
     }
 
     /// Warnings and infos as `PromQL LEVEL: TEXT (line:column)`, counted in the query's text from 1, columns
-    /// in bytes.
+    /// in bytes. What the store says is about no place of the text.
     pub(crate) fn render(mut self, query: &str) -> (Vec<String>, Vec<String>) {
         for (metric, (span, count)) in std::mem::take(&mut self.overlaps) {
             let times = if count > 1 { format!(" ({count} occurrences)") } else { String::new() };
@@ -106,9 +115,11 @@ impl Annotations {
                 let (line, column) = place(query, span);
                 format!("PromQL {level}: {text} ({line}:{column})")
             };
-            notes.into_iter().map(render).collect()
+            notes.into_iter().map(render).collect::<Vec<_>>()
         };
-        (show("warning", self.warnings), show("info", self.infos))
+        let mut warnings: Vec<String> = self.of_store.into_iter().collect();
+        warnings.extend(show("warning", self.warnings));
+        (warnings, show("info", self.infos))
     }
 }
 
@@ -154,6 +165,16 @@ mod tests {
         let (warnings, infos) = all.render("sum(\n x)");
         assert_eq!(infos, ["PromQL info: a (1:1)", "PromQL info: b (2:2)"]);
         assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn what_the_store_says_is_passed_on_as_it_is() {
+        let (mut all, mut part) = (Annotations::default(), Annotations::default());
+        part.warn_of_store("a page is damaged".to_owned());
+        assert!(!part.is_empty());
+        all.warn("odd", Span::default());
+        all.merge(part);
+        assert_eq!(all.render("m").0, ["a page is damaged", "PromQL warning: odd (1:1)"]);
     }
 
     #[test]

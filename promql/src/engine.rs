@@ -7,6 +7,7 @@ use crate::exec::{
     Context, Meta, Node, Scope, Steps, build, range_vector, same_labelset, vector, without_name,
 };
 use crate::plan::optimize;
+use crate::prepared::PreparedQuery;
 use crate::syntax::ast::{Expr, ValueType};
 use crate::syntax::{ParseError, ParseOptions, parse_expr};
 use crate::syntax::{PrepareError, QueryWindow, prepare};
@@ -227,6 +228,43 @@ impl Engine {
         let steps = Steps { start: timestamp, step: 0, count: 1 };
         let value = instant_value(&cx, &expr, steps)?;
         Ok(finish(cx, value, text))
+    }
+
+    /// Evaluates a query that was parsed before, at one time.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn instant_prepared(
+        &self,
+        store: &dyn Queryable,
+        query: &PreparedQuery,
+        timestamp: i64,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, EngineError> {
+        let expr = query.at(&QueryWindow { start_ms: timestamp, end_ms: timestamp, step_ms: 0 })?;
+        let cx = self.context(store, &expr, options);
+        let value = instant_value(&cx, &expr, Steps { start: timestamp, step: 0, count: 1 })?;
+        Ok(finish(cx, value, query.text()))
+    }
+
+    /// Evaluates a query that was parsed before, at `start`, `start + step`, … up to `end`; all ms, `step` positive.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn range_prepared(
+        &self,
+        store: &dyn Queryable,
+        query: &PreparedQuery,
+        (start, end, step): (i64, i64, i64),
+        options: &QueryOptions,
+    ) -> Result<QueryResult, EngineError> {
+        if !matches!(query.value_type(), ValueType::Scalar | ValueType::Vector) {
+            return Err(EngineError::NotForRange(query.value_type().name()));
+        }
+        let expr = query.at(&QueryWindow { start_ms: start, end_ms: end, step_ms: step })?;
+        let cx = self.context(store, &expr, options);
+        let value = range_value(&cx, &expr, Steps::of(start, end, step))?;
+        Ok(finish(cx, value, query.text()))
     }
 
     /// Evaluates `text` at `start`, `start + step`, … up to `end`; all ms, `step` positive.

@@ -15,6 +15,7 @@ mod functions;
 pub mod lint;
 pub mod numeric;
 mod plan;
+mod prepared;
 pub mod syntax;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -27,6 +28,7 @@ pub use engine::{
 pub use exec::profile::PlanNode;
 pub use narthex_storage::Matcher;
 pub use plan::plan;
+pub use prepared::PreparedQuery;
 pub use syntax::ast::Expr;
 pub use syntax::{ParseError, ParseOptions, parse_expr, parse_selector};
 pub use value::{InstantSample, RangeSeries, Value};

@@ -4,35 +4,53 @@
 //! Progress and success go to standard output, faults to standard error, as promtool does it.
 
 use super::advice::advice;
-use crate::config::rule_file::check_rule_file;
-use crate::config::{Config, NameValidation, ScrapeConfig};
-use crate::discovery::Problem;
+use super::check::Verdict;
+use super::check::args::ConfigOptions;
+use super::check::rules::lint;
+use crate::config::{Config, NameValidation};
 use crate::discovery::groups::expand_glob;
+use crate::discovery::{Discovery, Problem};
 use crate::http::tls::client_config;
-use crate::settings;
+use crate::rules::file::{self as rule_file, FileOptions};
+use crate::settings::duration::format_duration;
 use crate::settings::http::Source;
+use crate::settings::{self, HttpClientConfig};
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Checks the files. The answer is whether all are good.
+/// Checks the files.
 ///
 /// # Errors
 /// `out` or `err` cannot be written.
-pub fn check_config(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<bool> {
-    let mut good = true;
+pub fn check_config(
+    files: &[PathBuf],
+    options: &ConfigOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Verdict> {
+    for name in &options.features.unknown {
+        writeln!(out, "  WARNING: Unknown option for --enable-feature: {name:?}")?;
+    }
+    let mut verdict = Verdict::Good;
     for file in files {
         writeln!(out, "Checking {}", file.display())?;
-        let findings = check_file(file);
-        good &= findings.faults.is_empty();
+        let findings = check_file(file, options);
+        if !findings.faults.is_empty() {
+            verdict = Verdict::Bad;
+        }
         report(file, &findings, out, err)?;
+        for text in &findings.lint {
+            writeln!(err, "  FAILED: {text}")?;
+            verdict = verdict.max(Verdict::Questionable);
+        }
         writeln!(out)?;
         for rules in &findings.rule_files {
-            good &= check_rules(rules, findings.names, out, err)?;
+            verdict = verdict.max(check_rules(rules, findings.names, options, out, err)?);
             writeln!(out)?;
         }
     }
-    Ok(good)
+    Ok(verdict)
 }
 
 /// What a configuration file gave rise to.
@@ -41,24 +59,37 @@ struct Findings {
     faults: Vec<(usize, String)>,
     /// What may be on purpose.
     warnings: Vec<(usize, String)>,
+    /// What is questionable.
+    lint: Vec<String>,
     rule_files: Vec<PathBuf>,
     names: NameValidation,
 }
 
-fn check_file(file: &Path) -> Findings {
+fn check_file(file: &Path, options: &ConfigOptions) -> Findings {
     let mut findings = Findings {
         faults: Vec::new(),
         warnings: Vec::new(),
+        lint: Vec::new(),
         rule_files: Vec::new(),
         names: NameValidation::Utf8,
     };
     match Config::load(file) {
         Ok(config) => {
             findings.names = config.global.names;
-            named_files(&config, &mut findings);
-            for job in &config.scrape_configs {
-                tls(job, &mut findings);
-                target_files(job, &mut findings);
+            if !options.syntax_only {
+                named_files(&config, &mut findings);
+                for job in &config.scrape_configs {
+                    let owner = format!("job {}", quote(&job.job_name));
+                    tls(&job.http, job.line, &owner, &mut findings);
+                    target_files(&job.discovery, &job.job_name, &mut findings);
+                }
+                for (i, section) in config.alerting.alertmanagers.iter().enumerate() {
+                    tls(&section.http, section.line, "an Alertmanager", &mut findings);
+                    target_files(&section.discovery, &format!("config-{i}"), &mut findings);
+                }
+            }
+            if options.lint.long_intervals {
+                long_intervals(&config, options.lookback_ms, &mut findings);
             }
             let unserved = config.unserved.iter();
             findings.warnings.extend(
@@ -71,6 +102,17 @@ fn check_file(file: &Path) -> Findings {
     }
     findings.faults.sort_by_key(|(line, _)| *line);
     findings
+}
+
+/// Jobs whose series a query does not see between two scrapes.
+fn long_intervals(config: &Config, lookback_ms: i64, findings: &mut Findings) {
+    for job in config.scrape_configs.iter().filter(|job| job.common.interval_ms >= lookback_ms) {
+        findings.lint.push(format!(
+            "too long scrape interval found, data point will be marked as stale - job: {}, interval: {}",
+            job.job_name,
+            format_duration(job.common.interval_ms)
+        ));
+    }
 }
 
 fn report(file: &Path, findings: &Findings, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
@@ -124,8 +166,8 @@ fn named_files(config: &Config, findings: &mut Findings) {
 }
 
 /// Certificates and keys have to hold what their names say.
-fn tls(job: &ScrapeConfig, findings: &mut Findings) {
-    let tls = &job.http.tls;
+fn tls(http: &HttpClientConfig, line: usize, owner: &str, findings: &mut Findings) {
+    let tls = &http.tls;
     let sources = [&tls.ca, &tls.cert, &tls.key];
     let missing = |source: &&Option<Source>| matches!(source, Some(Source::File(path)) if !path.is_file());
     // A file that is not there has been told already.
@@ -133,14 +175,14 @@ fn tls(job: &ScrapeConfig, findings: &mut Findings) {
         return;
     }
     if let Err(why) = client_config(tls) {
-        findings.faults.push((job.line, format!("tls_config of job {}: {why}", quote(&job.job_name))));
+        findings.faults.push((line, format!("tls_config of {owner}: {why}")));
     }
 }
 
 /// Files of discovery.
-fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
-    for discovery in &job.discovery {
-        for problem in discovery.provider().problems(&job.job_name) {
+fn target_files(discoveries: &[Discovery], job: &str, findings: &mut Findings) {
+    for discovery in discoveries {
+        for problem in discovery.provider().problems(job) {
             match problem {
                 Problem::Fault(text) => findings.faults.push((discovery.line(), text)),
                 Problem::Warning(text) => findings.warnings.push((discovery.line(), text)),
@@ -152,24 +194,23 @@ fn target_files(job: &ScrapeConfig, findings: &mut Findings) {
 fn check_rules(
     file: &Path,
     names: NameValidation,
+    options: &ConfigOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> io::Result<bool> {
+) -> io::Result<Verdict> {
     writeln!(out, "Checking {}", file.display())?;
-    let faults = match settings::read(file) {
-        Err(why) => vec![(0, why)],
-        Ok(text) => match check_rule_file(&text, names) {
-            Ok(rules) => {
-                writeln!(out, "  SUCCESS: {rules} rules found")?;
-                return Ok(true);
-            }
-            Err(faults) => faults.into_iter().map(|fault| (fault.line, fault.message)).collect(),
-        },
+    let read = FileOptions {
+        names,
+        parse: options.features.parse,
+        ignore_unknown_fields: options.ignore_unknown_fields,
     };
-    for (line, text) in faults {
-        failed(file, line, &text, err)?;
+    match rule_file::load(file, &read) {
+        Ok(rules) => lint(&rules, options.lint.duplicate_rules, out, err),
+        Err(faults) => {
+            faults.iter().try_for_each(|fault| failed(file, fault.line, &fault.message, err))?;
+            Ok(Verdict::Bad)
+        }
     }
-    Ok(false)
 }
 
 #[cfg(test)]
@@ -184,7 +225,9 @@ mod tests {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let good = check_config(&[dir.path().join(files[0].0)], &mut out, &mut err).unwrap();
+        let options = ConfigOptions::default();
+        let verdict = check_config(&[dir.path().join(files[0].0)], &options, &mut out, &mut err).unwrap();
+        let good = verdict == Verdict::Good;
         let plain = |bytes| String::from_utf8(bytes).unwrap().replace(dir.path().to_str().unwrap(), "D");
         (good, plain(out), plain(err))
     }
@@ -201,7 +244,7 @@ mod tests {
         assert_eq!((good, err.as_str()), (true, ""));
         assert_eq!(
             out,
-            "Checking D/c.yml\n  WARNING: D/c.yml:1: rule_files is accepted and not served yet\n  \
+            "Checking D/c.yml\n  \
              SUCCESS: 1 rule files found\n SUCCESS: D/c.yml is valid prometheus config file syntax\n\n\
              Checking D/r1.yml\n  SUCCESS: 1 rules found\n\n"
         );
@@ -254,10 +297,29 @@ mod tests {
     }
 
     #[test]
+    fn intervals_that_leave_gaps_are_questionable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.yml");
+        let text = "rule_files: [none.yml]\nscrape_configs:\n- {job_name: a, scrape_interval: 5m}\n- {job_name: b}\n";
+        std::fs::write(&path, text).unwrap();
+        let mut options = ConfigOptions { syntax_only: true, ..ConfigOptions::default() };
+        options.lint.long_intervals = true;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let verdict = check_config(&[path], &options, &mut out, &mut err).unwrap();
+        assert_eq!(verdict, Verdict::Questionable);
+        assert_eq!(
+            String::from_utf8(err).unwrap(),
+            "  FAILED: too long scrape interval found, data point will be marked as stale - job: a, interval: 5m\n"
+        );
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_a_fault() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let dir = tempfile::tempdir().unwrap();
-        assert!(!check_config(&[dir.path().join("x.yml")], &mut out, &mut err).unwrap());
+        let files = [dir.path().join("x.yml")];
+        let verdict = check_config(&files, &ConfigOptions::default(), &mut out, &mut err).unwrap();
+        assert_eq!(verdict, Verdict::Bad);
         assert!(String::from_utf8(err).unwrap().contains("x.yml: open "));
     }
 
@@ -272,10 +334,9 @@ mod tests {
         let mut checked = 0;
         for entry in std::fs::read_dir(shared.join("corpus/rules")).unwrap() {
             let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
             if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-                checked += check_rule_file(&text, NameValidation::Utf8)
-                    .unwrap_or_else(|f| panic!("{path:?}: {f:?}"));
+                let file = rule_file::load(&path, &FileOptions::default());
+                checked += file.unwrap_or_else(|f| panic!("{path:?}: {f:?}")).rules();
             }
         }
         assert!(checked > 50, "{checked}");

@@ -109,9 +109,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "",
                 "Configuration file. Without it narthex scrapes itself and this host (zero-config mode).",
             ),
-            flag("config.auto-reload", Bool, "false", "Reload the configuration when its files change.")
-                .later(),
-            flag("config.auto-reload-interval", Duration, "30s", "How often to look for changes.").later(),
+            flag("config.auto-reload", Bool, "false", "Reload the configuration when its files change."),
+            flag(
+                "config.auto-reload-interval",
+                Duration,
+                "30s",
+                "How often to look for changes; at least 1s.",
+            ),
             flag(
                 "enable-feature",
                 Text,
@@ -154,7 +158,7 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "Page title.",
             )
             .ignored("the page has its own title"),
-            flag("web.config.file", Text, "", "File with TLS and authentication of the own port.").later(),
+            flag("web.config.file", Text, "", "File with TLS and authentication of the own port."),
             flag("web.max-notifications-subscribers", Count, "16", "Subscribers of live notifications.")
                 .later(),
             flag("web.user-assets", Text, "", "Directory served under /user.").later(),
@@ -317,6 +321,13 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "Series that the targets of a job may bring where its configuration has no max_series; 0 sets no \
                  limit. narthex's own flag.",
             ),
+            flag(
+                "kubernetes.operator-crds",
+                Bool,
+                "false",
+                "Obey ServiceMonitors, PodMonitors, Probes, ScrapeConfigs and PrometheusRules of the cluster, as the \
+                 Prometheus operator would configure them. narthex's own flag.",
+            ),
             flag("scrape.discovery-reload-interval", Duration, "5s", "How often discovery takes effect.")
                 .hidden()
                 .ignored("discovery takes effect at once"),
@@ -331,34 +342,45 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "1h",
                 "Longest outage that keeps alert state.",
             )
-            .server()
-            .later(),
+            .server(),
             flag(
                 "rules.alert.for-grace-period",
                 Duration,
                 "10m",
                 "Shortest time left of `for` after a start.",
             )
-            .server()
-            .later(),
+            .server(),
             flag("rules.alert.resend-delay", Duration, "1m", "Time between two sendings of an alert.")
-                .server()
-                .later(),
-            flag("rules.max-concurrent-evals", Count, "4", "Rules evaluated at once.").server().later(),
-            flag("alertmanager.notification-queue-capacity", Count, "10000", "Alerts that may wait.")
-                .server()
-                .later(),
-            flag("alertmanager.notification-batch-size", Count, "256", "Alerts in a request.")
-                .server()
-                .later(),
+                .server(),
+            flag(
+                "rules.max-concurrent-evals",
+                Count,
+                "4",
+                "Rules evaluated at once beside those of their group, with concurrent-rule-eval.",
+            )
+            .server(),
+            flag(
+                "rules.catch-up",
+                Duration,
+                "1h",
+                "How far back evaluations are made up that were missed while narthex was down; 0 for not at all. narthex's own.",
+            )
+            .server(),
+            flag(
+                "alertmanager.notification-queue-capacity",
+                Count,
+                "10000",
+                "Alerts that may wait for an Alertmanager; the oldest make room.",
+            )
+            .server(),
+            flag("alertmanager.notification-batch-size", Count, "256", "Alerts in a request.").server(),
             flag(
                 "alertmanager.drain-notification-queue-on-shutdown",
                 Bool,
                 "true",
-                "Send what waits, then stop.",
+                "Send what waits for Alertmanagers, then stop.",
             )
-            .server()
-            .later(),
+            .server(),
             flag("storage.remote.flush-deadline", Duration, "1m", "Longest flush at shutdown.").later(),
             flag("storage.remote.read-sample-limit", Count, "50000000", "Samples of a remote read.")
                 .server()
@@ -435,8 +457,8 @@ pub const FEATURES: &[(&str, Option<&str>)] = &[
     ("xor2-encoding", Some(OWN_FORMAT)),
     ("histograms-st-encoding", Some(OWN_FORMAT)),
     ("old-ui", Some("the old user interface is not served")),
-    ("auto-reload-config", Some("not served yet")),
-    ("concurrent-rule-eval", Some("not served yet")),
+    ("auto-reload-config", None),
+    ("concurrent-rule-eval", None),
     ("created-timestamp-zero-ingestion", Some("not served yet")),
     ("delayed-compaction", Some("not served yet")),
     ("exemplar-storage", Some("not served yet")),

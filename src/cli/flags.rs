@@ -68,6 +68,16 @@ pub struct Flags {
     pub max_series_per_job: u64,
     /// When the log reaches the disk.
     pub wal_sync: WalSync,
+    /// The configuration is read again when its files change.
+    pub auto_reload: bool,
+    /// How often to look for that, at least a second.
+    pub auto_reload_interval: Duration,
+    /// File with TLS and authentication of the own port.
+    pub web_config_file: Option<PathBuf>,
+    /// What waits for Alertmanagers.
+    pub notify: crate::notify::Settings,
+    /// Follow the custom resources of the Prometheus operator.
+    pub operator_crds: bool,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -98,6 +108,16 @@ pub struct Flags {
     pub max_query_bytes: Option<u64>,
     /// Bytes that all running queries may hold together.
     pub max_total_memory: MemoryShare,
+    /// Longest outage after which the `for` state of alerts is restored, ms.
+    pub outage_tolerance_ms: i64,
+    /// Alerts fire no earlier than this after a start, ms.
+    pub grace_period_ms: i64,
+    /// A firing alert is sent again after this time, ms.
+    pub resend_delay_ms: i64,
+    /// Rules that are evaluated beside the others of their group; `None` for one after the other.
+    pub rule_workers: Option<usize>,
+    /// How far back missed evaluations of rules are made up at the start, ms.
+    pub catch_up_ms: i64,
     /// Points per series of a range query.
     pub max_resolution: u64,
     /// `debug`, `info`, `warn` or `error`.
@@ -172,7 +192,16 @@ impl Flags {
             max_series: Some(raw.count("storage.max-series")? as u64).filter(|series| *series > 0),
             max_series_per_job: raw.count("scrape.max-series-per-job")? as u64,
             wal_sync: wal_sync(raw.text("storage.wal.sync")).map_err(UsageError::arguments)?,
+            auto_reload: raw.bool("config.auto-reload") || has("auto-reload-config"),
+            auto_reload_interval: raw.duration("config.auto-reload-interval")?.max(Duration::from_secs(1)),
+            web_config_file: Some(raw.text("web.config.file")).filter(|f| !f.is_empty()).map(PathBuf::from),
+            notify: crate::notify::Settings {
+                capacity: raw.count("alertmanager.notification-queue-capacity")?,
+                batch: raw.count("alertmanager.notification-batch-size")?.max(1),
+                drain: raw.bool("alertmanager.drain-notification-queue-on-shutdown"),
+            },
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
+            operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),
             remote_write_receiver: raw.bool("web.enable-remote-write-receiver"),
             external_url,
@@ -191,6 +220,12 @@ impl Flags {
                 .filter(|bytes| *bytes > 0),
             max_total_memory: MemoryShare::parse(raw.text("query.max-total-memory"))
                 .map_err(|why| UsageError::arguments(format!("{why} (flag --query.max-total-memory)")))?,
+            outage_tolerance_ms: raw.duration_ms("rules.alert.for-outage-tolerance")?,
+            grace_period_ms: raw.duration_ms("rules.alert.for-grace-period")?,
+            resend_delay_ms: raw.duration_ms("rules.alert.resend-delay")?,
+            rule_workers: Some(raw.count("rules.max-concurrent-evals")?)
+                .filter(|_| has("concurrent-rule-eval")),
+            catch_up_ms: raw.duration_ms("rules.catch-up")?,
             max_resolution: raw.count("query.max-resolution")?.max(1) as u64,
             parse: narthex_promql::ParseOptions {
                 experimental_functions: has("promql-experimental-functions"),

@@ -1,5 +1,6 @@
 //! Command lines: what they mean, and what is said of those that mean nothing.
 
+use super::check::args::Action;
 use super::flags::MemoryShare;
 use super::{Command, Flags, all_flags, flag_table, parse};
 use narthex_storage::WalSync;
@@ -290,9 +291,10 @@ fn reference() -> Option<String> {
 
 #[test]
 fn subcommands_and_texts() {
-    assert!(
-        matches!(run(&["check", "config", "a", "b"]), Ok(Command::CheckConfig(files)) if files.len() == 2)
-    );
+    assert!(matches!(run(&["check", "config", "a", "b"]), Ok(Command::Check(action))
+            if matches!(&*action, Action::Config { files, .. } if files.len() == 2)));
+    assert!(matches!(run(&["test", "rules", "a", "--run=x", "--run=y"]), Ok(Command::TestRules(options))
+            if options.run.as_ref().is_some_and(|run| run.as_str() == "x|y")));
     assert!(matches!(run(&["test", "promql", "a"]), Ok(Command::TestPromql(files)) if files.len() == 1));
     assert_eq!(run(&["check"]).unwrap_err().1, 2);
     assert_eq!(run(&["check", "config"]).unwrap_err().1, 2);

@@ -3,7 +3,7 @@
 
 use super::flag_table::{self, FlagKind, FlagSpec, GROUPS};
 use super::flags::{Flags, RawFlags};
-use super::{promql, query, tsdb};
+use super::{check, promql, query, rules, test_rules, tsdb};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -16,14 +16,18 @@ use std::path::PathBuf;
 pub enum Command {
     /// Run the server.
     Serve(Box<Flags>),
-    /// Check configuration files.
-    CheckConfig(Vec<PathBuf>),
+    /// Check files or servers.
+    Check(Box<check::args::Action>),
     /// Run files of the acceptance-test language.
     TestPromql(Vec<PathBuf>),
+    /// Run unit tests of rules.
+    TestRules(Box<test_rules::Options>),
     /// Ask a server.
     Query(Box<query::args::Request>),
     /// Format, explain or lint expressions.
     Promql(Box<promql::args::Action>),
+    /// Evaluate rules over stored history.
+    Rules(Box<rules::args::Action>),
     /// Look into a data directory.
     Tsdb(Box<tsdb::args::Action>),
     /// Show a text, and that is all: help or version.
@@ -62,9 +66,11 @@ Examples:
   narthex                                scrape narthex and this host, serve 127.0.0.1:9090
   narthex --config.file=prometheus.yml   as Prometheus does with that file
   narthex check config prometheus.yml    every fault of a configuration, with its line
+  narthex test rules tests.yml           unit tests of rules, as promtool has them
   narthex query instant localhost:9090 node_load1
   narthex query range -o graph localhost:9090 node_load1
   narthex promql lint rules.yml          probable mistakes in rules and expressions
+  narthex rules backtest --rules alerts.yml --from -7d    when alerts would have fired
   narthex tsdb list                      the blocks of the data directory
 
 A flag is written --flag=value or --flag value; --no-flag switches off one that takes no value.";
@@ -93,15 +99,31 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
         Some(("promql", matches)) => {
             return promql::args::read(matches, now_ms()).map(|action| Command::Promql(Box::new(action)));
         }
+        Some(("rules", matches)) => {
+            return rules::args::read(matches, now_ms()).map(|action| Command::Rules(Box::new(action)));
+        }
         Some(("tsdb", matches)) => {
             return tsdb::args::read(matches, now_ms()).map(|action| Command::Tsdb(Box::new(action)));
         }
         _ => {}
     }
-    match nested(&matches) {
-        Some(("check", files)) => Ok(Command::CheckConfig(files)),
-        Some((_, files)) => Ok(Command::TestPromql(files)),
-        None => Ok(Command::Serve(Box::new(Flags::resolve(raw_flags(&matches))?))),
+    match matches.subcommand() {
+        Some(("check", matches)) => check::args::read(matches).map(|action| Command::Check(Box::new(action))),
+        Some(("test", matches)) => test(matches),
+        _ => Ok(Command::Serve(Box::new(Flags::resolve(raw_flags(&matches))?))),
+    }
+}
+
+/// What the arguments below `test` ask for.
+fn test(matches: &ArgMatches) -> Result<Command, UsageError> {
+    match matches.subcommand() {
+        Some(("rules", matches)) => {
+            test_rules::read(matches).map(|options| Command::TestRules(Box::new(options)))
+        }
+        other => {
+            let files = other.and_then(|(_, matches)| matches.get_many::<PathBuf>("FILE"));
+            Ok(Command::TestPromql(files.into_iter().flatten().cloned().collect()))
+        }
     }
 }
 
@@ -110,36 +132,29 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// The subcommand and its files.
-fn nested(matches: &ArgMatches) -> Option<(&str, Vec<PathBuf>)> {
-    let (name, outer) = matches.subcommand()?;
-    let (_, inner) = outer.subcommand()?;
-    let files = inner.get_many::<PathBuf>("FILE").into_iter().flatten().cloned().collect();
-    Some((name, files))
-}
-
 fn command(everything: bool) -> clap::Command {
-    let files = |about: &'static str| {
-        Arg::new("FILE").required(true).num_args(1..).value_parser(clap::value_parser!(PathBuf)).help(about)
-    };
-    let below = |name: &'static str, about: &'static str, inner: &'static str, of: &'static str| {
-        let sub = clap::Command::new(inner).about(about).arg(files(of));
-        clap::Command::new(name)
-            .about(about)
-            .subcommand_required(true)
-            .disable_help_subcommand(true)
-            .subcommand(sub)
-    };
+    let test_files = Arg::new("FILE")
+        .required(true)
+        .num_args(1..)
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Files of test scripts");
+    let test = clap::Command::new("test")
+        .about("Run tests of rules, or PromQL acceptance tests")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(clap::Command::new("promql").about("Run PromQL acceptance tests").arg(test_files))
+        .subcommand(test_rules::command());
     let mut command = clap::Command::new("narthex")
         .bin_name("narthex")
         .about("A Prometheus-compatible monitoring server in one binary.")
         .after_help(EXAMPLES)
         .disable_help_subcommand(true)
         .args_conflicts_with_subcommands(true)
-        .subcommand(below("check", "Check configuration files", "config", "Configuration files"))
-        .subcommand(below("test", "Run PromQL acceptance tests", "promql", "Files of test scripts"))
+        .subcommand(check::args::command())
+        .subcommand(test)
         .subcommand(query::args::command())
         .subcommand(promql::args::command())
+        .subcommand(rules::args::command())
         .subcommand(tsdb::args::command())
         .arg(Arg::new("version").long("version").action(ArgAction::SetTrue).help("Show the version."))
         .arg(Arg::new("help-long").long("help-long").action(ArgAction::SetTrue).help("Show all flags."));

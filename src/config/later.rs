@@ -2,7 +2,6 @@
 
 use super::Unserved;
 use super::relabel::{NameValidation, Rule};
-use crate::discovery::{Discovery, static_config};
 use crate::settings::decode::Fields;
 use crate::settings::http::HttpClientConfig;
 use crate::settings::yaml::{Kind, Node};
@@ -75,10 +74,6 @@ pub(super) fn take(
         remote(fields, dir, names, node, (name, short, known));
         note(unserved, name, node);
     }
-    if let Some(node) = fields.take("alerting") {
-        alerting(fields, dir, names, node);
-        note(unserved, "alerting", node);
-    }
     if let Some(node) = fields.take("tracing") {
         tracing(fields, dir, node);
         note(unserved, "tracing", node);
@@ -124,37 +119,6 @@ fn remote(
         section.take_all(|field| known.contains(&field));
         section.finish();
     }
-}
-
-fn alerting(fields: &mut Fields<'_, '_>, dir: &Path, names: NameValidation, node: &Node) {
-    let mut section = Fields::of(fields.decoder, node, "config.plain");
-    Rule::list(&mut section, "alert_relabel_configs", "empty or null alert relabeling rule", names);
-    if let Some(list) = section.take("alertmanagers") {
-        for item in section.decoder.list(list, "[]*config.AlertmanagerConfig") {
-            alertmanager(Fields::of(section.decoder, item, "config.plain"), dir, names);
-        }
-    }
-    section.finish();
-}
-
-fn alertmanager(mut fields: Fields<'_, '_>, dir: &Path, names: NameValidation) {
-    for field in ["scheme", "path_prefix"] {
-        fields.string(field, "");
-    }
-    fields.duration("timeout");
-    let version = fields.string("api_version", "v2");
-    if version != "v2" {
-        fields.fault(format!("expected Alertmanager api version to be one of [v2] but got {version}"));
-    }
-    let null = |kind: &str| format!("empty or null Alertmanager {kind} relabeling rule");
-    let rules = Rule::list(&mut fields, "relabel_configs", &null("target"), names);
-    Rule::list(&mut fields, "alert_relabel_configs", &null("alert"), names);
-    HttpClientConfig::take(&mut fields, dir);
-    static_config::static_configs(&mut fields, rules.is_empty());
-    // The section as a whole is told to be unserved.
-    Discovery::take(&mut fields, dir, &mut Vec::new());
-    fields.take("sigv4");
-    fields.finish();
 }
 
 fn tracing(fields: &mut Fields<'_, '_>, dir: &Path, node: &Node) {

@@ -2,18 +2,24 @@
 //!
 //! Field names, defaults, checks and error texts are those of Prometheus 3.14.
 
+pub mod alerting;
+pub mod checksum;
+mod generated;
 mod later;
 pub mod relabel;
-pub mod rule_file;
+pub mod retention;
 pub mod scrape;
+pub mod web;
 
 #[cfg(test)]
 mod tests;
 
+pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use relabel::{Action, NameValidation, Rule};
+pub use retention::RetentionRuleConfig;
 pub use scrape::{ScrapeConfig, ScrapeDefaults};
 
-use crate::discovery::groups;
+use crate::discovery::{Discovery, groups};
 use crate::settings::decode::{Decoder, Fields};
 use crate::settings::duration::format_duration;
 use crate::settings::yaml::{self, Kind, Node};
@@ -42,6 +48,14 @@ pub struct Config {
     pub evaluation_interval_ms: i64,
     /// Labels for what leaves the server, by name.
     pub external_labels: Vec<(String, String)>,
+    /// Rule files: paths whose last element may have one `*`.
+    pub rule_files: Vec<PathBuf>,
+    /// Rule files that come from elsewhere than the disk: name and text.
+    pub rule_texts: Vec<(String, String)>,
+    /// How long before its time a rule looks, ms, unless its group says otherwise.
+    pub rule_query_offset_ms: i64,
+    /// Who is told of alerts.
+    pub alerting: AlertingConfig,
     /// Jobs.
     pub scrape_configs: Vec<ScrapeConfig>,
     /// `storage.tsdb.retention.time`, ms, where the file sets it; 0 sets no limit.
@@ -50,6 +64,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// `storage.tsdb.out_of_order_time_window`, ms; 0 takes no late samples.
     pub out_of_order_window_ms: i64,
+    /// `storage.tsdb.retention_rules`; the first that selects a series holds for it.
+    pub retention_rules: Vec<RetentionRuleConfig>,
     /// File that every query is noted in.
     pub query_log_file: Option<PathBuf>,
     /// Sections that do nothing yet.
@@ -101,13 +117,13 @@ impl Config {
         let mut fields = Fields::of(decoder, root, "config.plain");
         let mut unserved = Vec::new();
         let mut files = Vec::new();
-        let null = Node { line: root.line, kind: Kind::Null };
+        let null = Node::null(root.line);
         let global_node = fields.take("global").unwrap_or(&null);
         let mut global_fields = Fields::of(fields.decoder, global_node, "config.plain");
         let global = scrape::global(&mut global_fields);
         let evaluation_interval_ms =
             global_fields.duration("evaluation_interval").filter(|ms| *ms > 0).unwrap_or(60_000);
-        global_fields.duration("rule_query_offset");
+        let rule_query_offset_ms = global_fields.duration("rule_query_offset").unwrap_or(0);
         let external_labels = external_labels(&mut global_fields, environment);
         let query_log_file = Some(global_fields.string("query_log_file", ""))
             .filter(|path| !path.is_empty())
@@ -118,11 +134,12 @@ impl Config {
             unserved.push(Unserved { section: "scrape_failure_log_file".to_owned(), line: node.line });
         }
         global_fields.finish();
-        let (retention_ms, retention_bytes, out_of_order_window_ms) = storage(&mut fields, &mut unserved);
-        let mut scrape_configs = scrape_list(&mut fields, dir, &global, &mut unserved);
+        let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
+            storage(&mut fields, &mut unserved);
+        let mut scrape_configs = scrape_list(&mut fields, dir, &global);
         unique_names(fields.decoder, &scrape_configs);
         for pattern in fields.strings("scrape_config_files") {
-            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs, &mut unserved);
+            scrape_file(&mut fields, dir, &pattern, &global, &mut scrape_configs);
         }
         if let Some(node) = fields.take("rule_files") {
             for item in fields.decoder.list(node, "[]string") {
@@ -132,25 +149,34 @@ impl Config {
                 }
                 files.push((dir.join(&pattern), item.line, "rule_files".to_owned()));
             }
-            if !files.is_empty() {
-                unserved.push(Unserved { section: "rule_files".to_owned(), line: node.line });
-            }
         }
+        let rule_files = files.iter().map(|(path, _, _)| path.clone()).collect();
+        let alerting = AlertingConfig::take(&mut fields, dir, global.names);
         later::take(&mut fields, dir, global.names, &mut unserved);
         fields.finish();
         unserved.sort_by_key(|section| section.line);
         for config in &scrape_configs {
             credential_files(config, &mut files);
         }
+        for section in &alerting.alertmanagers {
+            let owner = "an Alertmanager";
+            http_files(&section.http, section.line, owner, &mut files);
+            discovery_files(&section.discovery, owner, &mut files);
+        }
         Self {
             zero: false,
             global,
             evaluation_interval_ms,
             external_labels,
+            rule_files,
+            rule_texts: Vec::new(),
+            rule_query_offset_ms,
+            alerting,
             scrape_configs,
             retention_ms,
             retention_bytes,
             out_of_order_window_ms,
+            retention_rules,
             query_log_file,
             unserved,
             files,
@@ -161,10 +187,24 @@ impl Config {
     /// is where this server answers.
     #[must_use]
     pub fn zero(address: &str, host: &str) -> (Self, String) {
+        Self::zero_at(address, "http", None, host)
+    }
+
+    /// As [`Self::zero`], for a server that speaks `scheme` and lets in whoever has the token. The certificate need not
+    /// be made for the address, for the server speaks to itself.
+    #[must_use]
+    pub fn zero_at(address: &str, scheme: &str, token: Option<&str>, host: &str) -> (Self, String) {
+        let mut how = String::new();
+        if scheme != "http" {
+            how.push_str(&format!("  scheme: {scheme}\n  tls_config: {{insecure_skip_verify: true}}\n"));
+        }
+        if let Some(token) = token {
+            how.push_str(&format!("  authorization: {{credentials: {}}}\n", quote(token)));
+        }
         let text = format!(
             "global:\n  scrape_interval: 15s\nscrape_configs:\n\
-             - job_name: narthex\n  static_configs:\n  - targets: [{address}]\n\
-             - job_name: node-exporter\n  metrics_path: /host/metrics\n  static_configs:\n  \
+             - job_name: narthex\n{how}  static_configs:\n  - targets: [{address}]\n\
+             - job_name: node-exporter\n{how}  metrics_path: /host/metrics\n  static_configs:\n  \
              - targets: [{address}]\n    labels: {{instance: {host}}}\n",
             address = quote(address),
             host = quote(host),
@@ -179,7 +219,7 @@ impl Config {
 
     /// All defaults.
     fn empty() -> Self {
-        let null = Node { line: 1, kind: Kind::Null };
+        let null = Node::null(1);
         Self::decode(&mut Decoder::default(), &null, Path::new(""), &|_| None)
     }
 
@@ -202,11 +242,26 @@ impl Config {
             global.insert("query_log_file".to_owned(), json!(path.display().to_string()));
         }
         self.global.limits.to_value(&mut global);
+        if self.rule_query_offset_ms != 0 {
+            let offset = format_duration(self.rule_query_offset_ms);
+            global.insert("rule_query_offset".to_owned(), json!(offset));
+        }
         let mut out = Map::new();
         out.insert("global".to_owned(), global.into());
+        if let Some(alerting) = self.alerting.to_value() {
+            out.insert("alerting".to_owned(), alerting);
+        }
+        if !self.rule_files.is_empty() {
+            let files: Vec<String> = self.rule_files.iter().map(|path| path.display().to_string()).collect();
+            out.insert("rule_files".to_owned(), json!(files));
+        }
         let scrape: Vec<Value> = self.scrape_configs.iter().map(ScrapeConfig::to_value).collect();
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());
+        }
+        if !self.retention_rules.is_empty() {
+            let rules: Vec<Value> = self.retention_rules.iter().map(RetentionRuleConfig::to_value).collect();
+            out.insert("storage".to_owned(), json!({ "tsdb": { "retention_rules": rules } }));
         }
         // A tree of plain values always has a text.
         serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
@@ -250,18 +305,10 @@ fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> String {
     out + rest
 }
 
-fn scrape_list(
-    fields: &mut Fields<'_, '_>,
-    dir: &Path,
-    global: &ScrapeDefaults,
-    unserved: &mut Vec<Unserved>,
-) -> Vec<ScrapeConfig> {
+fn scrape_list(fields: &mut Fields<'_, '_>, dir: &Path, global: &ScrapeDefaults) -> Vec<ScrapeConfig> {
     let Some(node) = fields.take("scrape_configs") else { return Vec::new() };
     let items = fields.decoder.list(node, "[]*config.ScrapeConfig");
-    items
-        .iter()
-        .filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global, unserved))
-        .collect()
+    items.iter().filter_map(|item| ScrapeConfig::decode(fields.decoder, item, dir, global)).collect()
 }
 
 fn unique_names(decoder: &mut Decoder, configs: &[ScrapeConfig]) {
@@ -286,7 +333,6 @@ fn scrape_file(
     pattern: &str,
     global: &ScrapeDefaults,
     configs: &mut Vec<ScrapeConfig>,
-    unserved: &mut Vec<Unserved>,
 ) {
     if !glob_valid(pattern) {
         fields.fault(format!("invalid scrape config file path {}", quote(pattern)));
@@ -305,7 +351,7 @@ fn scrape_file(
         let mut decoder = Decoder::default();
         let mut file = Fields::of(&mut decoder, &root, "config.ScrapeConfigs");
         let file_dir = path.parent().unwrap_or(dir);
-        let found = scrape_list(&mut file, file_dir, global, unserved);
+        let found = scrape_list(&mut file, file_dir, global);
         file.finish();
         for fault in decoder.faults {
             fields.fault(format!("{shown}: line {}: {}", fault.line, fault.message));
@@ -324,16 +370,25 @@ fn scrape_file(
 }
 
 /// `storage`: retention by time and by size, and the window for late samples.
-fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option<i64>, Option<u64>, i64) {
-    let Some(node) = fields.take("storage") else { return (None, None, 0) };
+/// What the section `storage` sets.
+#[derive(Default)]
+struct Storage {
+    retention_ms: Option<i64>,
+    retention_bytes: Option<u64>,
+    out_of_order_window_ms: i64,
+    retention_rules: Vec<RetentionRuleConfig>,
+}
+
+fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> Storage {
+    let mut found = Storage::default();
+    let Some(node) = fields.take("storage") else { return found };
     let mut storage = Fields::of(fields.decoder, node, "config.plain");
-    let (mut retention_ms, mut retention_bytes, mut window_ms) = (None, None, 0);
     if let Some(node) = storage.take("tsdb") {
         let mut tsdb = Fields::of(storage.decoder, node, "config.plain");
         if let Some(node) = tsdb.take("retention") {
             let mut retention = Fields::of(tsdb.decoder, node, "config.plain");
-            retention_ms = Some(retention.duration("time").unwrap_or(0));
-            retention_bytes = retention.size("size");
+            found.retention_ms = Some(retention.duration("time").unwrap_or(0));
+            found.retention_bytes = retention.size("size");
             if let Some(share) = retention.float("percentage") {
                 if !(0.0..=100.0).contains(&share) {
                     retention.fault(format!(
@@ -346,14 +401,15 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> (Option
             }
             retention.finish();
         }
-        window_ms = tsdb.duration("out_of_order_time_window").unwrap_or(0);
+        found.out_of_order_window_ms = tsdb.duration("out_of_order_time_window").unwrap_or(0);
+        found.retention_rules = RetentionRuleConfig::take(&mut tsdb);
         tsdb.take("stale_series_compaction_threshold");
         chunk_encoding(&mut tsdb);
         tsdb.finish();
     }
     storage.take("exemplars");
     storage.finish();
-    (retention_ms, retention_bytes, window_ms)
+    found
 }
 
 /// Encodings of Prometheus's own format: checked, and without a meaning here.
@@ -375,15 +431,20 @@ fn chunk_encoding(tsdb: &mut Fields<'_, '_>) {
 
 /// The files that a job reads its secrets and certificates from.
 fn credential_files(config: &ScrapeConfig, files: &mut Vec<(PathBuf, usize, String)>) {
-    let job = quote(&config.job_name);
-    let mut add = |http: &HttpClientConfig, line: usize| {
-        let named = http.files().into_iter();
-        files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of job {job}"))));
-    };
-    add(&config.http, config.line);
-    for discovery in &config.discovery {
+    let job = format!("job {}", quote(&config.job_name));
+    http_files(&config.http, config.line, &job, files);
+    discovery_files(&config.discovery, &job, files);
+}
+
+fn discovery_files(discoveries: &[Discovery], owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    for discovery in discoveries {
         if let Some(http) = discovery.provider().http() {
-            add(http, discovery.line());
+            http_files(http, discovery.line(), owner, files);
         }
     }
+}
+
+fn http_files(http: &HttpClientConfig, line: usize, owner: &str, files: &mut Vec<(PathBuf, usize, String)>) {
+    let named = http.files().into_iter();
+    files.extend(named.map(|(what, path)| (path.clone(), line, format!("{what} of {owner}"))));
 }

@@ -249,7 +249,8 @@ impl Rule {
     }
 
     /// As `status/config` shows it.
-    pub(super) fn to_value(&self) -> Value {
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         let mut out = Map::new();
         if !self.source_labels.is_empty() {
             out.insert("source_labels".to_owned(), json!(self.source_labels));

@@ -1,6 +1,5 @@
 //! `scrape_configs`, and the settings that `global` gives them.
 
-use super::Unserved;
 use super::relabel::{NameValidation, Rule};
 use crate::discovery::{Discovery, StaticConfig, static_config};
 use crate::settings::decode::{Decoder, Fields};
@@ -178,7 +177,6 @@ impl ScrapeConfig {
         node: &Node,
         dir: &Path,
         global: &ScrapeDefaults,
-        unserved: &mut Vec<Unserved>,
     ) -> Option<Self> {
         if node.kind == Kind::Null {
             decoder.fault(node.line, "empty or null scrape config section");
@@ -193,18 +191,11 @@ impl ScrapeConfig {
         let common = common(&mut fields, global, &suffix);
         let fallback = fallback(&mut fields, &suffix);
         let http = HttpClientConfig::take(&mut fields, dir);
-        let place = format!("scrape config {}", quote(&job_name));
-        for (what, line) in &http.unserved {
-            unserved.push(Unserved { section: format!("{what} of {place}"), line: *line });
-        }
         let null = |kind: &str| format!("empty or null {kind} relabeling rule in scrape config");
         let relabel = Rule::list(&mut fields, "relabel_configs", &null("target"), common.names);
         let metric_relabel = Rule::list(&mut fields, "metric_relabel_configs", &null("metric"), common.names);
         let static_configs = static_config::static_configs(&mut fields, relabel.is_empty());
-        let mut not_served = Vec::new();
-        let discovery = Discovery::take(&mut fields, dir, &mut not_served);
-        let named = |(key, line)| Unserved { section: format!("{key} of {place}"), line };
-        unserved.extend(not_served.into_iter().map(named));
+        let discovery = Discovery::take(&mut fields, dir);
         let config = Self {
             line: fields.line,
             common,
@@ -230,7 +221,9 @@ impl ScrapeConfig {
         Some(config)
     }
 
-    pub(super) fn to_value(&self) -> Value {
+    /// As `status/config` shows it: defaults filled in, secrets hidden.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         let mut out = Map::new();
         out.insert("job_name".to_owned(), json!(self.job_name));
         if self.honor_labels {

@@ -226,16 +226,23 @@ fn a_file_that_cannot_be_read_is_told_as_go_tells_it() {
 
 #[test]
 fn sections_of_later_versions_are_named_not_refused() {
-    let config = parse(
-        "rule_files: [r.yml]\nalerting: {alertmanagers: []}\nremote_write: [{url: 'http://x'}]\n\
-         scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: node}]\n",
-    )
-    .unwrap();
+    let config = parse("rule_files: [r.yml]\nremote_write: [{url: 'http://x'}]\n").unwrap();
     let names: Vec<&str> = config.unserved.iter().map(|u| u.section.as_str()).collect();
-    assert_eq!(
-        names,
-        ["rule_files", "alerting", "remote_write", "kubernetes_sd_configs of scrape config \"a\""]
+    assert_eq!(names, ["remote_write"]);
+}
+
+#[test]
+fn discovery_that_is_not_served_is_refused_by_name_at_its_line() {
+    let text =
+        "scrape_configs:\n- job_name: a\n  consul_sd_configs: [{}]\n  nerve_sd_configs:\n  - servers: [x]\n";
+    let error = parse(text).unwrap_err();
+    assert!(
+        error.ends_with("nerve_sd_configs: this kind of service discovery is not served (line 4)"),
+        "{error}"
     );
+    let text = "scrape_configs:\n- job_name: a\n  consult_sd_configs: [{}]\n";
+    let unknown = "field consult_sd_configs not found in type config.ScrapeConfig";
+    assert!(parse(text).unwrap_err().contains(unknown));
 }
 
 #[test]
@@ -253,6 +260,7 @@ fn the_zero_configuration_scrapes_server_and_host() {
     assert_eq!(config.scrape_configs[1].static_configs[0].labels[0].1, "host \"x\"");
 }
 
+#[cfg(feature = "kubernetes")]
 #[test]
 fn configurations_of_the_charts_load() {
     let shared = std::env::var_os("NARTHEX_SHARED")

@@ -1,6 +1,8 @@
 //! Providers at work: equal entries of the configuration share one, and it lives as long as anybody listens.
 
-use super::{Context, Discovery, Known, Running, SdMetrics, TargetGroup, Updates, refresh};
+use super::{
+    Context, Discovery, Known, Running, SdMetrics, StaticConfig, TargetGroup, Updates, refresh, static_groups,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::watch;
@@ -118,13 +120,13 @@ impl SubscriptionSet {
         }
     }
 
-    /// The groups known at present.
-    pub fn groups(&mut self, metrics: &SdMetrics) -> Vec<Arc<TargetGroup>> {
+    /// The groups known at present, after those of the configuration itself.
+    pub fn groups(&mut self, metrics: &SdMetrics, fixed: &[StaticConfig]) -> Vec<Arc<TargetGroup>> {
         if self.subscriptions.iter().all(Subscription::answered) {
             self.former.clear();
         }
-        let mut groups: Vec<Arc<TargetGroup>> =
-            self.subscriptions.iter().flat_map(Subscription::groups).collect();
+        let mut groups = static_groups(fixed);
+        groups.extend(self.subscriptions.iter().flat_map(Subscription::groups));
         groups.extend(self.former.iter().cloned());
         metrics.updated(self.set, &self.config, groups.iter().map(|group| group.targets.len()).sum());
         groups

@@ -20,12 +20,18 @@ pub struct SdMetrics {
     refresh_failures: Family<Counter>,
     refresh_duration: Family<Summary>,
     refresh_histogram: Family<Histogram>,
+    consul_calls: Family<Summary>,
     /// Counters without labels that mechanisms have of their own, by name.
     own: Vec<(&'static str, &'static str, Counter)>,
+    /// Those of discovery in Kubernetes.
+    #[cfg(feature = "kubernetes")]
+    pub kubernetes: Arc<super::kubernetes::metrics::KubernetesMetrics>,
 }
 
 /// Counters of single mechanisms; they are there from the start, used or not.
 const OWN: &[(&str, &str)] = &[
+    ("prometheus_sd_azure_cache_hit_total", "Number of cache hit during refresh."),
+    ("prometheus_sd_azure_failures_total", "Number of Azure service discovery refresh failures."),
     ("prometheus_sd_consul_rpc_failures_total", "The number of Consul RPC call failures."),
     ("prometheus_sd_dns_lookup_failures_total", "The number of DNS-SD lookup failures."),
     ("prometheus_sd_dns_lookups_total", "The number of DNS-SD lookups."),
@@ -36,6 +42,13 @@ const OWN: &[(&str, &str)] = &[
     ),
     ("prometheus_sd_http_failures_total", "Number of HTTP service discovery refresh failures."),
     ("prometheus_sd_kubernetes_failures_total", "The number of failed WATCH/LIST requests."),
+    ("prometheus_sd_kuma_fetch_failures_total", "The number of Kuma MADS fetch call failures."),
+    (
+        "prometheus_sd_kuma_fetch_skipped_updates_total",
+        "The number of Kuma MADS fetch calls that result in no updates to the targets.",
+    ),
+    ("prometheus_sd_linode_failures_total", "Number of Linode service discovery refresh failures."),
+    ("prometheus_sd_nomad_failures_total", "Number of nomad service discovery refresh failures."),
 ];
 
 /// The metrics of one provider that asks again and again.
@@ -86,9 +99,25 @@ impl Default for SdMetrics {
                 &["mechanism"],
                 || Histogram::new(BOUNDS),
             ),
+            consul_calls: consul_calls(),
             own: OWN.iter().map(|(name, help)| (*name, *help, Counter::default())).collect(),
+            #[cfg(feature = "kubernetes")]
+            kubernetes: Arc::default(),
         }
     }
+}
+
+/// The calls of Consul are there from the start.
+fn consul_calls() -> Family<Summary> {
+    let family = Family::new(
+        "prometheus_sd_consul_rpc_duration_seconds",
+        "The duration of a Consul RPC call in seconds.",
+        &["endpoint", "call"],
+    );
+    for call in ["services", "service"] {
+        family.of(&["catalog", call]);
+    }
+    family
 }
 
 impl SdMetrics {
@@ -116,6 +145,20 @@ impl SdMetrics {
         if let Some((_, _, counter)) = self.own.iter().find(|(name, _, _)| named(name)) {
             counter.add(1);
         }
+    }
+
+    /// What one of those counters has come to.
+    #[cfg(test)]
+    #[must_use]
+    pub fn counted(&self, short: &str) -> u64 {
+        let name = format!("prometheus_sd_{short}_total");
+        self.own.iter().find(|(own, _, _)| *own == name).map_or(0, |(_, _, counter)| counter.get())
+    }
+
+    /// How long calls of Consul took: `services` or `service`.
+    #[must_use]
+    pub fn consul_call(&self, call: &str) -> Arc<Summary> {
+        self.consul_calls.of(&["catalog", call])
     }
 
     /// A provider of the set (`scrape` or `notify`) could not be set up.
@@ -153,8 +196,11 @@ impl Collect for SdMetrics {
         self.refresh_failures.render(page);
         self.refresh_duration.render(page);
         self.refresh_histogram.render(page);
+        self.consul_calls.render(page);
         for (name, help, counter) in &self.own {
             page.single(name, "counter", help, counter.get() as f64);
         }
+        #[cfg(feature = "kubernetes")]
+        self.kubernetes.render(page);
     }
 }

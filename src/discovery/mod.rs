@@ -3,13 +3,28 @@
 //! A mechanism is one file: a [`Mechanism`] that reads its section, and a [`Provider`] that finds targets. The table
 //! [`MECHANISMS`] lists them; nothing else has to know one.
 
+pub mod api;
+pub mod aws;
+pub mod cloud;
+pub mod consul;
+pub mod dns;
+pub mod entry;
 pub mod file;
 pub mod groups;
+pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod manager;
 pub mod metrics;
+pub mod moby;
+pub mod polled;
 pub mod refresh;
 pub mod section;
 pub mod static_config;
+pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod xml;
 
 pub use manager::{Subscription, SubscriptionSet};
 pub use metrics::SdMetrics;
@@ -28,7 +43,36 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The mechanisms that are served.
-pub const MECHANISMS: &[&Mechanism] = &[&file::MECHANISM];
+pub const MECHANISMS: &[&Mechanism] = &[
+    &aws::ec2::MECHANISM,
+    &aws::lightsail::MECHANISM,
+    &aws::role::MECHANISM,
+    &consul::MECHANISM,
+    &dns::MECHANISM,
+    &file::MECHANISM,
+    &http::MECHANISM,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes::MECHANISM,
+    &moby::docker::MECHANISM,
+    &moby::swarm::MECHANISM,
+    &cloud::azure::MECHANISM,
+    &cloud::digitalocean::MECHANISM,
+    &cloud::eureka::MECHANISM,
+    &cloud::gce::MECHANISM,
+    &cloud::hetzner::MECHANISM,
+    &cloud::ionos::MECHANISM,
+    &cloud::kuma::MECHANISM,
+    &cloud::linode::MECHANISM,
+    &cloud::marathon::MECHANISM,
+    &cloud::nomad::MECHANISM,
+    &cloud::openstack::MECHANISM,
+    &cloud::ovhcloud::MECHANISM,
+    &cloud::puppetdb::MECHANISM,
+    &cloud::scaleway::MECHANISM,
+    &cloud::triton::MECHANISM,
+    &cloud::uyuni::MECHANISM,
+    &cloud::vultr::MECHANISM,
+];
 
 /// Targets that came together. A later group of the same source replaces the earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

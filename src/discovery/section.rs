@@ -8,40 +8,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Mechanisms that Prometheus has and this server does not.
-const NOT_SERVED: &[&str] = &[
-    "aws",
-    "azure",
-    "consul",
-    "digitalocean",
-    "dns",
-    "docker",
-    "dockerswarm",
-    "ec2",
-    "eureka",
-    "gce",
-    "hetzner",
-    "http",
-    "ionos",
-    "kubernetes",
-    "kuma",
-    "lightsail",
-    "linode",
-    "marathon",
-    "nerve",
-    "nomad",
-    "oci",
-    "openstack",
-    "outscale",
-    "ovhcloud",
-    "puppetdb",
-    "scaleway",
-    "serverset",
-    "stackit",
-    "triton",
-    "uyuni",
-    "vultr",
-];
+/// Mechanisms that Prometheus has and this server refuses, unless they are in the table: one depends on how it was built.
+const REFUSED: &[&str] = &["kubernetes", "nerve", "oci", "outscale", "serverset", "stackit"];
 
 /// An entry of an `*_sd_configs` list.
 #[derive(Debug, Clone)]
@@ -84,9 +52,8 @@ impl Discovery {
         &self.provider
     }
 
-    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Lists of mechanisms that are not served
-    /// go to `unserved`, each with its line.
-    pub fn take(fields: &mut Fields<'_, '_>, dir: &Path, unserved: &mut Vec<(String, usize)>) -> Vec<Self> {
+    /// Takes all `*_sd_configs` of a section; relative paths start at `dir`. Mechanisms that are not served are faults.
+    pub fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Vec<Self> {
         let mut out = Vec::new();
         for mechanism in MECHANISMS {
             let key = format!("{}_sd_configs", mechanism.name);
@@ -107,17 +74,17 @@ impl Discovery {
             }
         }
         let served = |name: &str| MECHANISMS.iter().any(|mechanism| mechanism.name == name);
-        let known = |key: &str| {
-            key.strip_suffix("_sd_configs").is_some_and(|name| NOT_SERVED.contains(&name) && !served(name))
+        let refused = |key: &str| {
+            key.strip_suffix("_sd_configs").is_some_and(|name| REFUSED.contains(&name) && !served(name))
         };
-        for (key, line, list) in fields.take_all(known) {
+        for (key, line, list) in fields.take_all(refused) {
             let name = key.trim_end_matches("_sd_configs");
             for item in fields.decoder.list(list, &format!("[]*{name}.SDConfig")) {
                 if item.kind == Kind::Null {
                     fields.decoder.fault(item.line, format!("empty or null section in {key}"));
                 }
             }
-            unserved.push((key.to_owned(), line));
+            fields.decoder.fault(line, format!("{key}: this kind of service discovery is not served"));
         }
         out
     }

@@ -1,5 +1,7 @@
 //! Requests with the settings of a section of the configuration.
 
+use super::connect::{Connector, Route};
+use super::oauth2::Tokens;
 use super::tls::client_config;
 use crate::settings::HttpClientConfig;
 use crate::settings::http::{Source, TlsConfig};
@@ -24,6 +26,10 @@ use std::time::{Duration, SystemTime};
 const REDIRECTS_MAX: usize = 10;
 /// Idle connections are kept for this long.
 const IDLE: Duration = Duration::from_secs(300);
+/// A connection of HTTP/2 that is silent for this long while it is used is asked whether it lives …
+const PING: Duration = Duration::from_secs(60);
+/// … and closed without an answer within this.
+const PONG: Duration = Duration::from_secs(15);
 
 /// A request that brought no answer.
 #[derive(Debug, thiserror::Error)]
@@ -48,21 +54,31 @@ pub enum HttpError {
     /// The server cannot be reached, or hung up.
     #[error("{0}")]
     Transport(String),
+    /// The token server gives no token.
+    #[error("{0}")]
+    Token(String),
     /// Redirects go round.
     #[error("stopped after {REDIRECTS_MAX} redirects")]
     Redirects,
 }
 
-type Connector = HttpsConnector<HttpConnector>;
-
 /// A client for one section. Connections are kept and shared.
 pub struct HttpClient {
     config: HttpClientConfig,
+    route: Arc<Route>,
+    tokens: Option<Tokens>,
     built: ArcSwap<Built>,
 }
 
+/// Secrets stay out of sight.
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
+
 struct Built {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
     /// The TLS files and when they had changed last.
     stamps: Vec<(PathBuf, Option<SystemTime>)>,
 }
@@ -73,8 +89,10 @@ impl HttpClient {
     /// # Errors
     /// The TLS settings cannot be used.
     pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
-        let built = ArcSwap::from_pointee(Built::new(config)?);
-        Ok(Self { config: config.clone(), built })
+        let route = Arc::new(Route::new(&config.proxy)?);
+        let tokens = config.oauth2.as_deref().map(Tokens::new).transpose()?;
+        let built = ArcSwap::from_pointee(Built::new(config, route.clone())?);
+        Ok(Self { config: config.clone(), route, tokens, built })
     }
 
     /// Gets a URL, with redirects where the configuration allows them.
@@ -82,7 +100,7 @@ impl HttpClient {
     /// # Errors
     /// No answer. An answer with an error status is an answer.
     pub async fn get(&self, url: &Uri, headers: &HeaderMap) -> Result<Response<Incoming>, HttpError> {
-        self.send(&Method::GET, url, headers, &Bytes::new()).await
+        self.request(&Method::GET, url, headers, &Bytes::new()).await
     }
 
     /// Posts a form (already encoded) to a URL. Only redirects that keep the form are followed.
@@ -97,10 +115,27 @@ impl HttpClient {
     ) -> Result<Response<Incoming>, HttpError> {
         let mut headers = headers.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.send(&Method::POST, url, &headers, &Bytes::from(form)).await
+        self.post(url, &headers, Bytes::from(form)).await
     }
 
-    async fn send(
+    /// Posts a body, whose type is among the headers. Only redirects that keep the body are followed.
+    ///
+    /// # Errors
+    /// No answer. An answer with an error status is an answer.
+    pub async fn post(
+        &self,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, HttpError> {
+        self.request(&Method::POST, url, headers, &body).await
+    }
+
+    /// Sends a request. Only redirects that keep the method and the body are followed.
+    ///
+    /// # Errors
+    /// No answer. An answer with an error status is an answer.
+    pub async fn request(
         &self,
         method: &Method,
         url: &Uri,
@@ -112,7 +147,7 @@ impl HttpClient {
         let first = url.authority().cloned();
         for _ in 0..REDIRECTS_MAX {
             let trusted = same_host(first.as_ref(), url.authority());
-            let mut request = self.request(&url, headers, trusted).await?;
+            let mut request = self.prepare(&url, headers, trusted).await?;
             *request.method_mut() = method.clone();
             *request.body_mut() = Full::new(body.clone());
             let response = built.client.request(request).await.map_err(|e| transport(&url, &e))?;
@@ -130,19 +165,19 @@ impl HttpClient {
         if built.stamps.is_empty() {
             return Ok(built);
         }
-        let config = self.config.clone();
+        let (config, route) = (self.config.clone(), self.route.clone());
         let task = tokio::task::spawn_blocking(move || {
             if built.stamps.iter().all(|(path, stamp)| changed_at(path) == *stamp) {
                 return Ok(built);
             }
-            Built::new(&config).map(Arc::new)
+            Built::new(&config, route).map(Arc::new)
         });
         let built = task.await.map_err(|e| HttpError::Transport(e.to_string()))??;
         self.built.store(built.clone());
         Ok(built)
     }
 
-    async fn request(
+    async fn prepare(
         &self,
         url: &Uri,
         headers: &HeaderMap,
@@ -161,14 +196,28 @@ impl HttpClient {
                     request.headers_mut().append(name.clone(), value);
                 }
             }
-            if let Some(value) = self.authorization().await? {
+            // Who brings an authorization of his own keeps it.
+            if !headers.contains_key(header::AUTHORIZATION)
+                && let Some(value) = self.authorization().await?
+            {
                 request.headers_mut().insert(header::AUTHORIZATION, value);
             }
+        } else {
+            request.headers_mut().remove(header::AUTHORIZATION);
+        }
+        // A tunnel is asked for with these; without one each request has to bring them.
+        if url.scheme_str() != Some("https")
+            && let Some(auth) = self.route.proxy(url).as_ref().and_then(|proxy| proxy.basic_auth())
+        {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, auth.clone());
         }
         Ok(request)
     }
 
     async fn authorization(&self) -> Result<Option<HeaderValue>, HttpError> {
+        if let Some(tokens) = &self.tokens {
+            return Ok(Some(tokens.authorization().await?));
+        }
         let text = if let Some(auth) = &self.config.basic_auth {
             let user = secret(&auth.username, "basic auth username").await?;
             let password = secret(&auth.password, "basic auth password").await?;
@@ -179,14 +228,12 @@ impl HttpClient {
         } else {
             return Ok(None);
         };
-        let mut value = header_value(&text)?;
-        value.set_sensitive(true);
-        Ok(Some(value))
+        Ok(Some(header_value(&text)?))
     }
 }
 
 impl Built {
-    fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
+    fn new(config: &HttpClientConfig, route: Arc<Route>) -> Result<Self, HttpError> {
         let tls = client_config(&config.tls)?;
         let stamps = tls_files(&config.tls).map(|path| (path.clone(), changed_at(path))).collect();
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
@@ -200,14 +247,18 @@ impl Built {
                 .map_err(|e| HttpError::Tls(format!("invalid server_name: {e}")))?;
             builder.with_server_name_resolver(FixedServerNameResolver::new(name))
         };
+        let connector = Connector::new(tcp, route);
         let connector = if config.enable_http2 {
-            builder.enable_http1().enable_http2().wrap_connector(tcp)
+            builder.enable_http1().enable_http2().wrap_connector(connector)
         } else {
-            builder.enable_http1().wrap_connector(tcp)
+            builder.enable_http1().wrap_connector(connector)
         };
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
             .build(connector);
         Ok(Self { client, stamps })
     }
@@ -225,7 +276,10 @@ fn changed_at(path: &std::path::Path) -> Option<SystemTime> {
 }
 
 /// A secret; a file's is read anew each time, since whoever rotates it only replaces the file.
-async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError> {
+///
+/// # Errors
+/// The file cannot be read; `what` says what it should hold.
+pub async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError> {
     match source {
         Source::Inline(text) => Ok(text.reveal().to_owned()),
         Source::File(path) => {
@@ -239,8 +293,12 @@ async fn secret(source: &Source, what: &'static str) -> Result<String, HttpError
     }
 }
 
-fn header_value(text: &str) -> Result<HeaderValue, HttpError> {
-    HeaderValue::try_from(text).map_err(|_| HttpError::Invalid("invalid header field value".to_owned()))
+/// A header whose value is nobody else's business.
+pub(super) fn header_value(text: &str) -> Result<HeaderValue, HttpError> {
+    let invalid = |_| HttpError::Invalid("invalid header field value".to_owned());
+    let mut value = HeaderValue::try_from(text).map_err(invalid)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The same host, or a host below it.
@@ -318,26 +376,4 @@ fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) -> HttpError 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locations_are_resolved_against_the_url() {
-        let base: Uri = "http://h:1/a/b?x=1".parse().unwrap();
-        for (location, want) in
-            [("/c", "http://h:1/c"), ("c", "http://h:1/a/c"), ("https://o/d?y=2", "https://o/d?y=2")]
-        {
-            assert_eq!(resolve(&base, location).unwrap().to_string(), want);
-        }
-    }
-
-    #[test]
-    fn secrets_stay_with_the_host_and_its_subdomains() {
-        let authority = |text: &str| text.parse::<Authority>().ok();
-        for (first, now, same) in
-            [("a.b", "a.b:9", true), ("a.b", "x.a.b", true), ("a.b", "ca.b", false), ("a.b", "b", false)]
-        {
-            assert_eq!(same_host(authority(first).as_ref(), authority(now).as_ref()), same);
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,11 @@
-//! The HTTP client of everything that this server asks for: credentials, TLS, redirects.
+//! The HTTP client of everything that this server asks for: credentials, tokens, TLS, proxies, redirects.
 
 pub mod client;
+pub mod connect;
+pub mod jwt;
+pub mod oauth2;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 pub use client::{HttpClient, HttpError};

@@ -20,6 +20,8 @@ pub enum Kind {
     Range,
     /// At one or many times, for its cost.
     Explain,
+    /// At many times, for the alerts that would have been.
+    Backtest,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Instant => "instant",
             Self::Range => "range",
             Self::Explain => "explain",
+            Self::Backtest => "backtest",
         }
     }
 }

@@ -78,4 +78,8 @@ impl Querier for NotedQuerier {
     fn label_values(&self, name: &str, query: &LabelQuery) -> Result<Vec<String>, StorageError> {
         self.inner.label_values(name, query)
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
 }

@@ -3,6 +3,7 @@
 //! All samples of a scrape and its report become one row of the target's group, so that a query sees all
 //! of them or none, and one record of the write-ahead log carries them.
 
+use super::buffers;
 use super::cache::{Described, LayoutCache, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
@@ -146,6 +147,7 @@ pub struct ScrapeAppender {
     settings: ScrapeSettings,
     group: Arc<Group>,
     appender: Appender,
+    /// Without memory of its own between scrapes.
     row: Row,
     cache: LayoutCache,
     series: SeriesTable,
@@ -157,8 +159,7 @@ pub struct ScrapeAppender {
 /// series share a slot.
 #[derive(Default)]
 struct SeriesTable {
-    slots: Vec<Option<Slot>>,
-    uses: Vec<u32>,
+    uses: Vec<u16>,
     stamped: Vec<Option<Stamped>>,
     free: Vec<u32>,
     /// Series that the last page had and this one has not.
@@ -274,6 +275,9 @@ impl ScrapeAppender {
 
     /// Forgets the page that was read before: the request failed, or a new one comes.
     pub fn begin(&mut self) {
+        if self.row.slots() == 0 {
+            self.row = buffers::take_row();
+        }
         self.row.clear();
         self.appender.rollback();
         self.counts = Counts::default();
@@ -302,7 +306,9 @@ impl ScrapeAppender {
         for (slot, value) in self.report.iter().zip(values) {
             self.row.set(*slot, value);
         }
-        let outcome = self.group.append_row(timestamp, &self.row)?;
+        let appended = self.group.append_row(timestamp, &self.row);
+        buffers::give_row(std::mem::take(&mut self.row));
+        let outcome = appended?;
         self.counts.out_of_order += outcome.out_of_order;
         self.counts.duplicate += outcome.duplicate;
         self.counts.out_of_bounds += outcome.out_of_bounds;
@@ -615,27 +621,25 @@ fn legacy_valid(labels: &Labels) -> bool {
 impl SeriesTable {
     fn use_slot(&mut self, slot: Slot) -> u32 {
         let index = slot.index();
-        if index >= self.slots.len() {
-            self.slots.resize(index + 1, None);
+        if index >= self.uses.len() {
             self.uses.resize(index + 1, 0);
         }
-        if let (Some(place), Some(uses)) = (self.slots.get_mut(index), self.uses.get_mut(index)) {
-            *place = Some(slot);
-            *uses += 1;
+        if let Some(uses) = self.uses.get_mut(index) {
+            *uses = uses.saturating_add(1);
         }
         index as u32
     }
 
     #[inline]
     fn slot(&self, index: u32) -> Option<Slot> {
-        self.slots.get(index as usize).copied().flatten()
+        self.uses.get(index as usize).filter(|uses| **uses > 0).map(|_| Slot::at(index))
     }
 
-    /// The slot, when nobody uses it any more.
+    /// The slot, when nobody uses it any more. One that was used too often to be counted is kept.
     fn drop_slot(&mut self, index: u32) -> Option<Slot> {
-        let uses = self.uses.get_mut(index as usize)?;
-        *uses = uses.saturating_sub(1);
-        if *uses > 0 { None } else { self.slots.get_mut(index as usize)?.take() }
+        let uses = self.uses.get_mut(index as usize).filter(|uses| (1..u16::MAX).contains(&**uses))?;
+        *uses -= 1;
+        (*uses == 0).then(|| Slot::at(index))
     }
 
     fn add_stamped(&mut self, labels: Labels) -> u32 {

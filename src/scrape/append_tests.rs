@@ -319,7 +319,7 @@ fn a_spent_budget_refuses_new_series_only() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path(), DbOptions::default()).unwrap();
     // Two of its own beside the five of the report.
-    let budget = db.series_budget(Some(7));
+    let budget = SeriesBudget::new(Some(7));
     let scrape =
         ScrapeAppender::new(&db, ScrapeSettings { budget: Some(budget.clone()), ..settings() }).unwrap();
     let mut f = Fixture { _dir: dir, db, scrape };
@@ -350,7 +350,7 @@ fn a_spent_budget_refuses_new_series_only() {
 fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path(), DbOptions::default()).unwrap();
-    let budget = db.series_budget(Some(8));
+    let budget = SeriesBudget::new(Some(8));
     let scrape =
         ScrapeAppender::new(&db, ScrapeSettings { budget: Some(budget.clone()), ..settings() }).unwrap();
     let mut f = Fixture { _dir: dir, db, scrape };

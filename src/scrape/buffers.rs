@@ -1,25 +1,77 @@
-//! Memory for the pages that are being read: a target needs it for a moment, and others wait meanwhile.
+//! Memory for the pages that are being read, and their rows: a target needs it for a moment, and others wait meanwhile.
 
+use libdeflater::Decompressor;
+use narthex_storage::Row;
 use std::sync::{Mutex, PoisonError};
 
-/// Buffers that wait for the next page.
-const WAITING_MAX: usize = 16;
+/// Buffers of one use that wait for the next page: about as many as are read at once.
+const WAITING_MAX: usize = 4;
 /// A larger one is given back to the system, bytes.
 const BYTES_MAX: usize = 4 << 20;
 
-static WAITING: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// Buffers of one use are of about one size: each use has its own.
+pub(super) static PAGES: Pool<Vec<u8>> = Pool::new();
+/// For answers as they come.
+pub(super) static BODIES: Pool<Vec<u8>> = Pool::new();
+/// For what follows the series of a page.
+pub(super) static TAILS: Pool<Vec<u8>> = Pool::new();
+static ROWS: Pool<Row> = Pool::new();
+static DECOMPRESSORS: Pool<Decompressor> = Pool::new();
 
-/// A buffer, with whatever is left in it.
-pub(super) fn take() -> Vec<u8> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+/// What waits for its next user.
+pub(super) struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T: Default> Pool<T> {
+    const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn take(&self) -> T {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, one: T, bytes: usize) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < WAITING_MAX && bytes <= BYTES_MAX {
+            waiting.push(one);
+        }
+    }
 }
 
-/// Gives a buffer back.
-pub(super) fn give(buffer: Vec<u8>) {
-    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-    if waiting.len() < WAITING_MAX && buffer.capacity() <= BYTES_MAX {
-        waiting.push(buffer);
+impl Pool<Vec<u8>> {
+    /// A buffer, with whatever is left in it.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.take()
     }
+
+    /// Gives a buffer back.
+    pub(super) fn give_back(&self, buffer: Vec<u8>) {
+        let bytes = buffer.capacity();
+        if bytes > 0 {
+            self.give(buffer, bytes);
+        }
+    }
+}
+
+/// Lets `work` use a decompressor.
+pub(super) fn with_decompressor<R>(work: impl FnOnce(&mut Decompressor) -> R) -> R {
+    let mut decompressor = DECOMPRESSORS.take();
+    let result = work(&mut decompressor);
+    DECOMPRESSORS.give(decompressor, 0);
+    result
+}
+
+/// An empty row.
+pub(super) fn take_row() -> Row {
+    let mut row = ROWS.take();
+    row.clear();
+    row
+}
+
+/// Gives a row back.
+pub(super) fn give_row(row: Row) {
+    let bytes = row.slots() * size_of::<f64>();
+    ROWS.give(row, bytes);
 }
 
 #[cfg(test)]
@@ -28,10 +80,11 @@ mod tests {
 
     #[test]
     fn large_buffers_and_many_are_not_kept() {
-        (0..2 * WAITING_MAX).for_each(|_| give(Vec::with_capacity(10)));
-        give(Vec::with_capacity(BYTES_MAX + 1));
-        let waiting = WAITING.lock().unwrap();
-        assert!(waiting.len() <= WAITING_MAX);
+        let pool: Pool<Vec<u8>> = Pool::new();
+        (0..2 * WAITING_MAX).for_each(|_| pool.give_back(Vec::with_capacity(10)));
+        pool.give_back(Vec::with_capacity(BYTES_MAX + 1));
+        let waiting = pool.0.lock().unwrap();
+        assert_eq!(waiting.len(), WAITING_MAX);
         assert!(waiting.iter().all(|buffer| buffer.capacity() <= BYTES_MAX));
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Pages hardly change between scrapes. A line whose bytes are the same costs a compare; one whose series
 //! is the same costs a compare and a number. Only when the layout changes, lines are looked up in an index that
-//! is made for it, and only new series have their labels parsed. A warm scrape allocates nothing, and the text of
-//! the last page is all that is kept of it besides a few words per line.
+//! is made for it, and only new series have their labels parsed. A warm scrape allocates nothing. Between scrapes the
+//! page is [`Packed`] where it is of the usual kind; otherwise its text is kept, and a few words per line.
 //!
 //! Invariant: the lines of the cache are those of its text, in order and without gaps.
 
 use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
 use super::family::{Families, Family};
+use super::packed::Packed;
 use super::refused::RefusedSeries;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -46,16 +47,17 @@ impl Target {
     }
 }
 
+/// A line of a page, or several comments.
 #[derive(Debug, Clone, Copy)]
-struct Line {
+pub(super) struct Line {
     /// Where the line ends in the text; the next one begins there.
-    end: u32,
+    pub(super) end: u32,
     /// Bytes of the series, with which the line begins; 0 for a comment, and for a line that is written otherwise.
-    series_len: u32,
-    target: Target,
-    value: f64,
+    pub(super) series_len: u32,
+    pub(super) target: Target,
+    pub(super) value: f64,
     /// What the comments before a series say, where that counts.
-    family: Family,
+    pub(super) family: Family,
 }
 
 /// How a page describes the series that follow, where that counts.
@@ -95,6 +97,8 @@ pub(super) trait Sink {
 /// The layout of a target's pages.
 #[derive(Debug, Default)]
 pub(super) struct LayoutCache {
+    /// The page, when it is packed; then there are neither text nor lines.
+    packed: Option<Packed>,
     text: Vec<u8>,
     lines: Vec<Line>,
     hasher: FixedState,
@@ -139,6 +143,35 @@ impl LayoutCache {
         self.families.begin();
         self.refused.begin(sink.room());
         let mut progress = Progress::default();
+        if let Some(mut packed) = self.packed.take() {
+            let followed = packed.follow(page, self.honor_timestamps, sink);
+            if followed.whole && matches!(self.entry(page, followed.at), Ok((Entry::End, _))) {
+                packed.keep(followed);
+                self.packed = Some(packed);
+                self.refused.end();
+                return Ok(());
+            }
+            progress = Progress { at: followed.at, old_at: 0, known: followed.parts };
+            (self.text, self.lines) = packed.unpack(followed);
+        }
+        let read = self.read_lines(page, progress, sink);
+        // Those that were refused stand between the lines of every page.
+        if !self.described && self.refused.is_empty() {
+            self.packed = Packed::of(&self.text, &self.lines);
+        }
+        if self.packed.is_some() {
+            (self.text, self.lines) = Default::default();
+        }
+        read
+    }
+
+    /// Reads the page from where it was followed to, by lines.
+    fn read_lines<S: Sink>(
+        &mut self,
+        page: &Exposition<'_>,
+        mut progress: Progress,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
         let read = match self.follow(page, &mut progress, sink) {
             Ok(true) => Ok(None),
             Ok(false) => self.read_rest(page, progress, sink).map(Some),
@@ -424,16 +457,22 @@ impl LayoutCache {
     pub(super) fn comments(&self) -> impl Iterator<Item = &[u8]> {
         let begins = std::iter::once(0).chain(self.lines.iter().map(|line| line.end as usize));
         let comments = self.lines.iter().zip(begins).filter(|(line, _)| line.target == Target::Comment);
-        comments.filter_map(|(line, begin)| self.text.get(begin..line.end as usize))
+        let comments = comments.filter_map(|(line, begin)| self.text.get(begin..line.end as usize));
+        comments.chain(self.packed.iter().flat_map(Packed::comments))
+    }
+
+    /// What the lines lead to.
+    #[cfg(test)]
+    fn targets(&self) -> HashSet<Target> {
+        let packed = self.packed.iter().flat_map(Packed::targets);
+        self.lines.iter().map(|line| line.target).chain(packed).collect()
     }
 
     /// Forgets everything.
     #[cfg(test)]
     fn clear<S: Sink>(&mut self, sink: &mut S) {
-        let targets: HashSet<Target> =
-            std::mem::take(&mut self.lines).iter().map(|line| line.target).collect();
-        targets.into_iter().for_each(|target| sink.release(target));
-        self.text.clear();
+        self.targets().into_iter().for_each(|target| sink.release(target));
+        (self.lines, self.text, self.packed) = Default::default();
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, Uri, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::body::Incoming;
-use libdeflater::{DecompressionError, Decompressor};
+use libdeflater::DecompressionError;
 use std::io::Read;
 
 /// The limit of a page where the configuration sets none, bytes: a target must not be able to fill the
@@ -64,7 +64,7 @@ pub fn headers(accept: &str, compression: bool, timeout_ms: i64) -> HeaderMap {
     headers
 }
 
-/// Gets the page into `page`, whose memory and bytes are from another one, and tells its content type.
+/// Gets the page into `page`, which gets its memory only now, and tells its content type.
 ///
 /// # Errors
 /// See [`FetchError`]; the caller watches the time.
@@ -87,12 +87,14 @@ pub async fn fetch(
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let packed = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
     if packed {
-        let mut body = buffers::take();
+        let mut body = buffers::BODIES.buffer();
         let read = read(response, limit, &mut body).await;
+        *page = buffers::PAGES.buffer();
         let unpacked = read.and_then(|()| unpack(&body, limit, page));
-        buffers::give(body);
+        buffers::BODIES.give_back(body);
         unpacked?;
     } else {
+        *page = buffers::PAGES.buffer();
         read(response, limit, page).await?;
     }
     Ok(content_type)
@@ -126,12 +128,11 @@ fn unpack(packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), FetchErr
     let said = packed.last_chunk::<4>().map_or(0, |tail| u32::from_le_bytes(*tail) as usize);
     let most = packed.len().saturating_mul(64).max(64 << 10);
     let mut room = said.min(most).max(packed.len()).max(4096);
-    let mut decompressor = Decompressor::new();
     loop {
         room = room.min(limit);
         // What is in it already is as good as zeros.
         out.resize(room, 0);
-        match decompressor.gzip_decompress(packed, out) {
+        match buffers::with_decompressor(|decompressor| decompressor.gzip_decompress(packed, out)) {
             Ok(len) => {
                 out.truncate(len);
                 return if len >= limit { Err(FetchError::TooLarge) } else { Ok(()) };

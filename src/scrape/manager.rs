@@ -3,16 +3,18 @@
 use super::append::MetadataEntry;
 use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
+use super::store::Store;
 use super::target::offset_seed;
 use crate::config::{Config, ScrapeConfig};
+use crate::discovery::SubscriptionSet;
 use crate::discovery::manager::{Providers, changed};
-use crate::discovery::{SubscriptionSet, static_groups};
 use crate::settings::duration::format_duration;
-use crate::telemetry::Telemetry;
-use narthex_storage::{Db, Labels};
+use crate::telemetry::metrics::Page;
+use crate::telemetry::{Collect, Telemetry};
+use narthex_storage::{Labels, SeriesBudget};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tracing::error;
 
@@ -73,7 +75,7 @@ pub struct ManagerSettings {
 
 /// Runs the jobs of the configuration in force.
 pub struct ScrapeManager {
-    db: Arc<Db>,
+    store: Store,
     telemetry: Arc<Telemetry>,
     providers: Arc<Providers>,
     host: String,
@@ -106,7 +108,7 @@ impl ScrapeManager {
     /// A manager without jobs. `host` is this machine's name.
     #[must_use]
     pub fn new(
-        db: Arc<Db>,
+        store: Store,
         telemetry: Arc<Telemetry>,
         providers: Arc<Providers>,
         host: String,
@@ -114,7 +116,16 @@ impl ScrapeManager {
     ) -> Arc<Self> {
         let ManagerSettings { type_and_unit, max_series_per_job } = settings;
         let (jobs, retiring) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { db, telemetry, providers, host, type_and_unit, max_series_per_job, jobs, retiring })
+        Arc::new(Self {
+            store,
+            telemetry,
+            providers,
+            host,
+            type_and_unit,
+            max_series_per_job,
+            jobs,
+            retiring,
+        })
     }
 
     /// Follows a configuration: jobs and targets that stay go on undisturbed.
@@ -124,6 +135,7 @@ impl ScrapeManager {
         let mut jobs = lock(&self.jobs);
         let names: Vec<&str> = config.scrape_configs.iter().map(|c| c.job_name.as_str()).collect();
         self.providers.metrics().begin("scrape", &names);
+        self.telemetry.scrape.retain(|job| names.contains(&job));
         let gone: Vec<String> = jobs.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
         for name in gone {
             if let Some(mut job) = jobs.remove(&name) {
@@ -149,23 +161,34 @@ impl ScrapeManager {
         seed: Option<u64>,
     ) -> Result<(), String> {
         let config = Arc::new(scrape.clone());
+        let (metrics, begin, mut reloaded) = (&self.telemetry.scrape, Instant::now(), false);
         let job = match jobs.entry(scrape.job_name.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => {
                 let job = entry.into_mut();
-                job.pool.reconfigure(config, seed)?;
+                let changed = *config != **job.pool.config();
+                metrics.reloads.add(u64::from(changed));
+                job.pool
+                    .reconfigure(config, seed)
+                    .inspect_err(|_| metrics.reloads_failed.add(u64::from(changed)))?;
+                reloaded = changed;
                 job
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let budget = self.db.series_budget(None);
+                let budget = SeriesBudget::new(None);
                 self.telemetry.budgets.add_job(&scrape.job_name, &budget);
                 let limit = SeriesLimit { budget, default: self.max_series_per_job };
-                let pool = Pool::new(config, seed, self.type_and_unit, limit)?;
+                metrics.pools.add(1);
+                let pool = Pool::new(config, seed, self.type_and_unit, limit)
+                    .inspect_err(|_| metrics.pools_failed.add(1))?;
                 let discovered = SubscriptionSet::new("scrape", &scrape.job_name);
                 entry.insert(Job { pool, discovered, follower: None })
             }
         };
         job.discovered.apply(&self.providers, &scrape.discovery);
         job.sync(self);
+        if reloaded {
+            metrics.reloaded(scrape.common.interval_ms, begin.elapsed().as_secs_f64());
+        }
         self.follow(job, &scrape.job_name);
         Ok(())
     }
@@ -250,6 +273,12 @@ impl ScrapeManager {
         lock(&self.jobs).keys().cloned().collect()
     }
 
+    /// The configuration of a job.
+    #[must_use]
+    pub fn pool_config(&self, name: &str) -> Option<Arc<ScrapeConfig>> {
+        lock(&self.jobs).get(name).map(|job| job.pool.config().clone())
+    }
+
     /// What the active targets say about their metrics.
     #[must_use]
     pub fn metadata(&self) -> Vec<TargetMetadata> {
@@ -281,10 +310,48 @@ impl ScrapeManager {
     }
 }
 
+/// What jobs hold at the moment.
+impl Collect for ScrapeManager {
+    fn collect(&self, page: &mut Page) {
+        let jobs = lock(&self.jobs);
+        if jobs.is_empty() {
+            return;
+        }
+        let sizes: Vec<(&str, (usize, usize))> = jobs
+            .iter()
+            .map(|(name, job)| {
+                let handles = job.pool.active().filter_map(|active| active.handle.as_ref());
+                let sizes = handles.map(|handle| handle.state.metadata_size());
+                (name.as_str(), sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1)))
+            })
+            .collect();
+        let name = "prometheus_target_metadata_cache_entries";
+        page.family(name, "gauge", "Total number of metric metadata entries in the cache");
+        for (job, (entries, _)) in &sizes {
+            page.sample(name, &[("scrape_job", job)], *entries as f64);
+        }
+        let name = "prometheus_target_metadata_cache_bytes";
+        page.family(
+            name,
+            "gauge",
+            "The number of bytes that are currently used for storing metric metadata in the cache",
+        );
+        for (job, (_, bytes)) in &sizes {
+            page.sample(name, &[("scrape_job", job)], *bytes as f64);
+        }
+    }
+}
+
+impl std::fmt::Debug for ScrapeManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScrapeManager").field("jobs", &self.scrape_pools()).finish_non_exhaustive()
+    }
+}
+
 impl Job {
     fn sync(&mut self, manager: &ScrapeManager) {
-        let mut groups = static_groups(&self.pool.config().static_configs);
-        groups.extend(self.discovered.groups(manager.providers.metrics()));
-        self.pool.sync(&manager.db, &manager.telemetry, &groups);
+        let fixed = &self.pool.config().static_configs;
+        let groups = self.discovered.groups(manager.providers.metrics(), fixed);
+        self.pool.sync(&manager.store, &manager.telemetry, &groups);
     }
 }

@@ -4,15 +4,18 @@ use super::append::{Limits, MetricRelabel, ScrapeSettings};
 use super::exposition::negotiate::accept_header;
 use super::fetch;
 use super::scrape_loop::{Handle, Order, Plan};
+use super::store::Store;
 use super::target::{Outcome, Target, targets_of};
 use crate::config::{NameValidation, ScrapeConfig};
 use crate::discovery::TargetGroup;
 use crate::http::HttpClient;
 use crate::relabel;
 use crate::telemetry::Telemetry;
-use narthex_storage::{Db, Labels, LabelsBuilder, SeriesBudget};
+use crate::telemetry::scrape::Synced;
+use narthex_storage::{Labels, LabelsBuilder, SeriesBudget};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 use tracing::error;
 
 /// A job's targets, running and dropped.
@@ -119,7 +122,8 @@ impl Pool {
     }
 
     /// Starts what is new, ends what is gone, and tells the rest about the configuration.
-    pub fn sync(&mut self, db: &Db, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
+    pub fn sync(&mut self, store: &Store, telemetry: &Arc<Telemetry>, groups: &[Arc<TargetGroup>]) {
+        let (begin, mut failed) = (Instant::now(), 0);
         let mut wanted: HashMap<u64, Target> = HashMap::new();
         self.dropped.clear();
         self.dropped_count = 0;
@@ -137,6 +141,7 @@ impl Pool {
                 }
                 Ok(Outcome::Nothing) => {}
                 Err(reason) => {
+                    failed += 1;
                     error!(scrape_pool = self.config.job_name, error = reason, "Creating target failed");
                 }
             }
@@ -153,9 +158,12 @@ impl Pool {
             self.retire(id);
         }
         for (id, target) in wanted {
-            self.follow(db, telemetry, id, target, &refused);
+            self.follow(store, telemetry, id, target, &refused);
         }
         self.retiring.retain(|handle| !handle.is_finished());
+        let (targets, seconds) = (self.active.len(), begin.elapsed().as_secs_f64());
+        let synced = Synced { targets, limit, failed, beyond, seconds };
+        telemetry.scrape.synced(&self.config.job_name, synced);
     }
 
     fn retire(&mut self, id: u64) {
@@ -165,7 +173,7 @@ impl Pool {
         }
     }
 
-    fn follow(&mut self, db: &Db, telemetry: &Arc<Telemetry>, id: u64, target: Target, refused: &str) {
+    fn follow(&mut self, store: &Store, telemetry: &Arc<Telemetry>, id: u64, target: Target, refused: &str) {
         let plan = Arc::new(self.plan(target.clone()));
         let running = self.active.remove(&id).and_then(|active| active.handle);
         let handle = match running {
@@ -178,7 +186,7 @@ impl Pool {
                 self.retiring.push(handle);
                 Ok(None)
             }
-            None if refused.is_empty() => Handle::start(db, telemetry.clone(), plan).map(Some),
+            None if refused.is_empty() => Handle::start(store, telemetry.clone(), plan).map(Some),
             None => Ok(None),
         };
         let (handle, refused) = match handle {

@@ -3,20 +3,23 @@
 use super::append::{Report, ScrapeAppender, ScrapeError, ScrapeSettings};
 use super::buffers;
 use super::fetch::{self, FetchError};
+use super::held::Held;
+use super::store::Store;
 use super::target::Target;
 use crate::http::HttpClient;
 use crate::telemetry::Telemetry;
 use crate::telemetry::budget::TargetRefusals;
+use crate::telemetry::scrape::Distance;
 use http::HeaderMap;
-use narthex_storage::Db;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-/// Pages larger than this are parsed where they hold nobody up, bytes.
-const INLINE_MAX: usize = 64 << 10;
+/// Pages larger than this are parsed where they hold nobody up, bytes. That takes another thread, which costs more
+/// than a page that is read within a millisecond.
+const INLINE_MAX: usize = 1 << 20;
 
 /// How a target is scraped; a reload may give a new one.
 pub struct Plan {
@@ -76,7 +79,10 @@ pub struct LastScrape {
 /// What others may see of a running target.
 pub struct TargetState {
     last: Mutex<LastScrape>,
-    appender: Mutex<ScrapeAppender>,
+    /// `None` until the database is open.
+    appender: Mutex<Option<ScrapeAppender>>,
+    /// Metrics with metadata, and the bytes of it, when the target had new series last.
+    metadata_size: Mutex<(usize, usize)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,10 +96,21 @@ impl TargetState {
         lock(&self.last).clone()
     }
 
+    /// How many metrics have metadata, and the bytes of it.
+    #[must_use]
+    pub fn metadata_size(&self) -> (usize, usize) {
+        *lock(&self.metadata_size)
+    }
+
+    fn note_metadata(&self, entries: &[super::append::MetadataEntry]) {
+        let bytes = entries.iter().map(|e| e.metric.len() + e.help.len() + e.unit.len()).sum();
+        *lock(&self.metadata_size) = (entries.len(), bytes);
+    }
+
     /// Metadata of the last good page.
     #[must_use]
     pub fn metadata(&self) -> Vec<super::append::MetadataEntry> {
-        lock(&self.appender).metadata()
+        lock(&self.appender).as_ref().map(ScrapeAppender::metadata).unwrap_or_default()
     }
 }
 
@@ -121,13 +138,19 @@ impl Handle {
     ///
     /// # Errors
     /// The store takes no more series.
-    pub fn start(db: &Db, telemetry: Arc<Telemetry>, plan: Arc<Plan>) -> Result<Self, String> {
-        let appender = ScrapeAppender::new(db, plan.settings.clone()).map_err(|e| e.to_string())?;
-        let state = Arc::new(TargetState { last: Mutex::default(), appender: Mutex::new(appender) });
+    pub fn start(store: &Store, telemetry: Arc<Telemetry>, plan: Arc<Plan>) -> Result<Self, String> {
+        let appender = store.get().map(|db| ScrapeAppender::new(&db, plan.settings.clone()));
+        let appender = appender.transpose().map_err(|e| e.to_string())?;
+        let state = Arc::new(TargetState {
+            last: Mutex::default(),
+            appender: Mutex::new(appender),
+            metadata_size: Mutex::default(),
+        });
         let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
         let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
-        let run = Loop { db: db.clone(), telemetry, state: state.clone(), refusals };
+        let (store, held) = (store.clone(), Vec::new());
+        let run = Loop { store, telemetry, state: state.clone(), refusals, held };
         Ok(Self { state, orders, task: tokio::spawn(run.run(receiver)) })
     }
 
@@ -150,10 +173,12 @@ impl Handle {
 }
 
 struct Loop {
-    db: Db,
+    store: Store,
     telemetry: Arc<Telemetry>,
     state: Arc<TargetState>,
     refusals: Arc<TargetRefusals>,
+    /// What was scraped while the database was opening.
+    held: Vec<Held>,
 }
 
 /// Scrapes at `start_ms + k * interval`: the same instants by the clock that cannot be set.
@@ -205,9 +230,10 @@ fn now_ms() -> i64 {
 }
 
 impl Loop {
-    async fn run(self, mut orders: watch::Receiver<Order>) {
+    async fn run(mut self, mut orders: watch::Receiver<Order>) {
         let Order::Run(mut plan) = orders.borrow_and_update().clone() else { return };
         let mut schedule = Schedule::new(&plan.target, plan.seed);
+        let mut distance = Distance::default();
         loop {
             let order = tokio::select! {
                 biased;
@@ -216,11 +242,16 @@ impl Loop {
                     // Whoever gives the orders is gone: the server stops.
                     Err(_) => Some(Order::Stop),
                 },
+                () = self.store.opened(), if !self.held.is_empty() => {
+                    self.take_held(&plan);
+                    continue;
+                }
                 () = tokio::time::sleep_until(schedule.at(schedule.tick)) => None,
             };
             match order {
                 None => {
                     let at = schedule.timestamp(now_ms());
+                    distance.tick(&self.telemetry.scrape, plan.target.interval_ms);
                     self.scrape(&plan, at).await;
                     schedule.advance();
                 }
@@ -240,15 +271,17 @@ impl Loop {
 
     /// Goes on with what is known of the series where that still holds.
     fn replan(&self, plan: &Plan) {
-        let mut appender = lock(&self.state.appender);
+        let mut guard = lock(&self.state.appender);
+        // One that is yet to be made follows the new plan.
+        let (Some(appender), Some(db)) = (guard.as_mut(), self.store.get()) else { return };
         if appender.continues(&plan.settings) {
             appender.set_settings(plan.settings.clone());
             return;
         }
-        match ScrapeAppender::new(&self.db, plan.settings.clone()) {
+        match ScrapeAppender::new(&db, plan.settings.clone()) {
             Ok(fresh) => {
-                let mut old = std::mem::replace(&mut *appender, fresh);
-                drop(appender);
+                let mut old = std::mem::replace(appender, fresh);
+                drop(guard);
                 if let Err(error) = old.end_of_run(now_ms()) {
                     warn!(%error, "cannot end the series of the old configuration");
                 }
@@ -257,23 +290,50 @@ impl Loop {
         }
     }
 
-    async fn scrape(&self, plan: &Plan, timestamp: i64) {
+    async fn scrape(&mut self, plan: &Plan, timestamp: i64) {
         let started = Instant::now();
         let limit = millis(plan.target.timeout_ms);
-        let mut page = buffers::take();
+        let mut page = Vec::new();
         let fetching =
             fetch::fetch(&plan.client, &plan.target.url, &plan.headers, plan.body_limit, &mut page);
         let fetched = match tokio::time::timeout(limit, fetching).await {
             Ok(fetched) => fetched,
             Err(_) => Err(FetchError::Timeout(plan.target.url_text.clone())),
         };
+        if self.store.get().is_none() {
+            self.held.extend(Held::new(timestamp, started.elapsed(), fetched, &page));
+            buffers::PAGES.give_back(page);
+            return;
+        }
+        self.take_held(plan);
         let take = |page: &[u8]| self.take(plan, timestamp, started, fetched, page);
         if page.len() > INLINE_MAX {
             tokio::task::block_in_place(|| take(&page))
         } else {
             take(&page)
         }
-        buffers::give(page);
+        buffers::PAGES.give_back(page);
+    }
+
+    /// Stores what was scraped while the database was opening.
+    fn take_held(&mut self, plan: &Plan) {
+        for mut held in std::mem::take(&mut self.held) {
+            let now = Instant::now();
+            let started = now.checked_sub(held.took).unwrap_or(now);
+            let fetched = std::mem::replace(&mut held.fetched, Ok(None));
+            tokio::task::block_in_place(|| self.take(plan, held.timestamp, started, fetched, &held.page()));
+        }
+    }
+
+    /// The appender, made now if the database was not open before.
+    fn appender(&self, plan: &Plan) -> Result<MutexGuard<'_, Option<ScrapeAppender>>, String> {
+        let mut guard = lock(&self.state.appender);
+        if guard.is_none()
+            && let Some(db) = self.store.get()
+        {
+            *guard = Some(ScrapeAppender::new(&db, plan.settings.clone()).map_err(|e| e.to_string())?);
+        }
+        Ok(guard)
     }
 
     /// Parses and stores a page, and reports.
@@ -286,7 +346,15 @@ impl Loop {
         page: &[u8],
     ) {
         self.telemetry.scrapes.add(1);
-        let mut appender = lock(&self.state.appender);
+        let target = &plan.target.url_text;
+        let mut guard = match self.appender(plan) {
+            Ok(guard) => guard,
+            Err(error) => {
+                error!(target, %error, "Scrape commit failed");
+                return;
+            }
+        };
+        let Some(appender) = guard.as_mut() else { return };
         let body_bytes = match &fetched {
             Ok(_) => page.len() as f64,
             Err(FetchError::TooLarge) => -1.0,
@@ -310,7 +378,10 @@ impl Loop {
         };
         let stored = appender.finish(timestamp, &report);
         let counts = appender.counts();
-        drop(appender);
+        if counts.added > 0 && ingested.is_ok() {
+            self.state.note_metadata(&appender.metadata());
+        }
+        drop(guard);
         let target = &plan.target.url_text;
         if let Err(error) = &stored {
             error!(target, %error, "Scrape commit failed");
@@ -334,6 +405,7 @@ impl Loop {
             );
         }
         if let Err(error) = &ingested {
+            self.telemetry.scrape.refused(error);
             debug!(target, error, "Scrape failed");
         }
         let error = ingested.err().or_else(|| stored.err().map(|e| e.to_string()));
@@ -351,7 +423,9 @@ impl Loop {
             () = tokio::time::sleep_until(until) => {}
             _ = orders.wait_for(|order| matches!(order, Order::Stop)) => return,
         }
-        if let Err(error) = lock(&self.state.appender).end_of_run(first) {
+        let mut guard = lock(&self.state.appender);
+        let Some(appender) = guard.as_mut() else { return };
+        if let Err(error) = appender.end_of_run(first) {
             warn!(%error, "cannot end the series of a target that is gone");
         }
     }

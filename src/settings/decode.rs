@@ -134,6 +134,12 @@ impl<'a, 'd> Fields<'a, 'd> {
         Some(self.entries.remove(at).2)
     }
 
+    /// Whether a field is there that has not been taken yet.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _, _)| *key == name)
+    }
+
     /// Takes every field whose name satisfies `wanted`.
     pub fn take_all(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<(&'a str, usize, &'a Node)> {
         let (taken, rest) = self.entries.drain(..).partition(|(key, _, _)| wanted(key));
@@ -166,6 +172,12 @@ impl<'a, 'd> Fields<'a, 'd> {
     pub fn uint(&mut self, name: &str) -> Option<u64> {
         let node = self.take(name)?;
         self.decoder.parsed(node, "uint", |text| text.parse().ok())
+    }
+
+    /// A whole number.
+    pub fn int(&mut self, name: &str) -> Option<i64> {
+        let node = self.take(name)?;
+        self.decoder.parsed(node, "int", |text| text.parse().ok())
     }
 
     /// A number.

@@ -2,6 +2,8 @@
 
 use super::ConfigError;
 use super::decode::{Decoder, Fault, Fields};
+use super::oauth2::OAuth2;
+use super::proxy::Proxy;
 use super::secret::Secret;
 use super::yaml::{self, Kind, Node};
 use serde_json::{Map, Value, json};
@@ -53,6 +55,28 @@ pub struct TlsConfig {
     pub max_version: Option<String>,
 }
 
+impl TlsConfig {
+    /// As `status/config` shows it, into the section, unless nothing is set.
+    pub fn to_value(&self, out: &mut Map<String, Value>) {
+        if *self != Self::default() {
+            let mut section = Map::new();
+            put_source(&mut section, "ca", self.ca.as_ref());
+            put_source(&mut section, "cert", self.cert.as_ref());
+            put_source(&mut section, "key", self.key.as_ref());
+            if !self.server_name.is_empty() {
+                section.insert("server_name".to_owned(), json!(self.server_name));
+            }
+            section.insert("insecure_skip_verify".to_owned(), json!(self.insecure_skip_verify));
+            for (key, version) in [("min_version", &self.min_version), ("max_version", &self.max_version)] {
+                if let Some(version) = version {
+                    section.insert(key.to_owned(), json!(version));
+                }
+            }
+            out.insert("tls_config".to_owned(), section.into());
+        }
+    }
+}
+
 /// The HTTP client fields of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpClientConfig {
@@ -68,8 +92,10 @@ pub struct HttpClientConfig {
     pub enable_http2: bool,
     /// Headers to add: name and values.
     pub headers: Vec<(String, Vec<Source>)>,
-    /// Fields that are accepted and not served yet, with their lines.
-    pub unserved: Vec<(&'static str, usize)>,
+    /// `oauth2`
+    pub oauth2: Option<Box<OAuth2>>,
+    /// The proxy fields.
+    pub proxy: Proxy,
 }
 
 impl Default for HttpClientConfig {
@@ -81,7 +107,8 @@ impl Default for HttpClientConfig {
             follow_redirects: true,
             enable_http2: true,
             headers: Vec::new(),
-            unserved: Vec::new(),
+            oauth2: None,
+            proxy: Proxy::default(),
         }
     }
 }
@@ -108,15 +135,12 @@ const RESERVED: &[&str] = &[
     "X-Amz-Content-Sha256",
 ];
 
-/// Proxy fields: they belong to the section and come with a later version.
-const PROXY: &[&str] = &["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"];
-
 fn path(dir: &Path, file: &str) -> PathBuf {
     dir.join(file)
 }
 
 /// Takes `name` or `name_file`; `clash` is the fault of having both.
-fn source(fields: &mut Fields<'_, '_>, dir: &Path, name: &str, clash: &str) -> Option<Source> {
+pub fn source(fields: &mut Fields<'_, '_>, dir: &Path, name: &str, clash: &str) -> Option<Source> {
     let (inline, file) = (fields.string(name, ""), fields.string(&format!("{name}_file"), ""));
     let reference = fields.string(&format!("{name}_ref"), "");
     if [&inline, &file, &reference].iter().filter(|s| !s.is_empty()).count() > 1 {
@@ -166,6 +190,9 @@ impl HttpClientConfig {
         if let Some(auth) = &self.authorization {
             sources.push(("credentials_file", Some(&auth.credentials)));
         }
+        if let Some(oauth2) = &self.oauth2 {
+            sources.extend(oauth2.sources());
+        }
         let headers = self.headers.iter().flat_map(|(_, values)| values);
         sources.extend(headers.map(|value| ("http_headers", Some(value))));
         sources
@@ -180,11 +207,8 @@ impl HttpClientConfig {
     /// Takes the fields out of a section; relative paths start at `dir`.
     pub fn take(fields: &mut Fields<'_, '_>, dir: &Path) -> Self {
         let mut http = Self::default();
-        let oauth2 = fields.take("oauth2");
-        if let Some(node) = oauth2 {
-            http.unserved.push(("oauth2", node.line));
-            check_oauth2(fields.decoder, node, dir);
-        }
+        let oauth2 = fields.take("oauth2").filter(|node| node.kind != Kind::Null);
+        http.oauth2 = oauth2.map(|node| Box::new(OAuth2::decode(fields.decoder, node, dir)));
         http.basic_auth = fields.take("basic_auth").map(|node| basic_auth(fields.decoder, node, dir));
         http.authorization =
             fields.take("authorization").map(|node| authorization(fields.decoder, node, dir));
@@ -198,7 +222,7 @@ impl HttpClientConfig {
         }
         http.follow_redirects = fields.bool("follow_redirects").unwrap_or(true);
         http.enable_http2 = fields.bool("enable_http2").unwrap_or(true);
-        http.proxy(fields);
+        http.proxy = Proxy::take(fields);
         if let Some(node) = fields.take("http_headers") {
             http.headers = headers(fields.decoder, node, dir);
         }
@@ -220,45 +244,6 @@ impl HttpClientConfig {
         }
     }
 
-    fn proxy(&mut self, fields: &mut Fields<'_, '_>) {
-        let set: Vec<(&'static str, usize, bool)> = PROXY
-            .iter()
-            .filter_map(|name| {
-                let node = fields.take(name)?;
-                let text = if let Kind::Scalar { text, .. } = &node.kind { text.as_str() } else { "" };
-                let counts = match node.kind {
-                    Kind::Null => false,
-                    Kind::Map(_) => true,
-                    _ => !text.is_empty() && text != "false",
-                };
-                Some((*name, node.line, counts))
-            })
-            .collect();
-        let has = |name: &str| set.iter().any(|(n, _, counts)| *n == name && *counts);
-        let (url, environment) = (has("proxy_url"), has("proxy_from_environment"));
-        let faults = [
-            (environment && url, "if proxy_from_environment is configured, proxy_url must not be configured"),
-            (
-                environment && has("no_proxy"),
-                "if proxy_from_environment is configured, no_proxy must not be configured",
-            ),
-            (
-                has("no_proxy") && !url && !environment,
-                "if no_proxy is configured, proxy_url must also be configured",
-            ),
-            (
-                has("proxy_connect_header") && !url && !environment,
-                "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured",
-            ),
-        ];
-        for (wrong, text) in faults {
-            if wrong {
-                fields.fault(text);
-            }
-        }
-        self.unserved.extend(set.into_iter().filter(|(_, _, counts)| *counts).map(|(n, line, _)| (n, line)));
-    }
-
     /// As `status/config` shows it, into the section.
     pub fn to_value(&self, out: &mut Map<String, Value>) {
         if let Some(auth) = &self.basic_auth {
@@ -277,24 +262,10 @@ impl HttpClientConfig {
             put_source(&mut section, "credentials", Some(&auth.credentials));
             out.insert("authorization".to_owned(), section.into());
         }
-        if self.tls != TlsConfig::default() {
-            let mut section = Map::new();
-            put_source(&mut section, "ca", self.tls.ca.as_ref());
-            put_source(&mut section, "cert", self.tls.cert.as_ref());
-            put_source(&mut section, "key", self.tls.key.as_ref());
-            if !self.tls.server_name.is_empty() {
-                section.insert("server_name".to_owned(), json!(self.tls.server_name));
-            }
-            section.insert("insecure_skip_verify".to_owned(), json!(self.tls.insecure_skip_verify));
-            for (key, version) in
-                [("min_version", &self.tls.min_version), ("max_version", &self.tls.max_version)]
-            {
-                if let Some(version) = version {
-                    section.insert(key.to_owned(), json!(version));
-                }
-            }
-            out.insert("tls_config".to_owned(), section.into());
+        if let Some(oauth2) = &self.oauth2 {
+            out.insert("oauth2".to_owned(), oauth2.to_value());
         }
+        self.tls.to_value(out);
         out.insert("follow_redirects".to_owned(), json!(self.follow_redirects));
         out.insert("enable_http2".to_owned(), json!(self.enable_http2));
         if !self.headers.is_empty() {
@@ -305,10 +276,11 @@ impl HttpClientConfig {
             }
             out.insert("http_headers".to_owned(), section.into());
         }
+        self.proxy.to_value(out);
     }
 }
 
-fn put_source(section: &mut Map<String, Value>, name: &str, source: Option<&Source>) {
+pub(super) fn put_source(section: &mut Map<String, Value>, name: &str, source: Option<&Source>) {
     match source {
         Some(Source::Inline(_)) => section.insert(name.to_owned(), json!("<secret>")),
         Some(Source::File(file)) => section.insert(format!("{name}_file"), json!(file.display().to_string())),
@@ -337,38 +309,6 @@ fn authorization(decoder: &mut Decoder, node: &Node, dir: &Path) -> Authorizatio
     let credentials = source(&mut fields, dir, "credentials", clash);
     fields.finish();
     Authorization { scheme, credentials: credentials.unwrap_or(Source::Inline(Secret::default())) }
-}
-
-fn check_oauth2(decoder: &mut Decoder, node: &Node, dir: &Path) {
-    let mut fields = Fields::of(decoder, node, "config.plain");
-    for (required, text) in [
-        ("client_id", "oauth2 client_id must be configured"),
-        ("token_url", "oauth2 token_url must be configured"),
-    ] {
-        if fields.string(required, "").is_empty() {
-            fields.fault(text);
-        }
-    }
-    let clash = "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials";
-    source(&mut fields, dir, "client_secret", clash);
-    if let Some(node) = fields.take("tls_config") {
-        tls(fields.decoder, node, dir);
-    }
-    const MORE: &[&str] = &[
-        "scopes",
-        "endpoint_params",
-        "grant_type",
-        "client_certificate_key_id",
-        "client_certificate_key",
-        "client_certificate_key_file",
-        "client_certificate_key_ref",
-        "signature_algorithm",
-        "iss",
-        "audience",
-        "claims",
-    ];
-    fields.take_all(|name| MORE.contains(&name) || PROXY.contains(&name));
-    fields.finish();
 }
 
 /// Decodes a `tls_config`; relative paths start at `dir`.

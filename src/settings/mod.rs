@@ -4,6 +4,8 @@
 pub mod decode;
 pub mod duration;
 pub mod http;
+pub mod oauth2;
+pub mod proxy;
 pub mod secret;
 pub mod yaml;
 

@@ -14,6 +14,8 @@ const NODES_MAX: usize = 2_000_000;
 pub struct Node {
     /// From 1.
     pub line: usize,
+    /// Character of the line, from 1.
+    pub column: usize,
     /// The value.
     pub kind: Kind,
 }
@@ -46,6 +48,12 @@ pub struct YamlError {
 }
 
 impl Node {
+    /// Nothing, at a line.
+    #[must_use]
+    pub fn null(line: usize) -> Self {
+        Self { line, column: 1, kind: Kind::Null }
+    }
+
     /// The tag that go-yaml gives the value.
     #[must_use]
     pub fn tag(&self) -> &'static str {
@@ -88,13 +96,13 @@ pub fn parse(text: &str) -> Result<Node, YamlError> {
             line: e.marker().line().max(1),
             message: format!("yaml: line {}: {}", e.marker().line(), e.info()),
         })?;
-        let line = span.start.line().max(1);
+        let place = (span.start.line().max(1), span.start.col() + 1);
         if matches!(event, Event::DocumentEnd) {
             break;
         }
-        builder.event(event, line)?;
+        builder.event(event, place)?;
     }
-    Ok(builder.root.unwrap_or(Node { line: 1, kind: Kind::Null }))
+    Ok(builder.root.unwrap_or(Node::null(1)))
 }
 
 /// A collection that is not complete.
@@ -115,17 +123,18 @@ struct Builder {
 }
 
 impl Builder {
-    fn event(&mut self, event: Event<'_>, line: usize) -> Result<(), YamlError> {
+    fn event(&mut self, event: Event<'_>, place: (usize, usize)) -> Result<(), YamlError> {
+        let (line, column) = place;
         let fail = |message: &str| Err(YamlError { line, message: format!("yaml: line {line}: {message}") });
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let kind = if null { Kind::Null } else { Kind::Scalar { text: text.into_owned(), plain } };
-                self.add(Node { line, kind }, anchor)
+                self.add(Node { line, column, kind }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.start(Kind::List(Vec::new()), anchor, line),
-            Event::MappingStart(_, anchor, _) => self.start(Kind::Map(Vec::new()), anchor, line),
+            Event::SequenceStart(_, anchor, _) => self.start(Kind::List(Vec::new()), anchor, place),
+            Event::MappingStart(_, anchor, _) => self.start(Kind::Map(Vec::new()), anchor, place),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(mut open) => {
                     if let Kind::Map(entries) = &mut open.node.kind {
@@ -146,14 +155,14 @@ impl Builder {
         }
     }
 
-    fn start(&mut self, kind: Kind, anchor: usize, line: usize) -> Result<(), YamlError> {
+    fn start(&mut self, kind: Kind, anchor: usize, (line, column): (usize, usize)) -> Result<(), YamlError> {
         if self.open.len() >= DEPTH_MAX {
             return Err(YamlError {
                 line,
                 message: format!("yaml: line {line}: nested deeper than {DEPTH_MAX}"),
             });
         }
-        self.open.push(Open { node: Node { line, kind }, anchor, key: None, merges: Vec::new() });
+        self.open.push(Open { node: Node { line, column, kind }, anchor, key: None, merges: Vec::new() });
         Ok(())
     }
 

@@ -30,6 +30,13 @@ impl Gauge {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 
+    /// Adds to it; what is negative is taken away.
+    pub fn add(&self, value: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
+        // The closure always gives a value, so there is no error.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+
     /// The number.
     #[must_use]
     pub fn get(&self) -> f64 {
@@ -46,8 +53,10 @@ pub struct Histogram {
     bounds: &'static [f64],
     /// One more than bounds.
     buckets: Vec<AtomicU64>,
-    /// Nanoseconds, so that adding needs no loop.
-    sum_ns: AtomicU64,
+    /// In the unit of `per_unit`, whole, so that adding needs no loop.
+    sum: AtomicU64,
+    /// Parts of the sum in one second, or in one byte.
+    per_unit: f64,
 }
 
 impl Default for Histogram {
@@ -60,23 +69,33 @@ impl Histogram {
     /// A histogram with these upper bounds, seconds, ascending.
     #[must_use]
     pub fn new(bounds: &'static [f64]) -> Self {
-        let buckets = (0..=bounds.len()).map(|_| AtomicU64::default()).collect();
-        Self { bounds, buckets, sum_ns: AtomicU64::default() }
+        Self::with_unit(bounds, 1e9)
     }
 
-    /// Adds a duration in seconds.
-    pub fn observe(&self, seconds: f64) {
-        let place = self.bounds.iter().position(|bound| seconds <= *bound).unwrap_or(self.bounds.len());
+    /// A histogram of whole numbers such as bytes, with these upper bounds, ascending.
+    #[must_use]
+    pub fn of_sizes(bounds: &'static [f64]) -> Self {
+        Self::with_unit(bounds, 1.0)
+    }
+
+    fn with_unit(bounds: &'static [f64], per_unit: f64) -> Self {
+        let buckets = (0..=bounds.len()).map(|_| AtomicU64::default()).collect();
+        Self { bounds, buckets, sum: AtomicU64::default(), per_unit }
+    }
+
+    /// Adds a duration in seconds, or a size.
+    pub fn observe(&self, value: f64) {
+        let place = self.bounds.iter().position(|bound| value <= *bound).unwrap_or(self.bounds.len());
         if let Some(bucket) = self.buckets.get(place) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
-        self.sum_ns.fetch_add((seconds * 1e9) as u64, Ordering::Relaxed);
+        self.sum.fetch_add((value * self.per_unit) as u64, Ordering::Relaxed);
     }
 
-    /// All durations together, seconds.
+    /// All together.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.sum_ns.load(Ordering::Relaxed) as f64 / 1e9
+        self.sum.load(Ordering::Relaxed) as f64 / self.per_unit
     }
 
     /// How many durations there were.

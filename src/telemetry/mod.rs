@@ -6,16 +6,22 @@ pub mod family;
 pub mod log;
 pub mod metrics;
 mod process;
+mod rewrites;
+pub mod scrape;
 pub mod sketch;
+pub mod storage;
 pub mod summary;
+pub mod web;
 
 use budget::BudgetMetrics;
 use engine::EngineMetrics;
 use metrics::{Counter, Gauge, Histogram, Page};
 use narthex_storage::Db;
-use std::collections::BTreeMap;
+use scrape::ScrapeMetrics;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use storage::StorageMetrics;
+use web::WebMetrics;
 
 /// A part of the server that has metrics of its own.
 pub trait Collect: std::fmt::Debug + Send + Sync {
@@ -32,6 +38,12 @@ pub struct Telemetry {
     pub budgets: BudgetMetrics,
     /// New series that remote write brought and that were refused.
     pub remote_write_refused: Counter,
+    /// The HTTP side.
+    pub web: WebMetrics,
+    /// Scraping.
+    pub scrape: ScrapeMetrics,
+    /// The upkeep of the database.
+    pub storage: StorageMetrics,
     /// Scrapes that ended, well or not.
     pub scrapes: Counter,
     /// How long it took to clean blocks of deleted samples.
@@ -39,7 +51,6 @@ pub struct Telemetry {
     out_of_order: Counter,
     duplicate: Counter,
     out_of_bounds: Counter,
-    http: Mutex<BTreeMap<(&'static str, u16), u64>>,
     reload_ok: Gauge,
     reload_seconds: Gauge,
     ready: Gauge,
@@ -59,11 +70,6 @@ impl Telemetry {
     /// Adds a part whose metrics the page shows from now on.
     pub fn register(&self, part: Arc<dyn Collect>) {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
-    }
-
-    /// Counts an answer. `handler` comes from a fixed list.
-    pub fn http_request(&self, handler: &'static str, status: u16) {
-        *self.http.lock().unwrap_or_else(PoisonError::into_inner).entry((handler, status)).or_default() += 1;
     }
 
     /// Notes an attempt to load the configuration.
@@ -98,6 +104,8 @@ impl Telemetry {
         let version = [
             ("version", crate::PROMETHEUS_VERSION),
             ("revision", concat!("narthex-", env!("CARGO_PKG_VERSION"))),
+            ("goos", std::env::consts::OS),
+            ("goarch", architecture()),
         ];
         page.sample("prometheus_build_info", &version, 1.0);
         for (name, help, gauge) in [
@@ -120,11 +128,8 @@ impl Telemetry {
             page.single(name, "gauge", help, gauge.get());
         }
         self.engine.render(&mut page);
-        let name = "prometheus_http_requests_total";
-        page.family(name, "counter", "Counter of HTTP requests.");
-        for ((handler, code), count) in self.http.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            page.sample(name, &[("code", &code.to_string()), ("handler", handler)], *count as f64);
-        }
+        self.web.render(&mut page);
+        self.scrape.render(&mut page);
         for (name, help, counter) in [
             ("narthex_scrapes_total", "Scrapes that ended, well or not.", &self.scrapes),
             (
@@ -151,7 +156,7 @@ impl Telemetry {
             page.single(name, "counter", help, counter.get() as f64);
         }
         self.budgets.render(&mut page);
-        storage(&mut page, db);
+        self.storage.render(&mut page, db);
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         parts.iter().for_each(|part| part.collect(&mut page));
         self.tombstone_cleanup.render(
@@ -164,104 +169,11 @@ impl Telemetry {
     }
 }
 
-fn storage(page: &mut Page, db: &Db) {
-    let stats = db.stats(1);
-    let (failing, failures) = db.log_failures();
-    for (name, kind, help, value) in [
-        (
-            "prometheus_tsdb_head_series",
-            "gauge",
-            "Total number of series in the head block.",
-            stats.series as f64,
-        ),
-        (
-            "narthex_storage_max_series",
-            "gauge",
-            "Series that the head may have, 0 for any number.",
-            stats.series_max.unwrap_or(0) as f64,
-        ),
-        (
-            "narthex_storage_series_refused_total",
-            "counter",
-            "How often a new series was refused because the head had as many as it may have.",
-            stats.series_refused as f64,
-        ),
-        (
-            "prometheus_tsdb_head_chunks",
-            "gauge",
-            "Total number of chunks in the head block.",
-            stats.chunks as f64,
-        ),
-        (
-            "prometheus_tsdb_head_series_created_total",
-            "counter",
-            "Total number of series created in the head.",
-            stats.series_created as f64,
-        ),
-        (
-            "prometheus_tsdb_head_series_removed_total",
-            "counter",
-            "Total number of series removed in the head.",
-            stats.series_removed as f64,
-        ),
-        (
-            "prometheus_tsdb_head_min_time",
-            "gauge",
-            "Minimum time bound of the head block. The unit is decided by the library consumer.",
-            stats.min_time as f64,
-        ),
-        (
-            "prometheus_tsdb_head_max_time",
-            "gauge",
-            "Maximum timestamp of the head block. The unit is decided by the library consumer.",
-            stats.max_time as f64,
-        ),
-        (
-            "prometheus_tsdb_wal_storage_size_bytes",
-            "gauge",
-            "Size of the write log directory.",
-            stats.wal_bytes as f64,
-        ),
-        (
-            "prometheus_tsdb_blocks_loaded",
-            "gauge",
-            "Number of currently loaded data blocks.",
-            stats.blocks as f64,
-        ),
-        (
-            "prometheus_tsdb_storage_blocks_bytes",
-            "gauge",
-            "The number of bytes that are currently used for local storage by all blocks.",
-            stats.block_bytes as f64,
-        ),
-        (
-            "prometheus_tsdb_wal_corruptions_total",
-            "counter",
-            "Total number of WAL corruptions.",
-            db.open_report().corruptions() as f64,
-        ),
-        (
-            "narthex_storage_damaged_places",
-            "gauge",
-            "Damaged places found on the disk since the start; /api/v1/narthex/storage/damage lists them.",
-            db.damage_count() as f64,
-        ),
-        (
-            "narthex_storage_log_failing",
-            "gauge",
-            "Whether the write-ahead log cannot be written at present.",
-            f64::from(u8::from(failing)),
-        ),
-        (
-            "narthex_storage_log_failures_total",
-            "counter",
-            "Total number of appends that the write-ahead log could not take.",
-            failures as f64,
-        ),
-    ] {
-        page.single(name, kind, help, value);
+/// The processor in the words of Go, which those who read the label know.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
-    let name = "prometheus_tsdb_head_samples_appended_total";
-    page.family(name, "counter", "Total number of appended samples.");
-    page.sample(name, &[("type", "float")], stats.samples_appended as f64);
 }

@@ -37,10 +37,56 @@ pub fn render(page: &mut Page, start_seconds: f64) {
     if let Some(max) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
         page.single("process_max_fds", "gauge", "Maximum number of open file descriptors.", max as f64);
     }
+    // Without a limit Go's library shows the largest number there is.
+    let most = rustix::process::getrlimit(rustix::process::Resource::As).current.unwrap_or(u64::MAX);
+    page.single(
+        "process_virtual_memory_max_bytes",
+        "gauge",
+        "Maximum amount of virtual memory available in bytes.",
+        most as f64,
+    );
+    let network = fs::read_to_string("/proc/self/net/netstat").unwrap_or_default();
+    for (name, column, help) in [
+        (
+            "process_network_receive_bytes_total",
+            "InOctets",
+            "Number of bytes received by the process over the network.",
+        ),
+        (
+            "process_network_transmit_bytes_total",
+            "OutOctets",
+            "Number of bytes sent by the process over the network.",
+        ),
+    ] {
+        if let Some(value) = netstat(&network, "IpExt:", column) {
+            page.single(name, "counter", help, value);
+        }
+    }
     page.single(
         "process_start_time_seconds",
         "gauge",
         "Start time of the process since unix epoch in seconds.",
         start_seconds,
     );
+}
+
+/// A number of a protocol: one line names the columns, the next one has the values.
+fn netstat(text: &str, protocol: &str, column: &str) -> Option<f64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(protocol));
+    let names = lines.next()?.split_whitespace();
+    let mut pairs = names.zip(lines.next()?.split_whitespace());
+    pairs.find(|(name, _)| *name == column)?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_netstat_are_found_by_name() {
+        let text = "TcpExt: A B\nTcpExt: 1 2\nIpExt: InOctets OutOctets\nIpExt: 3 4\n";
+        assert_eq!(netstat(text, "IpExt:", "OutOctets"), Some(4.0));
+        assert_eq!(netstat(text, "IpExt:", "None"), None);
+        assert_eq!(netstat("IpExt: A", "IpExt:", "A"), None);
+    }
 }

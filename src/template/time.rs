@@ -117,8 +117,11 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + march_day - 719_468
 }
 
-/// What a piece of a layout stands for; the longest that fits is meant.
-const PIECES: &[(&str, fn(&Civil) -> String)] = &[
+/// A piece of a layout and what it shows of a time.
+type Piece = (&'static str, fn(&Civil) -> String);
+
+/// The pieces; of several that fit the longest is meant.
+const PIECES: &[Piece] = &[
     ("January", |t| month_text(t.month)),
     ("Jan", |t| short(&month_text(t.month))),
     ("Monday", |t| weekday_text(t.weekday)),

@@ -1,7 +1,10 @@
 //! What the handlers see of the server: read-only handles and settings.
 
+use super::guard::Guard;
 use crate::host;
+use crate::notify::Notifier;
 use crate::query::Queries;
+use crate::rules::manager::RuleManager;
 use crate::scrape::manager::ScrapeManager;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -40,8 +43,10 @@ pub struct ConfigStatus {
     pub yaml: String,
     /// When it was loaded, ms.
     pub loaded_ms: i64,
-    /// Whether the last attempt to load was a success.
-    pub success: bool,
+    /// Why the last attempt to load failed, if it did.
+    pub error: Option<String>,
+    /// When that was, ms.
+    pub failed_ms: i64,
 }
 
 /// Settings of the web side.
@@ -117,6 +122,10 @@ pub struct App {
     pub engine: Engine,
     /// Targets and their state.
     pub scrape: Arc<ScrapeManager>,
+    /// Groups of rules and their state.
+    pub rules: Arc<RuleManager>,
+    /// Who is told of alerts.
+    pub notifier: Arc<Notifier>,
     /// This host's metrics, for whoever asks for them.
     pub host: Arc<host::Collector>,
     /// The server's own metrics.
@@ -131,6 +140,8 @@ pub struct App {
     pub queries: Arc<Queries>,
     /// To whoever runs the server.
     pub control: mpsc::Sender<Control>,
+    /// Who may ask what; without it anybody may ask everything.
+    pub guard: Option<Arc<Guard>>,
     phase: AtomicU8,
 }
 
@@ -143,6 +154,10 @@ pub struct Parts {
     /// See [`App`].
     pub scrape: Arc<ScrapeManager>,
     /// See [`App`].
+    pub rules: Arc<RuleManager>,
+    /// See [`App`].
+    pub notifier: Arc<Notifier>,
+    /// See [`App`].
     pub host: Arc<host::Collector>,
     /// See [`App`].
     pub telemetry: Arc<Telemetry>,
@@ -152,6 +167,8 @@ pub struct Parts {
     pub queries: Arc<Queries>,
     /// See [`App`].
     pub control: mpsc::Sender<Control>,
+    /// See [`App`].
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl App {
@@ -162,6 +179,8 @@ impl App {
             db: parts.db,
             engine: parts.engine,
             scrape: parts.scrape,
+            rules: parts.rules,
+            notifier: parts.notifier,
             host: parts.host,
             telemetry: parts.telemetry,
             config: ArcSwap::default(),
@@ -169,6 +188,7 @@ impl App {
             started_ms: now_ms(),
             queries: parts.queries,
             control: parts.control,
+            guard: parts.guard,
             phase: AtomicU8::new(0),
         }
     }

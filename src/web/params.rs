@@ -28,6 +28,27 @@ impl Params {
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
+    /// The members of a JSON object: texts, numbers and truth values.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub fn of_json(body: &[u8]) -> Result<Self, String> {
+        use serde_json::Value;
+        let members: serde_json::Map<String, Value> =
+            serde_json::from_slice(body).map_err(|e| format!("the body is no JSON object: {e}"))?;
+        let mut pairs = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            match value {
+                Value::String(text) => pairs.push((name, text)),
+                Value::Number(number) => pairs.push((name, number.to_string())),
+                Value::Bool(truth) => pairs.push((name, truth.to_string())),
+                Value::Null => {}
+                _ => return Err(format!("{} must be a text or a number", quote(&name))),
+            }
+        }
+        Ok(Self(pairs))
+    }
+
     /// The first value of a parameter, empty when there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {

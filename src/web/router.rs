@@ -2,6 +2,7 @@
 
 use super::api::{self, Answer, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase};
+use super::body::{Body, Watch};
 use super::encode::Encoding;
 use super::origin;
 use super::params::Params;
@@ -14,7 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use narthex_storage::labels::quote;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Longest form, bytes.
@@ -26,6 +29,8 @@ type Simple = fn(&App, &Params) -> Handled;
 
 /// Endpoints of `/api/v1` that only read: path, whether POST works too, handler.
 const SIMPLE: &[(&str, bool, Simple)] = &[
+    ("alertmanagers", false, |app, _| api::alertmanagers::all(app)),
+    ("alerts", false, api::rules::alerts),
     ("features", false, api::features::features),
     ("format_query", true, api::parse::format),
     ("labels", true, api::labels::names),
@@ -36,6 +41,9 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
     ("query_exemplars", true, api::parse::exemplars),
+    ("rules", false, api::rules::rules),
+    ("notifications", false, api::status::notifications),
+    ("scrape_pools/config", false, api::targets::pool_yaml),
     ("scrape_pools", false, |app, _| api::targets::pools(app)),
     ("series", true, api::labels::series),
     ("status/buildinfo", false, api::status::buildinfo),
@@ -43,8 +51,10 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("status/flags", false, api::status::flags),
     ("status/runtimeinfo", false, api::status::runtimeinfo),
     ("status/tsdb", false, api::status::tsdb),
+    ("status/tsdb/blocks", false, api::status::blocks),
     ("status/walreplay", false, api::status::walreplay),
     ("targets", false, api::targets::all),
+    ("targets/relabel_steps", false, api::targets::relabel_steps),
     ("targets/metadata", false, api::metadata::by_target),
 ];
 
@@ -61,26 +71,22 @@ const ADMIN: &[(&str, Act)] = &[
 const QUERIES: &[(&str, Kind)] =
     &[("query", Kind::Instant), ("query_range", Kind::Range), ("narthex/explain", Kind::Explain)];
 
+/// Runs the engine too, and takes a JSON object as well as a form.
+const BACKTEST: &str = "narthex/rules/backtest";
+
 /// Below it, by its number, every query that runs.
 const ACTIVE: &str = "narthex/queries/active/";
 
 /// Endpoints of Prometheus that this server does not have yet.
 const NOT_YET_SERVED: &[&str] = &[
-    "alertmanagers",
-    "alerts",
-    "notifications",
     "notifications/live",
     "openapi.yaml",
     "otlp/v1/metrics",
     "read",
-    "rules",
-    "scrape_pools/config",
     "search/label_names",
     "search/label_values",
     "search/metric_names",
     "status/self_metrics",
-    "status/tsdb/blocks",
-    "targets/relabel_steps",
 ];
 
 /// Answers one request.
@@ -89,6 +95,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let begin = Instant::now();
     let (parts, body) = request.into_parts();
     let prefix = app.options.route_prefix.clone();
     let Some(path) = parts.uri.path().strip_prefix(prefix.as_str()).filter(|p| p.starts_with('/')) else {
@@ -111,28 +118,40 @@ where
         None => plain_route(&app, &path, parts).await,
     };
     if head {
-        *reply.body_mut() = super::body::Body::default();
+        *reply.body_mut() = Body::default();
     }
-    app.telemetry.http_request(handler_name(&path), reply.status().as_u16());
-    reply
+    let handler = handler_name(&path);
+    app.telemetry.web.request(handler, reply.status().as_u16());
+    reply.map(|body| Body::Watched(Box::new(body), Watch::new(app.telemetry.clone(), handler, begin)))
+}
+
+/// The names of all routes in the server's own metrics.
+static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    const PLAIN: &[&str] =
+        &["/", "/metrics", "/host/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
+    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", BACKTEST, "write"];
+    let simple = SIMPLE.iter().map(|(path, _, _)| *path);
+    let endpoints = simple
+        .chain(ADMIN.iter().map(|(path, _)| *path))
+        .chain(QUERIES.iter().map(|(path, _)| *path))
+        .chain(MORE.iter().copied());
+    let endpoints = endpoints.map(|path| format!("/api/v1/{path}"));
+    endpoints.chain(PLAIN.iter().map(|path| (*path).to_owned())).collect()
+});
+
+/// The names of all routes in the server's own metrics.
+pub fn handlers() -> impl Iterator<Item = &'static str> {
+    HANDLERS.iter().map(String::as_str)
 }
 
 /// The route's name in the server's own metrics: bounded, whatever clients ask for.
 fn handler_name(path: &str) -> &'static str {
-    const PLAIN: &[&str] = &["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
-    let Some(endpoint) = path.strip_prefix("/api/v1/") else {
-        return PLAIN.iter().find(|p| **p == path).copied().unwrap_or("/*");
+    let name = match path.strip_prefix("/api/v1/") {
+        Some(endpoint) if endpoint.starts_with("label/") => "/api/v1/label/:name/values",
+        Some(endpoint) if endpoint.starts_with(ACTIVE) => "/api/v1/narthex/queries/active/:id",
+        _ => path,
     };
-    if endpoint.starts_with("label/") {
-        return "/api/v1/label/:name/values";
-    }
-    match endpoint {
-        "query" => "/api/v1/query",
-        "query_range" => "/api/v1/query_range",
-        "write" => "/api/v1/write",
-        "narthex/explain" => "/api/v1/narthex/explain",
-        _ => "/api/v1/*",
-    }
+    HANDLERS.get(name).map_or("/*", String::as_str)
 }
 
 fn not_found() -> Reply {
@@ -197,7 +216,7 @@ where
     if parts.method == Method::OPTIONS {
         return respond::empty(StatusCode::NO_CONTENT);
     }
-    if app.phase() != Phase::Ready && endpoint != "status/walreplay" {
+    if app.phase() != Phase::Ready && !matches!(endpoint, "status/walreplay" | "notifications") {
         return unavailable(app);
     }
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
@@ -211,6 +230,15 @@ where
     }
     if let Some((_, act)) = ADMIN.iter().find(|(path, _)| *path == endpoint) {
         return admin(app, &parts, &query, body, encoding, *act).await;
+    }
+    if endpoint == BACKTEST {
+        if parts.method != Method::POST {
+            return method_not_allowed("POST, OPTIONS");
+        }
+        return match json_or_form(&parts, &query, body).await {
+            Ok(params) => run::query(app, Kind::Backtest, &params, client(&parts), encoding).await,
+            Err(reply) => reply,
+        };
     }
     if let Some((_, kind)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
         if !(reads || parts.method == Method::POST) {
@@ -313,6 +341,20 @@ where
     Ok(Params::parse(&collect(body, FORM_MAX).await?, query))
 }
 
+/// As [`form`], and of a JSON object the members.
+async fn json_or_form<B>(parts: &Parts, query: &str, body: B) -> Result<Params, Reply>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !media.trim_start().to_ascii_lowercase().starts_with("application/json") {
+        return form(parts, query, body).await;
+    }
+    let body = collect(body, FORM_MAX).await?;
+    Params::of_json(&body).map_err(|text| respond::api_error(&ApiError::bad_data(text)))
+}
+
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
     match handled.map(Answer::body) {
         Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
@@ -382,7 +424,15 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
             json.value(&api::status::build());
             respond::reply(StatusCode::OK, JSON, json.into_bytes())
         }
-        "/metrics" => exposition(app, encoding, |app| app.telemetry.render(&app.db)).await,
+        "/metrics" => {
+            exposition(app, encoding, |app| {
+                app.telemetry.web.scrapes_in_flight.add(1.0);
+                let page = app.telemetry.render(&app.db);
+                app.telemetry.web.scrapes_in_flight.add(-1.0);
+                page
+            })
+            .await
+        }
         "/host/metrics" => {
             exposition(app, encoding, |app| {
                 let mut page = String::new();
@@ -447,6 +497,8 @@ mod tests {
     fn handler_names_are_bounded() {
         assert_eq!(handler_name("/api/v1/label/x/values"), handler_name("/api/v1/label/y/values"));
         assert_eq!(handler_name("/anything"), "/*");
-        assert_eq!(handler_name("/api/v1/labels"), "/api/v1/*");
+        assert_eq!(handler_name("/api/v1/labels"), "/api/v1/labels");
+        assert_eq!(handler_name("/api/v1/narthex/queries/active/7"), "/api/v1/narthex/queries/active/:id");
+        assert_eq!(handler_name("/api/v1/none"), "/*");
     }
 }

@@ -1,21 +1,27 @@
 //! Listens and serves connections, a bounded number at a time, until the server stops.
 
 use super::app::App;
+use super::respond::Reply;
 use super::router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 /// How long requests that are under way may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Longest request head, bytes: room for a long query in the URL.
 const HEAD_MAX: usize = 1 << 20;
 
@@ -49,6 +55,7 @@ async fn accept(
         .header_read_timeout(app.options.read_timeout)
         .max_buf_size(HEAD_MAX);
     server.http2().timer(TokioTimer::new());
+    let server = Arc::new(server);
     let graceful = GracefulShutdown::new();
     loop {
         // A closed semaphore cannot happen: nobody closes it.
@@ -66,7 +73,13 @@ async fn accept(
                 continue;
             }
         };
-        connection(&app, &server, &graceful, (stream, Peer(peer)), slot);
+        app.telemetry.web.accepted.add(1);
+        let (app, server, watcher) = (app.clone(), server.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            connection(&app, &server, watcher, stream, Peer(peer)).await;
+            app.telemetry.web.closed.add(1);
+            drop(slot);
+        });
     }
     drop(listener);
     tokio::select! {
@@ -80,27 +93,59 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn connection(
+async fn connection(
     app: &Arc<App>,
     server: &auto::Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
-    (stream, peer): (TcpStream, Peer),
-    slot: OwnedSemaphorePermit,
+    watcher: Watcher,
+    stream: TcpStream,
+    peer: Peer,
 ) {
     // Answers are written in large pieces; waiting for more bytes only adds latency.
     let _ = stream.set_nodelay(true);
+    if !app.guard.as_ref().is_some_and(|guard| guard.has_tls()) {
+        return converse(app, server, watcher, stream, peer).await;
+    }
+    match tokio::time::timeout(HANDSHAKE, shake_hands(app, stream)).await {
+        Ok(Ok(stream)) => converse(app, server, watcher, stream, peer).await,
+        Ok(Err(error)) => debug!(peer = %peer.0, error, "TLS handshake error"),
+        Err(_) => debug!(peer = %peer.0, "TLS handshake timed out"),
+    }
+}
+
+async fn shake_hands(app: &App, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+    let guard = app.guard.as_ref().ok_or("TLS config is not present")?;
+    let acceptor = TlsAcceptor::from(guard.handshake().await?);
+    acceptor.accept(stream).await.map_err(|e| e.to_string())
+}
+
+async fn converse<S>(
+    app: &Arc<App>,
+    server: &auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    stream: S,
+    peer: Peer,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let app = app.clone();
     let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         let app = app.clone();
         request.extensions_mut().insert(peer);
-        async move { Ok::<_, Infallible>(router::route(app, request).await) }
+        async move { Ok::<_, Infallible>(answer(app, request).await) }
     });
     let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            debug!(error, "connection ended");
-        }
-        drop(slot);
-    });
+    if let Err(error) = watcher.watch(connection).await {
+        debug!(error, "connection ended");
+    }
+}
+
+/// Answers a request, if the web configuration lets it in.
+async fn answer(app: Arc<App>, request: http::Request<hyper::body::Incoming>) -> Reply {
+    let Some(guard) = app.guard.clone() else { return router::route(app, request).await };
+    let path = request.uri().path();
+    let path = path.strip_prefix(app.options.route_prefix.as_str()).unwrap_or(path);
+    match guard.admit(request.method(), path, request.headers()).await {
+        Ok(loaded) => loaded.dress(router::route(app, request).await),
+        Err(refused) => refused,
+    }
 }

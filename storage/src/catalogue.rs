@@ -33,7 +33,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Opens the catalogue in a data directory and hands the payloads of its records to `each`, which tells
+    /// Opens the catalogue in a data directory and hands the payloads of its records to `take`, which tells
     /// the ids it found. A torn end is cut off.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Catalogue {
     pub(crate) fn open(
         files: &Files,
         dir: &Path,
-        mut each: impl FnMut(&[u8], &mut RoaringBitmap),
+        take: impl FnOnce(&[&[u8]]) -> RoaringBitmap,
     ) -> Result<(Self, Damage), StorageError> {
         let path = dir.join(filenames::CATALOGUE);
         let mut known = RoaringBitmap::new();
@@ -50,11 +50,13 @@ impl Catalogue {
         let mut torn_bytes = 0;
         if there {
             let bytes = files.map(&path)?;
+            let mut records = Vec::new();
             damage = read_segment(&bytes, |kind, payload| {
                 if kind == Kind::Series {
-                    each(payload, &mut known);
+                    records.push(payload);
                 }
             });
+            known = take(&records);
             torn_bytes = damage.torn_at.map_or(0, |at| bytes.len() - at);
         }
         let cut = damage.torn_at.map_or(Ok(()), |at| files.cut_durably(&path, at as u64));

@@ -1,7 +1,8 @@
 //! What was found damaged on the disk: noted once each, whether at the start or by a query.
 
+use crate::query::StorageError;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ const REMEMBERED_MAX: usize = 1000;
 pub enum DamageKind {
     /// A whole block: its index or `meta.json`.
     Block,
-    /// A page of samples or a timestamp column of a block.
+    /// A page of samples or a timestamp column of a block, or a part of the index of one of Prometheus's.
     Page,
     /// A file of level 0, or a page or column of it.
     Level0,
@@ -47,8 +48,6 @@ impl DamageKind {
 pub enum DamageAction {
     /// The file is left where it lies and not served.
     NotServed,
-    /// A query that needs the damaged bytes fails; the rest of the file is served.
-    Refused,
     /// The bytes are left where they are and skipped; the rest of the file is served.
     Skipped,
     /// The bytes were cut off the file's end.
@@ -63,7 +62,6 @@ impl DamageAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotServed => "left in place, not served",
-            Self::Refused => "queries that need it fail, the rest is served",
             Self::Skipped => "skipped, the rest is served",
             Self::CutOff => "cut off",
             Self::MovedAside => "moved aside",
@@ -115,6 +113,26 @@ impl DamageList {
             self.count.fetch_add(1, Ordering::Release);
             found.list.push(damage);
         }
+    }
+
+    /// Notes a file in which a read met damage; the error is given back.
+    pub(crate) fn met(
+        &self,
+        path: &Path,
+        kind: DamageKind,
+        range: (i64, i64),
+        error: StorageError,
+    ) -> StorageError {
+        self.note(Damage {
+            path: path.to_owned(),
+            kind,
+            offset: 0,
+            bytes: 0,
+            range: Some(range),
+            action: DamageAction::Skipped,
+            detail: error.to_string(),
+        });
+        error
     }
 
     /// What was found, oldest first.

@@ -24,6 +24,8 @@ pub(crate) const TIMELINES: &str = "timelines";
 pub(crate) const INDEX: &str = "index";
 /// Block: what was deleted of it.
 pub(crate) const TOMBSTONES: &str = "tombstones";
+/// Directory of what was deleted of Prometheus's blocks, a file for each, with the name of the block.
+pub(crate) const TOMBSTONES_DIR: &str = "tombstones.narthex";
 /// Directory of the snapshots.
 pub(crate) const SNAPSHOTS_DIR: &str = "snapshots";
 /// A block that is being written.
@@ -37,6 +39,11 @@ pub(crate) const CARDINALITY: &str = "cardinality";
 /// Name of the directory of one of our blocks.
 pub(crate) fn block(ulid: &str) -> String {
     format!("{ulid}{BLOCK_SUFFIX}")
+}
+
+/// Whether a block with this name was written by this program, in whatever format.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.ends_with(BLOCK_SUFFIX)
 }
 
 /// Whether a directory with this name is a block: ours, or, without the suffix, one of Prometheus or of an older

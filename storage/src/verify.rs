@@ -7,6 +7,7 @@ use crate::io::disk::Listed;
 use crate::io::read_only::ReadOnlyDisk;
 use crate::level0::Level0;
 use crate::prometheus::{self, Damage};
+use crate::query::rows::Wanted;
 use crate::query::{Columns, StorageError};
 use crate::wal::reader::read_segment;
 use std::path::Path;
@@ -57,7 +58,7 @@ fn verify_block(files: &Files, path: &Path) -> Vec<Damage> {
     let mut columns = Columns::default();
     let read = block.each_series(|_, series| {
         columns.clear();
-        if let Err(error) = series.read(&mut columns) {
+        if let Err(error) = series.read_wanted(Wanted::All, &mut columns) {
             let found = whole(path, &error);
             // Many series may lie in one damaged page.
             if damage.last() != Some(&found) {

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::budget::{Budget, Charge};
 use crate::engine::{CancelToken, EngineError, EngineOptions};
 use crate::syntax::ast::{Expr, Span};
-use narthex_storage::Queryable;
+use narthex_storage::{Matcher, Querier, Queryable, SelectHints, Series};
 use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
@@ -80,6 +80,8 @@ pub(crate) struct Context<'a> {
     /// What stays until the answer is written.
     held: RefCell<Option<Charge>>,
     notes: Mutex<Annotations>,
+    /// Where series were selected: they know what was left out when all is read.
+    queriers: RefCell<Vec<Box<dyn Querier>>>,
 }
 
 impl<'a> Context<'a> {
@@ -100,6 +102,7 @@ impl<'a> Context<'a> {
             shared: SharedReads::default(),
             held: RefCell::default(),
             notes: Mutex::default(),
+            queriers: RefCell::default(),
         }
     }
 
@@ -146,9 +149,25 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// All remarks.
+    /// Selects series of a view of the store, whose warnings become the query's.
+    pub(crate) fn select(
+        &self,
+        querier: Box<dyn Querier>,
+        matchers: &[Matcher],
+        hints: &SelectHints,
+    ) -> Result<Vec<Box<dyn Series>>, EngineError> {
+        let series = querier.select(matchers, hints)?;
+        self.queriers.borrow_mut().push(querier);
+        Ok(series)
+    }
+
+    /// All remarks, those of the store included.
     pub(crate) fn into_notes(self) -> Annotations {
-        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for querier in self.queriers.into_inner() {
+            querier.warnings().into_iter().for_each(|text| notes.warn_of_store(text));
+        }
+        notes
     }
 
     /// Builds a node, and measures it when the query is to be explained.

@@ -8,6 +8,7 @@ mod binary;
 mod broadcast;
 mod call;
 pub(crate) mod context;
+mod downsampled;
 mod grid;
 mod labels;
 mod operator;

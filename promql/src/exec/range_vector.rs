@@ -1,10 +1,12 @@
 //! A range vector as the answer of an instant query: `up[5m]`.
 
+use super::downsampled;
 use super::operator::Collected;
 use super::scan::drop_stale;
 use super::selection::{Selection, ends};
 use super::subquery::{inner_steps, to_samples};
 use super::{Context, Scope, Steps, same_labelset, vector, without_name};
+use crate::annotations::Annotations;
 use crate::engine::EngineError;
 use crate::functions::smoothing;
 use crate::syntax::ast::{Bounds, Expr};
@@ -20,15 +22,22 @@ pub(crate) fn range_vector<'a>(
     let scope = Scope::at(Steps { start: at, step: 0, count: 1 });
     let mut all = match expr.unwrap_parens() {
         Expr::Matrix { selector, range_ms, .. } => {
-            let selection = Selection::of(cx, selector, *range_ms, "", scope)?;
+            let selection = Selection::of(cx, selector, Some(*range_ms), "", scope)?;
             let end = selection.ends.first().copied().unwrap_or(at);
             let (mint, maxt) = selection.reach;
-            let mut all = Vec::new();
+            let (mut all, mut notes) = (Vec::new(), Annotations::default());
             for series in &selection.series {
                 cx.cancel.check()?;
                 let mut samples = Columns::default();
                 series.read(mint, maxt, &mut samples)?;
                 drop_stale(&mut samples);
+                downsampled::remark(
+                    series.labels(),
+                    &samples,
+                    ("", Some(*range_ms)),
+                    selector.span,
+                    &mut notes,
+                );
                 if selector.bounds != Bounds::Plain {
                     samples = smoothing::extend(&samples, end - range_ms, end, selector.bounds)?;
                 }
@@ -38,6 +47,7 @@ pub(crate) fn range_vector<'a>(
                     all.push(RangeSeries { labels: series.labels().clone(), samples });
                 }
             }
+            cx.merge_notes(notes);
             all
         }
         Expr::Subquery(subquery) => {

@@ -2,6 +2,7 @@
 //!
 //! Batches of series are decoded and evaluated side by side on the pool, and leave in the order of the series.
 
+use super::downsampled;
 use super::grid::Grid;
 use super::selection::Selection;
 use super::unique::drop_names;
@@ -57,6 +58,8 @@ pub(crate) enum Pick {
 struct Job {
     /// Tells the jobs of a process apart.
     id: u64,
+    /// The function that reads, empty for none.
+    function: &'static str,
     work: Work,
     ends: Vec<i64>,
     times: Vec<i64>,
@@ -88,9 +91,9 @@ pub(crate) fn instant<'a>(
         Bounds::Smoothed => Work::Smoothed,
         _ => Work::Newest(Pick::Value),
     };
-    let range = if selector.bounds == Bounds::Smoothed { 0 } else { cx.lookback_ms };
+    let range = (selector.bounds == Bounds::Smoothed).then_some(0);
     let selection = Selection::of(cx, selector, range, "", scope)?;
-    Ok(Context::vector(Scan::new(cx, selection, work, selector.span, scope)))
+    Ok(Context::vector(Scan::new(cx, selection, ("", work), selector.span, scope)))
 }
 
 /// The timestamps, or start timestamps, of an instant selector's samples.
@@ -100,8 +103,8 @@ pub(crate) fn timestamps<'a>(
     pick: Pick,
     scope: Scope,
 ) -> Result<Node<'a>, EngineError> {
-    let selection = Selection::of(cx, selector, cx.lookback_ms, "timestamp", scope)?;
-    let mut scan = Scan::new(cx, selection, Work::Newest(pick), selector.span, scope);
+    let selection = Selection::of(cx, selector, None, "timestamp", scope)?;
+    let mut scan = Scan::new(cx, selection, ("timestamp", Work::Newest(pick)), selector.span, scope);
     // Nothing of a histogram but its time is asked for.
     scan.job.stats_only = false;
     Ok(Node::Vector(drop_names(cx, Box::new(scan), scope)))
@@ -113,8 +116,8 @@ pub(crate) fn info_times<'a>(
     selector: &VectorSelector,
     scope: Scope,
 ) -> Result<Box<dyn Operator + 'a>, EngineError> {
-    let selection = Selection::of(cx, selector, cx.lookback_ms, "info", scope)?;
-    Ok(Box::new(Scan::new(cx, selection, Work::Newest(Pick::InfoTime), selector.span, scope)))
+    let selection = Selection::of(cx, selector, None, "info", scope)?;
+    Ok(Box::new(Scan::new(cx, selection, ("info", Work::Newest(Pick::InfoTime)), selector.span, scope)))
 }
 
 /// A function over the windows of a range selector.
@@ -134,17 +137,24 @@ pub(crate) fn windows<'a>(
     call: RangeCall,
     scope: Scope,
 ) -> Result<Box<dyn Operator + 'a>, EngineError> {
-    let selection = Selection::of(cx, selector, call.range_ms, call.name, scope)?;
+    let selection = Selection::of(cx, selector, Some(call.range_ms), call.name, scope)?;
     let (kernel, range_ms, params) = (call.kernel, call.range_ms, call.params);
     let work = Work::Windows { kernel, range_ms, bounds: selector.bounds, params };
-    Ok(Box::new(Scan::new(cx, selection, work, call.span, scope)))
+    Ok(Box::new(Scan::new(cx, selection, (call.name, work), call.span, scope)))
 }
 
 impl Scan {
-    fn new(cx: &Context<'_>, selection: Selection, work: Work, span: Span, scope: Scope) -> Self {
+    fn new(
+        cx: &Context<'_>,
+        selection: Selection,
+        (function, work): (&'static str, Work),
+        span: Span,
+        scope: Scope,
+    ) -> Self {
         static JOBS: AtomicU64 = AtomicU64::new(1);
         let job = Job {
             id: JOBS.fetch_add(1, Ordering::Relaxed),
+            function,
             work,
             ends: selection.ends,
             times: scope.steps.times(),
@@ -287,8 +297,18 @@ impl Job {
         let (mint, maxt) = self.reach;
         if let (Work::Newest(pick), [end], false) = (&self.work, &*self.ends, self.stats_only) {
             let Some(newest) = series.newest(mint, maxt, &mut scratch.samples)? else { return Ok(0) };
-            if is_stale_nan(newest.value) || newest.timestamp <= end.saturating_sub(self.lookback_ms) {
+            let lookback_ms = self.lookback_ms.saturating_add(i64::from(newest.resolution));
+            if is_stale_nan(newest.value) || newest.timestamp <= end.saturating_sub(lookback_ms) {
                 return Ok(0);
+            }
+            if newest.resolution > 0 {
+                downsampled::remark_at(
+                    &meta.labels,
+                    newest.resolution,
+                    (self.function, None),
+                    self.span,
+                    notes,
+                );
             }
             match (pick, newest.histogram) {
                 (Pick::Value, Some(histogram)) => out.set_histogram(0, histogram),
@@ -312,11 +332,18 @@ impl Job {
         if self.stats_only && !samples.histograms.is_empty() {
             to_stats(samples);
         }
+        if !samples.rows.is_empty() {
+            let range = match self.work {
+                Work::Windows { range_ms, .. } => Some(range_ms),
+                Work::Newest(_) | Work::Smoothed => None,
+            };
+            downsampled::remark(&meta.labels, samples, (self.function, range), self.span, notes);
+        }
         match &self.work {
             Work::Newest(pick) => {
                 let counts = budget.progress.steps(&self.times);
                 let plain = *pick == Pick::Value && counts.is_none() && samples.histograms.is_empty();
-                if plain && !has_nan(&samples.values) {
+                if plain && samples.rows.is_empty() && !has_nan(&samples.values) {
                     scratch.grid.newest(self.id, &samples.timestamps, &self.ends, self.lookback_ms);
                     return Ok(scratch.grid.gather(&samples.values, out));
                 }
@@ -387,7 +414,8 @@ impl Job {
             }
             let Some(at) = cursor.checked_sub(1) else { continue };
             let (Some(&t), Some(&value)) = (timestamps.get(at), values.get(at)) else { continue };
-            if t <= end.saturating_sub(self.lookback_ms) || is_stale_nan(value) {
+            let lookback_ms = self.lookback_ms.saturating_add(i64::from(samples.rows.resolution(at)));
+            if t <= end.saturating_sub(lookback_ms) || is_stale_nan(value) {
                 continue;
             }
             found += 1;
@@ -425,13 +453,9 @@ pub(crate) fn drop_stale(samples: &mut Columns) {
     }
     let mut kept = Columns::default();
     std::mem::swap(&mut kept, samples);
-    for (i, (&t, &value)) in kept.timestamps.iter().zip(&kept.values).enumerate() {
-        if is_stale_nan(value) {
-            continue;
-        }
-        match kept.histogram(i) {
-            Some(histogram) => samples.push_histogram(t, histogram.clone(), kept.start(i)),
-            None => samples.push_started(t, value, kept.start(i)),
+    for (at, value) in kept.values.iter().enumerate() {
+        if !is_stale_nan(*value) {
+            samples.push_from(&kept, at);
         }
     }
 }

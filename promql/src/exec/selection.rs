@@ -39,11 +39,12 @@ fn fixed(time: &TimeModifier) -> Option<i64> {
 }
 
 impl Selection {
-    /// Selects what `selector` sees with windows of `range_ms`; an instant selector's window is the lookback.
+    /// Selects what `selector` sees with windows of `range_ms`; `None` is an instant selector, which sees the
+    /// lookback, and so much more as samples stand for that are downsampled.
     pub(crate) fn of(
         cx: &Context<'_>,
         selector: &VectorSelector,
-        range_ms: i64,
+        range_ms: Option<i64>,
         function: &'static str,
         scope: Scope,
     ) -> Result<Self, EngineError> {
@@ -56,21 +57,28 @@ impl Selection {
             Bounds::Smoothed => (cx.lookback_ms, cx.lookback_ms),
         };
         // Windows are open at their start.
-        let mint = first.saturating_sub(range_ms).saturating_sub(before).saturating_add(1);
+        let window_ms = range_ms.unwrap_or(cx.lookback_ms);
+        let mut mint = first.saturating_sub(window_ms).saturating_sub(before).saturating_add(1);
         let maxt = last.saturating_add(after);
-        let hints = SelectHints {
-            mint,
-            maxt,
-            step: scope.steps.step,
-            range: range_ms,
-            function,
-            unsorted: scope.unordered,
-        };
         let mut charge = cx.charge_bytes(0)?;
         if ends.is_empty() || mint > maxt {
             return Ok(Self { series: Vec::new(), metas: Vec::new(), reach: (mint, maxt), ends, charge });
         }
-        let series = cx.store.querier(mint, maxt)?.select(&selector.matchers, &hints)?;
+        let mut querier = cx.store.querier(mint, maxt)?;
+        let more_ms = if range_ms.is_none() { querier.resolution_ms(mint, maxt) } else { 0 };
+        if more_ms > 0 {
+            mint = mint.saturating_sub(more_ms);
+            querier = cx.store.querier(mint, maxt)?;
+        }
+        let hints = SelectHints {
+            mint,
+            maxt,
+            step: scope.steps.step,
+            range: window_ms,
+            function,
+            unsorted: scope.unordered,
+        };
+        let series = cx.select(querier, &selector.matchers, &hints)?;
         let metas: Vec<Meta> = series.iter().map(|series| Meta::of(series.labels().clone())).collect();
         let labels: usize = metas.iter().map(|meta| meta.labels.encoded_len()).sum();
         charge.grow(0, (labels + metas.len() * SERIES_BYTES) as u64)?;

@@ -111,6 +111,16 @@ impl MemoryStore {
         Ok(())
     }
 
+    /// Forgets the samples before a time, ms.
+    pub fn forget_before(&mut self, time: i64) {
+        Arc::make_mut(&mut self.series).retain(|_, samples| {
+            if samples.first_key_value().is_some_and(|(first, _)| *first < time) {
+                *samples = Arc::new(Arc::make_mut(samples).split_off(&time));
+            }
+            !samples.is_empty()
+        });
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.series = Arc::default();

@@ -5,7 +5,7 @@ use super::plan::PlanNode;
 use super::{parsed, source};
 use crate::cli::query::server::{Access, QueryError, Server};
 use crate::cli::query::time::seconds;
-use crate::cli::query::{block_on, finish, remark};
+use crate::cli::query::{block_on, finish};
 use crate::cli::terminal::Terminal;
 use narthex_promql::plan;
 use std::io::{self, Write};
@@ -52,7 +52,7 @@ fn print(plan: &PlanNode, text: &str, json: bool) -> io::Result<()> {
 /// The plan that a server ran.
 fn measured(access: &Access, text: &str, time_ms: Option<i64>) -> Result<PlanNode, QueryError> {
     block_on(async {
-        let server = Server::new(access, &mut |text| remark("warning", text))?;
+        let server = Server::new(access)?;
         let mut parameters = vec![("query", text.to_owned())];
         parameters.extend(time_ms.map(|ms| ("time", seconds(ms))));
         let reply = server.ask("narthex/explain", &parameters).await?;

@@ -4,7 +4,7 @@ use super::args::LintOptions;
 use super::report::{Report, Subject};
 use super::{parsed, source};
 use crate::cli::query::metadata;
-use crate::config::rule_file::rule_expressions;
+use crate::rules::expressions::{RuleExpression, rule_expressions};
 use narthex_promql::lint::{self, Catalog, MetricInfo, MetricKind, Usage};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -71,7 +71,7 @@ fn subjects(input: &str, usage: Usage) -> Result<Vec<Subject>, String> {
         let line = |fault: &crate::settings::Fault| format!("{input}:{}: {}", fault.line, fault.message);
         faults.iter().map(line).collect::<Vec<_>>().join("\n")
     })?;
-    let subject = |rule: crate::config::rule_file::RuleExpression| Subject {
+    let subject = |rule: RuleExpression| Subject {
         usage: if rule.alert { Usage::Alert } else { Usage::Record },
         expr: rule.expr.trim_end().to_owned(),
         rule: Some((input.to_owned(), rule.line, rule.group, rule.name)),

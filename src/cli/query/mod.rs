@@ -30,7 +30,7 @@ use time::seconds;
 pub fn run(request: &Request) -> ExitCode {
     let terminal = Terminal::stdout();
     finish(block_on(async {
-        let server = Server::new(&request.access, &mut |text| remark("warning", text))?;
+        let server = Server::new(&request.access)?;
         let reply = ask(&server, &request.question).await?;
         let envelope = reply.open(expression(&request.question))?;
         remarks(&envelope);
@@ -220,7 +220,7 @@ pub fn metadata(access: &server::Access) -> Result<BTreeMap<String, MetricKind>,
         r#type: String,
     }
     block_on(async {
-        let server = Server::new(access, &mut |text| remark("warning", text))?;
+        let server = Server::new(access)?;
         let reply = server.ask("metadata", &[]).await?;
         let envelope = reply.open("")?;
         let entries: BTreeMap<String, Vec<Entry>> = reply.read(&envelope)?;

@@ -119,15 +119,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Prepares to ask a server; what the client's file has and cannot be served yet is told to `warn`.
+    /// Prepares to ask a server.
     ///
     /// # Errors
     /// The address, the file or a header cannot be used.
-    pub fn new(access: &Access, warn: &mut dyn FnMut(&str)) -> Result<Self, QueryError> {
+    pub fn new(access: &Access) -> Result<Self, QueryError> {
         let config = access.http_config.as_deref().map_or_else(|| Ok(HttpClientConfig::default()), load)?;
-        for (field, line) in &config.unserved {
-            warn(&format!("{field} (line {line} of the HTTP configuration) is not served yet and ignored"));
-        }
         let client = HttpClient::new(&config).map_err(QueryError::Client)?;
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -156,6 +153,25 @@ impl Server {
         }
     }
 
+    /// Gets what lies at a path of the server: status and text, whatever they are.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn fetch(&self, path: &str) -> Result<(u16, String), QueryError> {
+        let url = format!("{}{path}", self.base);
+        let fetch = async {
+            let uri = url.parse::<Uri>().map_err(|_| QueryError::Address(url.clone()))?;
+            let response = self.client.get(&uri, &self.headers).await.map_err(|error| failed(&url, error))?;
+            let status = response.status().as_u16();
+            let body = self.body(response).await?;
+            Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        };
+        match tokio::time::timeout(self.timeout, fetch).await {
+            Ok(result) => result,
+            Err(_) => Err(QueryError::Timeout { url, seconds: self.timeout.as_secs() }),
+        }
+    }
+
     async fn exchange(&self, url: &str, parameters: &[(&str, String)]) -> Result<Reply, QueryError> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let parsed = |text: &str| text.parse::<Uri>().map_err(|_| QueryError::Address(url.to_owned()));
@@ -165,10 +181,7 @@ impl Server {
         } else {
             self.client.post_form(&parsed(url)?, &self.headers, form).await
         };
-        let response = sent.map_err(|error| match error {
-            HttpError::Tls(_) | HttpError::Secret { .. } => QueryError::Client(error),
-            error => QueryError::Unreachable { url: url.to_owned(), reason: error.to_string() },
-        })?;
+        let response = sent.map_err(|error| failed(url, error))?;
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(QueryError::Refused { url: url.to_owned(), status });
@@ -189,6 +202,13 @@ impl Server {
             out.extend_from_slice(&data);
         }
         Ok(out)
+    }
+}
+
+fn failed(url: &str, error: HttpError) -> QueryError {
+    match error {
+        HttpError::Tls(_) | HttpError::Secret { .. } => QueryError::Client(error),
+        error => QueryError::Unreachable { url: url.to_owned(), reason: error.to_string() },
     }
 }
 

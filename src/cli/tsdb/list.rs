@@ -2,6 +2,8 @@
 
 use super::args::ListOptions;
 use super::{Fault, blocks, utc};
+use crate::settings::duration::format_duration;
+use narthex_storage::block::BlockMeta;
 use std::io::Write;
 
 /// The least width of a column, and the spaces behind it: those of promtool.
@@ -35,7 +37,7 @@ pub(super) fn run(options: &ListOptions, out: &mut impl Write) -> Result<(), Fau
             meta.stats.num_chunks.to_string(),
             meta.stats.num_series.to_string(),
             if options.human { base2_bytes(size) } else { size.to_string() },
-            meta.format.clone(),
+            format(meta),
         ]);
     }
     let width = |at: usize| {
@@ -48,6 +50,12 @@ pub(super) fn run(options: &ListOptions, out: &mut impl Write) -> Result<(), Fau
         writeln!(out, "{}", cells.collect::<String>().trim_end())?;
     }
     Ok(())
+}
+
+/// Whose block it is, and the intervals that its samples stand for.
+fn format(meta: &BlockMeta) -> String {
+    let intervals = meta.rules.downsampled.iter().map(|one| format_duration(i64::from(one.resolution)));
+    std::iter::once(meta.format.clone()).chain(intervals).collect::<Vec<_>>().join(" ")
 }
 
 /// A duration as Go prints it: `1h59m0.501s`.

@@ -40,7 +40,7 @@ fn verbs_print_as_in_go() {
         ("%c%[1]q%[1]U", &Value::Int(233, Integer::Int), "é'é'U+00E9"),
         ("%f", &int, "%!f(int=-42)"),
         ("%s", &text, "héllo"),
-        ("%7s|%-7s|", &text, "  héllo|%!-7s(MISSING)|"),
+        ("%7s|%-7s|", &text, "  héllo|%!s(MISSING)|"),
         ("%.2s", &text, "hé"),
         ("%q", &text, "\"héllo\""),
         ("%#q", &text, "`héllo`"),
@@ -72,7 +72,7 @@ fn broken_formats_say_so() {
         ("%[x]s", "%!s(BADINDEX)"),
         ("%%%d", "%1%!(EXTRA string=b)"),
         ("%!d", "%!!(int=1)d%!(EXTRA string=b)"),
-        ("%*s|", " b|"),
+        ("%*s|", "b|"),
         ("%.*s", "b"),
         ("%s", "%!s(int=1)%!(EXTRA string=b)"),
     ] {

@@ -1,6 +1,7 @@
 //! `features`: what this server can do, by category.
 
 use super::{Answer, Handled};
+use crate::discovery::MECHANISMS;
 use crate::web::app::{App, FeatureList};
 use crate::web::params::Params;
 use narthex_promql::EngineOptions;
@@ -9,7 +10,7 @@ use narthex_promql::syntax::functions::FUNCTIONS;
 
 /// What is always there, and what is not served: category, name, whether it is on.
 const FIXED: &[(&str, &str, bool)] = &[
-    ("api", "exclude_alerts", false),
+    ("api", "exclude_alerts", true),
     ("api", "label_values_match", true),
     ("api", "otlp_write_receiver", false),
     ("api", "query_stats", true),
@@ -36,10 +37,8 @@ const FIXED: &[(&str, &str, bool)] = &[
     ("promql_operators", "=~", true),
     ("promql_operators", "!~", true),
     ("promql_operators", "@", true),
-    ("rules", "concurrent_rule_eval", false),
     ("scrape", "extra_scrape_metrics", true),
     ("scrape", "start_timestamp_zero_ingestion", false),
-    ("service_discovery_providers", "file", true),
     ("service_discovery_providers", "static", true),
     ("tsdb", "delayed_compaction", false),
     ("tsdb", "exemplar_storage", false),
@@ -75,6 +74,9 @@ pub fn list(engine: &EngineOptions, switches: &[(&'static str, &'static str, boo
     for function in FUNCTIONS {
         set("promql_functions", function.name, experimental || !function.experimental);
     }
+    for mechanism in MECHANISMS {
+        set("service_discovery_providers", mechanism.name, true);
+    }
     for (_, symbol, _) in BinaryOp::ALL {
         set("promql_operators", symbol, true);
     }
@@ -107,5 +109,7 @@ mod tests {
             assert_eq!((plain[category][name], all[category][name]), (false, true), "{name}");
         }
         assert!(plain["promql_functions"]["rate"] && all["api"]["admin"]);
+        let found = &plain["service_discovery_providers"];
+        assert!(found["consul"] && found["http"] && found["static"] && !found.contains_key("nerve"));
     }
 }

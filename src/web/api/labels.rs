@@ -19,9 +19,10 @@ fn label_query(params: &Params) -> Result<LabelQuery, ApiError> {
 pub fn names(app: &App, params: &Params) -> Handled {
     let limit = params.limit()?;
     let query = label_query(params)?;
-    let mut names = app.db.querier(query.mint, query.maxt)?.label_names(&query)?;
+    let querier = app.db.querier(query.mint, query.maxt)?;
+    let mut names = querier.label_names(&query)?;
     let truncated = cut(&mut names, limit);
-    Ok(Answer::write(|json| json.strings(&names)).truncated(truncated))
+    Ok(Answer::write(|json| json.strings(&names)).warned(querier.warnings()).truncated(truncated))
 }
 
 /// `GET /label/<name>/values`
@@ -36,9 +37,10 @@ pub fn values(app: &App, params: &Params, name: &str) -> Handled {
     }
     let limit = params.limit()?;
     let query = label_query(params)?;
-    let mut values = app.db.querier(query.mint, query.maxt)?.label_values(name, &query)?;
+    let querier = app.db.querier(query.mint, query.maxt)?;
+    let mut values = querier.label_values(name, &query)?;
     let truncated = cut(&mut values, limit);
-    Ok(Answer::write(|json| json.strings(&values)).truncated(truncated))
+    Ok(Answer::write(|json| json.strings(&values)).warned(querier.warnings()).truncated(truncated))
 }
 
 /// `GET|POST /series`
@@ -71,7 +73,7 @@ pub fn series(app: &App, params: &Params) -> Handled {
         }
         json.raw("]");
     });
-    Ok(answer.truncated(truncated))
+    Ok(answer.warned(querier.warnings()).truncated(truncated))
 }
 
 /// Decodes `U__http_2e_status` to `http.status`: `__` is an underscore, `_HEX_` a code point.

@@ -1,6 +1,7 @@
 //! `/api/v1`: the envelope, and one file per family of endpoints.
 
 pub mod admin;
+pub mod alertmanagers;
 pub mod cardinality;
 pub mod features;
 pub mod labels;
@@ -8,6 +9,7 @@ pub mod metadata;
 pub mod parse;
 pub mod queries;
 pub mod query;
+pub mod rules;
 pub mod status;
 pub mod storage;
 pub mod targets;
@@ -143,6 +145,13 @@ impl Answer {
         let mut json = Json::default();
         write(&mut json);
         Self { data: json.into_bytes(), ..Self::default() }
+    }
+
+    /// Adds what the store had to leave out.
+    #[must_use]
+    pub fn warned(mut self, warnings: Vec<String>) -> Self {
+        self.warnings.extend(warnings);
+        self
     }
 
     /// Adds the warning about cut results when `truncated`.

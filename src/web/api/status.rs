@@ -61,12 +61,12 @@ pub fn runtimeinfo(app: &App, _: &Params) -> Handled {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let tasks = tokio::runtime::Handle::try_current().map_or(0, |h| h.metrics().num_alive_tasks());
     Ok(Answer::write(|json| {
-        json.value(&json!({
+        let mut info = json!({
             "startTime": rfc3339(app.started_ms),
             "CWD": std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
             "hostname": crate::host::host_name(),
             "serverTime": rfc3339(app.now_ms()),
-            "reloadConfigSuccess": config.success,
+            "reloadConfigSuccess": config.error.is_none(),
             "lastConfigTime": rfc3339(config.loaded_ms),
             "corruptionCount": app.db.open_report().corruptions(),
             "goroutineCount": tasks,
@@ -75,7 +75,12 @@ pub fn runtimeinfo(app: &App, _: &Params) -> Handled {
             "GOGC": "",
             "GODEBUG": "",
             "storageRetention": app.options.retention,
-        }));
+        });
+        // narthex's own: what is wrong with the configuration that was not taken.
+        if let (Some(error), Some(fields)) = (&config.error, info.as_object_mut()) {
+            fields.insert("reloadConfigError".to_owned(), json!(error));
+        }
+        json.value(&info);
     }))
 }
 
@@ -113,6 +118,32 @@ pub fn tsdb(app: &App, params: &Params) -> Handled {
             "seriesCountByLabelValuePair": rows(&stats.series_by_pair),
         }));
     }))
+}
+
+/// `GET /status/tsdb/blocks`
+///
+/// # Errors
+/// None.
+pub fn blocks(app: &App, _: &Params) -> Handled {
+    let blocks: Vec<_> = app.db.block_metas();
+    Ok(Answer::write(|json| json.value(&json!({ "blocks": blocks }))))
+}
+
+/// `GET /notifications`: what an administrator should know at once.
+///
+/// # Errors
+/// None.
+pub fn notifications(app: &App, _: &Params) -> Handled {
+    let config = app.config.load();
+    let failed = config.error.iter().map(|_| {
+        json!({
+            "text": "Configuration reload has failed.",
+            "date": rfc3339(config.failed_ms),
+            "active": true,
+        })
+    });
+    let list: Vec<_> = failed.collect();
+    Ok(Answer::write(|json| json.value(&list)))
 }
 
 /// `GET /status/walreplay`: the log is replayed before the first connection is taken.

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// The version that this code writes: 3 has a compact index and pages that may be packed.
 pub(crate) const VERSION: u32 = 3;
+/// The version of a block with downsampled samples, which is as 3 but for their frames.
+pub(crate) const VERSION_DOWNSAMPLED: u32 = 4;
 /// The versions that it reads: 2 brought frames of histograms and of start timestamps.
-pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION_DOWNSAMPLED;
 /// Format of our blocks.
 pub(crate) const FORMAT: &str = "narthex";
 /// Hint of a block whose samples all came late.
@@ -26,6 +28,9 @@ pub struct BlockMeta {
     /// What it was made of.
     #[serde(default)]
     pub compaction: Compaction,
+    /// What retention rules made of it.
+    #[serde(default, skip_serializing_if = "Shaped::is_empty")]
+    pub rules: Shaped,
     /// Format: `narthex`, and its version.
     pub format: String,
     /// Version of the format.
@@ -42,6 +47,44 @@ pub struct BlockStats {
     pub num_series: u64,
     /// Frames.
     pub num_chunks: u64,
+}
+
+/// What retention rules made of a block.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shaped {
+    /// Tells what the rules said of the block when it was written by them; empty for never. While they say the
+    /// same, nothing is to be done.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub applied: String,
+    /// What is downsampled, by resolution, ascending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub downsampled: Vec<Downsampled>,
+}
+
+/// Series of a block that are downsampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Downsampled {
+    /// Length of the intervals, ms.
+    pub resolution: u32,
+    /// Series with samples of this resolution.
+    pub num_series: u64,
+}
+
+impl Shaped {
+    fn is_empty(&self) -> bool {
+        self.applied.is_empty() && self.downsampled.is_empty()
+    }
+
+    /// One more series has samples of a resolution, ms.
+    pub(crate) fn note(&mut self, resolution: u32) {
+        let at = self.downsampled.partition_point(|one| one.resolution < resolution);
+        match self.downsampled.get_mut(at).filter(|one| one.resolution == resolution) {
+            Some(one) => one.num_series += 1,
+            None => self.downsampled.insert(at, Downsampled { resolution, num_series: 1 }),
+        }
+    }
 }
 
 /// What a block was made of.
@@ -96,6 +139,12 @@ impl Compaction {
 }
 
 impl BlockMeta {
+    /// The longest interval that a sample stands for, ms; 0 where all are raw.
+    #[must_use]
+    pub fn resolution_ms(&self) -> i64 {
+        self.rules.downsampled.last().map_or(0, |one| i64::from(one.resolution))
+    }
+
     /// Whether all samples came late: the log may have samples of the same time that are in no block yet.
     #[must_use]
     pub fn is_late(&self) -> bool {

@@ -18,12 +18,13 @@ mod v2;
 mod writer;
 
 pub(crate) use chunk::ChunkRef;
-pub use meta::{BlockMeta, BlockStats, Compaction, Parent};
+pub use meta::{BlockMeta, BlockStats, Compaction, Downsampled, Parent, Shaped};
 pub(crate) use pages::Packing;
 pub use reader::Block;
 pub(crate) use reader::Entries;
 pub(crate) use served::EntriesOfBlock;
 pub use served::{SeriesOfBlock, ServedBlock};
+pub(crate) use tombstones::BlockTombstones;
 pub(crate) use writer::{BlockPlan, BlockWriter};
 
 /// Brings blocks into the order in which they are listed, read and merged: by their first timestamp, then by

@@ -2,21 +2,21 @@
 
 use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
-use super::meta::{BlockMeta, FORMAT, VERSIONS};
+use super::meta::{BlockMeta, FORMAT, VERSION, VERSIONS};
 use super::pages::{FrameBytes, Pages};
-use super::tombstones::Deleted;
+use super::tombstones::BlockTombstones;
 use super::v2;
 use crate::codec::CodecError;
-use crate::codec::frame;
 use crate::codec::timestamp::Timeline;
-use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
+use crate::codec::{frame, rows};
+use crate::damage::{DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
+use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
-use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Block {
     pub(super) layout: Layout,
     timelines: Bytes,
     timeline_cache: RwLock<HashMap<u64, Timeline, RandomState>>,
-    pub(super) tombstones: ArcSwapOption<Deleted>,
+    pub(super) tombstones: BlockTombstones,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
     twins: OnceLock<Box<[AtomicU32]>>,
 }
@@ -68,7 +68,7 @@ impl Block {
         let index = files.map(&index_path)?;
         let bad = |e: CodecError| corrupt(&index_path, "index", e);
         let chunks = files.map(&dir.join(filenames::CHUNKS))?;
-        let layout = if meta.version < 3 {
+        let layout = if meta.version < VERSION {
             Layout::Two { index: v2::Index::open(index).map_err(bad)?, pages: v2::Pages::new(chunks) }
         } else {
             let index = Index::open(index).map_err(bad)?;
@@ -78,7 +78,7 @@ impl Block {
             Layout::Two { index, .. } => index.series_count(),
             Layout::Three { index, .. } => index.series_count(),
         };
-        let tombstones = Deleted::read(files, dir, series as usize)?.map(Arc::new);
+        let tombstones = BlockTombstones::within(files, dir, series as usize)?;
         Ok(Self {
             dir: dir.to_owned(),
             damage: Arc::clone(files.damage()),
@@ -86,7 +86,7 @@ impl Block {
             layout,
             timelines: files.map(&dir.join(filenames::TIMELINES))?,
             timeline_cache: RwLock::default(),
-            tombstones: ArcSwapOption::new(tombstones),
+            tombstones,
             twins: OnceLock::new(),
         })
     }
@@ -110,7 +110,7 @@ impl Block {
             Layout::Two { index, pages } => (index.len_bytes(), pages.len()),
             Layout::Three { index, pages } => (index.len_bytes(), pages.len()),
         };
-        (index + chunks + self.timelines.len() + self.tombstone_bytes()) as u64
+        (index + chunks + self.timelines.len() + self.tombstones.bytes()) as u64
     }
 
     /// Whether everything in the block is within `[mint, maxt]`.
@@ -122,16 +122,8 @@ impl Block {
     pub(super) fn damaged(&self, file: &str, detail: impl ToString) -> StorageError {
         let path = self.dir.join(file);
         let error = corrupt(&path, "read", detail);
-        self.damage.note(Damage {
-            path,
-            kind: DamageKind::Page,
-            offset: 0,
-            bytes: 0,
-            range: Some((self.meta.min_time, self.meta.max_time.saturating_sub(1))),
-            action: DamageAction::Refused,
-            detail: error.to_string(),
-        });
-        error
+        let range = (self.meta.min_time, self.meta.max_time.saturating_sub(1));
+        self.damage.met(&path, DamageKind::Page, range, error)
     }
 
     pub(super) fn bad_index(&self, error: CodecError) -> StorageError {
@@ -175,14 +167,37 @@ impl Block {
         &self,
         number: u32,
         range: (i64, i64),
+        wanted: Wanted,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         self.entries().each_chunk(number, range, |chunk| {
-            self.read_chunk(&chunk, range, out)?;
-            joints.join(out);
+            match self.read_chunk(&chunk, range, wanted, out) {
+                Ok(()) => joints.join(out),
+                Err(error) => joints.leave_out(out, error)?,
+            }
             Ok(true)
         })
+    }
+
+    /// Whether it is known how long frames are, so that they may be copied.
+    pub(crate) fn has_lengths(&self) -> bool {
+        matches!(self.layout, Layout::Three { .. })
+    }
+
+    /// The shortest interval that a sample of a series stands for, ms; 0 where one is raw.
+    pub(crate) fn finest(&self, number: u32) -> Result<u32, StorageError> {
+        if self.meta.rules.downsampled.is_empty() {
+            return Ok(0);
+        }
+        let mut finest = u32::MAX;
+        self.entries().each_chunk(number, (i64::MIN, i64::MAX), |chunk| {
+            let frame = self.frame(&chunk)?;
+            let resolution = rows::resolution(&frame).map_err(|e| self.damaged(filenames::CHUNKS, e))?;
+            finest = finest.min(resolution);
+            Ok(finest > 0)
+        })?;
+        Ok(finest)
     }
 
     /// Appends the samples of a chunk within `[mint, maxt]`.
@@ -190,12 +205,13 @@ impl Block {
         &self,
         chunk: &ChunkRef,
         (mint, maxt): (i64, i64),
+        wanted: Wanted,
         out: &mut Columns,
     ) -> Result<(), StorageError> {
         let timeline = self.timeline(chunk)?;
         let rows = timeline.within(mint, maxt);
         let frame = self.frame(chunk)?;
-        frame::decode(&mut &*frame, timeline.len(), rows.clone(), out)
+        frame::decode_wanted(&mut &*frame, timeline.len(), rows.clone(), wanted, out)
             .map_err(|e| self.damaged(filenames::CHUNKS, e))?;
         timeline.extend(rows, &mut out.timestamps);
         Ok(())

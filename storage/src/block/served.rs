@@ -1,11 +1,12 @@
 //! A block of either kind, ours or Prometheus's: what queries and retention need of one.
 
-use super::{Block, BlockMeta, Entries};
+use super::{Block, BlockMeta, BlockTombstones, Entries};
 use crate::filenames;
 use crate::io::{Files, corrupt};
 use crate::labels::{Labels, LabelsBuf};
 use crate::prometheus::PrometheusBlock;
 use crate::query::postings::Postings;
+use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
@@ -90,18 +91,29 @@ impl ServedBlock {
         let (mut entries, mut labels) = (self.entries(), LabelsBuf::default());
         for number in &self.everything() {
             entries.labels(number, &mut labels)?;
-            each(&labels.to_labels(), SeriesOfBlock { block: self, number })?;
+            each(&labels.to_labels(), self.series(number))?;
         }
         Ok(())
     }
 
-    /// The block, if it is one of ours: what may be merged, and what samples are deleted of.
+    /// The block, if it is one of ours: what may be merged and cleaned.
     #[must_use]
     pub fn own(&self) -> Option<&Arc<Block>> {
         match self {
             Self::Own(block) => Some(block),
             Self::Prometheus(_) => None,
         }
+    }
+
+    /// Whether this program wrote the block, in whatever format, so that it may be written again.
+    pub(crate) fn is_ours(&self) -> bool {
+        let name = self.dir().file_name().and_then(|name| name.to_str());
+        self.own().is_some() || name.is_some_and(filenames::is_ours)
+    }
+
+    /// A series of the block, to be read.
+    pub(crate) fn series(&self, number: u32) -> SeriesOfBlock<'_> {
+        SeriesOfBlock { block: self, number }
     }
 
     /// What the block holds.
@@ -136,18 +148,36 @@ impl ServedBlock {
         }
     }
 
-    /// Whether everything in the block is in `other` too, which was made of it by the same program.
+    /// Whether `other` was made of the block, by the same program, to take its place.
     pub(crate) fn is_replaced_by(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Own(block), Self::Own(other)) => block.meta().is_replaced_by(other.meta()),
             (Self::Prometheus(block), Self::Prometheus(other)) => block.is_replaced_by(other),
-            _ => false,
+            // One of ours in Prometheus's format that retention rules had written again.
+            (Self::Prometheus(block), Self::Own(other)) => {
+                let mut parents = other.meta().compaction.parents.iter();
+                self.is_ours() && parents.any(|parent| parent.ulid == block.meta().ulid)
+            }
+            (Self::Own(_), Self::Prometheus(_)) => false,
         }
     }
 
     /// What is deleted of the block by tombstones of ours.
     pub(crate) fn tombstones(&self) -> Option<Arc<Tombstones>> {
-        self.own().and_then(|block| block.tombstones())
+        self.block_tombstones().get()
+    }
+
+    /// The tombstones of ours, and their file.
+    pub(crate) fn block_tombstones(&self) -> &BlockTombstones {
+        match self {
+            Self::Own(block) => &block.tombstones,
+            Self::Prometheus(block) => &block.ours,
+        }
+    }
+
+    /// A time, ms, that no sample of a series is before, and one that none is after.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(i64, i64)>, StorageError> {
+        either!(self, block => block.span(number))
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
@@ -177,10 +207,14 @@ impl ServedBlock {
         &self,
         number: u32,
         range: (i64, i64),
+        wanted: Wanted,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
-        either!(self, block => block.read(number, range, out, joints))
+        match self {
+            Self::Own(block) => block.read(number, range, wanted, out, joints),
+            Self::Prometheus(block) => block.read(number, range, out, joints),
+        }
     }
 
     /// Label names, sorted.
@@ -230,14 +264,19 @@ pub struct SeriesOfBlock<'a> {
 }
 
 impl SeriesOfBlock<'_> {
-    /// Appends all samples that are not deleted.
+    /// Appends all samples that are not deleted; of downsampled ones the last values.
     ///
     /// # Errors
     /// The block is damaged where they lie.
     pub fn read(&self, out: &mut Columns) -> Result<(), StorageError> {
+        self.read_wanted(Wanted::Last, out)
+    }
+
+    /// Appends all samples that are not deleted, with what is wanted of downsampled ones.
+    pub(crate) fn read_wanted(&self, wanted: Wanted, out: &mut Columns) -> Result<(), StorageError> {
         let start = out.len();
         let mut joints = Joints::new(out);
-        self.block.read(self.number, (i64::MIN, i64::MAX), out, &mut joints)?;
+        self.block.read(self.number, (i64::MIN, i64::MAX), wanted, out, &mut joints)?;
         if let Some(deleted) = self.block.tombstones().as_deref().and_then(|all| all.get(self.number)) {
             joints.mask(out, start, deleted);
         }

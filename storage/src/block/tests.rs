@@ -5,6 +5,7 @@ use super::{Block, BlockPlan, BlockWriter, Compaction, Packing};
 use crate::histogram::FloatHistogram;
 use crate::io::Files;
 use crate::query::postings::{Postings, resolve};
+use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::{Columns, Labels, LabelsBuf, MatchOp, Matcher};
 use proptest::prelude::*;
@@ -24,7 +25,14 @@ fn write(dir: &Path, packing: Packing, contents: &Contents) -> PathBuf {
 
 pub(crate) fn write_named(dir: &Path, ulid: &str, packing: Packing, contents: &Contents) -> PathBuf {
     let compaction = Compaction::of_head(ulid, false);
-    let plan = BlockPlan { ulid: ulid.to_owned(), min_time: MIN, max_time: MAX, compaction, packing };
+    let plan = BlockPlan {
+        ulid: ulid.to_owned(),
+        min_time: MIN,
+        max_time: MAX,
+        compaction,
+        packing,
+        applied: String::new(),
+    };
     let mut writer = BlockWriter::new(&Files::os(), dir, plan).unwrap();
     for (labels, samples) in contents {
         writer.add_series(labels, samples).unwrap();
@@ -46,7 +54,7 @@ pub(crate) fn open(path: &Path) -> Block {
 pub(crate) fn read(block: &Block, number: u32, (mint, maxt): (i64, i64)) -> Columns {
     let mut out = Columns::default();
     let mut joints = Joints::new(&out);
-    block.read(number, (mint, maxt), &mut out, &mut joints).unwrap();
+    block.read(number, (mint, maxt), Wanted::Last, &mut out, &mut joints).unwrap();
     joints.tidy(&mut out);
     out
 }
@@ -192,7 +200,7 @@ fn ask(path: &Path) {
         let _ = entries.has_chunk(number, MIN, MIN + 1);
         let mut out = Columns::default();
         let mut joints = Joints::new(&out);
-        let _ = block.read(number, (i64::MIN, i64::MAX), &mut out, &mut joints);
+        let _ = block.read(number, (i64::MIN, i64::MAX), Wanted::All, &mut out, &mut joints);
     }
     for name in ["__name__", "job", "n"] {
         let _ = (block.label_names(), block.label_values(name), block.value_count(name));
@@ -285,7 +293,7 @@ proptest! {
             for (number, (_, columns)) in (0u32..).zip(&contents) {
                 let mut out = Columns::default();
                 let mut joints = Joints::new(&out);
-                if block.read(number, (i64::MIN, i64::MAX), &mut out, &mut joints).is_ok() {
+                if block.read(number, (i64::MIN, i64::MAX), Wanted::All, &mut out, &mut joints).is_ok() {
                     prop_assert_eq!(bits(&out), bits(columns));
                 }
             }
@@ -308,8 +316,14 @@ fn what_little_is_behind_a_full_frame_goes_into_it() {
 fn a_writer_that_is_given_up_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let compaction = Compaction::of_head(ULID, false);
-    let plan =
-        BlockPlan { ulid: ULID.to_owned(), min_time: MIN, max_time: MAX, compaction, packing: Packing::Zstd };
+    let plan = BlockPlan {
+        ulid: ULID.to_owned(),
+        min_time: MIN,
+        max_time: MAX,
+        compaction,
+        packing: Packing::Zstd,
+        applied: String::new(),
+    };
     let mut writer = BlockWriter::new(&Files::os(), dir.path(), plan).unwrap();
     let mut columns = Columns::default();
     columns.push(MIN, 1.0);

@@ -3,12 +3,12 @@
 
 use super::file::NewFile;
 use super::index::IndexBuilder;
-use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, VERSION};
+use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, Shaped, VERSION, VERSION_DOWNSAMPLED};
 use super::pages::{Packing, PageWriter};
 use super::{CHUNK_SAMPLES, PAGE_BYTES};
-use crate::codec::{frame, timestamp, value};
+use crate::codec::{frame, rows, timestamp, value};
 use crate::filenames;
-use crate::io::{Files, failed};
+use crate::io::{Files, corrupt, failed};
 use crate::labels::Labels;
 use crate::query::{Columns, StorageError};
 use foldhash::fast::RandomState;
@@ -30,6 +30,8 @@ pub(crate) struct BlockPlan {
     pub(crate) compaction: Compaction,
     /// How its pages are written.
     pub(crate) packing: Packing,
+    /// What the retention rules say that made it, as in [`Shaped::applied`].
+    pub(crate) applied: String,
 }
 
 impl BlockPlan {
@@ -37,7 +39,7 @@ impl BlockPlan {
     pub(crate) fn of_head(min_time: i64, max_time: i64, late: bool) -> Self {
         let ulid = ulid::Ulid::new().to_string();
         let compaction = Compaction::of_head(&ulid, late);
-        Self { ulid, min_time, max_time, compaction, packing: Packing::Plain }
+        Self { ulid, min_time, max_time, compaction, packing: Packing::Plain, applied: String::new() }
     }
 }
 
@@ -67,18 +69,21 @@ struct Parts {
     previous: Option<Labels>,
     /// Length and column of each frame of the series that is being written.
     frames: Vec<(u64, u32)>,
+    /// Its resolutions, ms, but raw.
+    resolutions: Vec<u32>,
     scratch: Vec<u8>,
 }
 
 impl BlockWriter {
     /// Starts a block in `data_dir`.
     pub(crate) fn new(files: &Files, data_dir: &Path, plan: BlockPlan) -> Result<Self, StorageError> {
-        let BlockPlan { ulid, min_time, max_time, compaction, packing } = plan;
+        let BlockPlan { ulid, min_time, max_time, compaction, packing, applied } = plan;
         let temporary = data_dir.join(format!("{ulid}{}", filenames::CREATING_SUFFIX));
         files.create_dirs(&temporary)?;
         let stats = BlockStats::default();
         let (format, version) = (FORMAT.to_owned(), VERSION);
-        let meta = BlockMeta { ulid, min_time, max_time, stats, compaction, format, version };
+        let rules = Shaped { applied, ..Shaped::default() };
+        let meta = BlockMeta { ulid, min_time, max_time, stats, compaction, rules, format, version };
         let mut writer =
             Self { files: files.clone(), dir: data_dir.to_owned(), temporary, meta, parts: None };
         writer.parts = Some(writer.open(packing)?);
@@ -100,6 +105,7 @@ impl BlockWriter {
             index: IndexBuilder::create(&self.files, &path(filenames::INDEX))?,
             previous: None,
             frames: Vec::new(),
+            resolutions: Vec::new(),
             scratch: Vec::new(),
         })
     }
@@ -139,6 +145,7 @@ impl BlockWriter {
             parts.begin_frame()?;
             let start = parts.page.len();
             count += piece.len() as u64;
+            parts.note(samples.rows.resolution(piece.start));
             frame::encode(samples, piece, &mut parts.page);
             parts.frames.push(((parts.page.len() - start) as u64, column));
         }
@@ -159,8 +166,10 @@ impl BlockWriter {
         column: u32,
         samples: usize,
     ) -> Result<(), StorageError> {
+        let resolution = rows::resolution(bytes).map_err(|e| corrupt(&self.temporary, "frame", e))?;
         let parts = self.parts()?;
         parts.begin_frame()?;
+        parts.note(resolution);
         parts.page.extend_from_slice(bytes);
         parts.frames.push((bytes.len() as u64, column));
         self.meta.stats.num_samples += samples as u64;
@@ -182,6 +191,8 @@ impl BlockWriter {
         parts.previous = Some(labels.clone());
         let frames = parts.frames.len() as u64;
         parts.frames.clear();
+        let resolutions = std::mem::take(&mut parts.resolutions);
+        resolutions.into_iter().for_each(|resolution| self.meta.rules.note(resolution));
         self.meta.stats.num_chunks += frames;
         Ok(())
     }
@@ -197,6 +208,9 @@ impl BlockWriter {
         parts.chunks.finish()?;
         parts.timelines.finish()?;
         parts.index.finish()?;
+        if !self.meta.rules.downsampled.is_empty() {
+            self.meta.version = VERSION_DOWNSAMPLED;
+        }
         let meta = serde_json::to_vec_pretty(&self.meta)
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
@@ -236,6 +250,13 @@ impl Parts {
         Ok(number)
     }
 
+    /// The series that is being written has samples of a resolution.
+    fn note(&mut self, resolution: u32) {
+        if resolution > 0 && !self.resolutions.contains(&resolution) {
+            self.resolutions.push(resolution);
+        }
+    }
+
     /// Makes room for a frame.
     fn begin_frame(&mut self) -> Result<(), StorageError> {
         if self.page.len() >= PAGE_BYTES { self.flush_page() } else { Ok(()) }
@@ -258,6 +279,7 @@ impl Parts {
 fn pieces(samples: &Columns) -> Vec<Range<usize>> {
     let mut pieces = frame::pieces(samples, CHUNK_SAMPLES);
     if samples.histograms.is_empty()
+        && samples.rows.is_empty()
         && let [.., before, last] = pieces.as_mut_slice()
         && last.end - before.start <= value::FRAME_MAX
     {

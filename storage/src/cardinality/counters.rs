@@ -1,15 +1,15 @@
 //! What the series of the head count by metric, label, pair, job and target, kept as they come and go.
 
 use super::Dimension;
-use super::table::{NAMES_MAX, Name, Row, Table};
+use super::table::{Count, NAMES_MAX, Name, Row, Table};
 use crate::head::series::MemSeries;
 use crate::labels::{Labels, METRIC_NAME};
 use std::collections::HashMap;
 
 /// The label that names a job.
-pub(super) const JOB: &str = "job";
+pub(crate) const JOB: &str = "job";
 /// The label that tells the targets of a job apart.
-pub(super) const INSTANCE: &str = "instance";
+pub(crate) const INSTANCE: &str = "instance";
 /// What the index takes for each label of a series, about, bytes: its entry in two lists of numbers.
 const LABEL_BYTES: u64 = 8;
 
@@ -32,6 +32,38 @@ impl Default for Counters {
 impl Counters {
     pub(super) fn with_names(names_max: usize) -> Self {
         Self { series: 0, tables: std::array::from_fn(|_| Table::with_names(names_max)) }
+    }
+
+    /// Counts many series at once, told by their label pairs and by their targets: each name once.
+    pub(crate) fn of<'a>(
+        pairs: impl Iterator<Item = (Name<'a>, Count)>,
+        targets: impl Iterator<Item = (Name<'a>, Count)>,
+    ) -> Self {
+        let mut counters = Self::default();
+        let (mut labels, mut jobs) = (HashMap::<&str, Count>::new(), HashMap::<&str, Count>::new());
+        let (mut all, mut named) = (Count::default(), Count::default());
+        for (target, count) in targets {
+            counters.table_mut(Dimension::Target).add_many(target, count);
+            *jobs.entry(target.0).or_default() += count;
+            all += count;
+        }
+        for (pair, count) in pairs {
+            counters.table_mut(Dimension::Pair).add_many(pair, count);
+            *labels.entry(pair.0).or_default() += count;
+            if pair.0 == METRIC_NAME {
+                counters.table_mut(Dimension::Metric).add_many((pair.1, ""), count);
+                named += count;
+            }
+        }
+        let (series, bytes) = (all.series - named.series, all.bytes - named.bytes);
+        if series > 0 {
+            counters.table_mut(Dimension::Metric).add_many(("", ""), Count { series, bytes });
+        }
+        for (by, counts) in [(Dimension::Label, labels), (Dimension::Job, jobs)] {
+            counts.into_iter().for_each(|(name, count)| counters.table_mut(by).add_many((name, ""), count));
+        }
+        counters.series = all.series;
+        counters
     }
 
     /// A series came.
@@ -69,7 +101,7 @@ impl Counters {
         self.series
     }
 
-    pub(super) fn table(&self, by: Dimension) -> &Table {
+    pub(crate) fn table(&self, by: Dimension) -> &Table {
         let [metric, label, pair, job, target] = &self.tables;
         match by {
             Dimension::Metric => metric,
@@ -116,7 +148,7 @@ impl Counters {
 
 /// What a series takes in the head, about, bytes: its labels, its state, its entries in the index. Samples are
 /// not counted.
-fn bytes_of(labels: &Labels) -> u64 {
+pub(crate) fn bytes_of(labels: &Labels) -> u64 {
     let fixed = size_of::<MemSeries>() + 4 * size_of::<usize>();
     (labels.encoded_len() + fixed) as u64 + LABEL_BYTES * labels.len() as u64
 }

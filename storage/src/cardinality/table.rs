@@ -14,10 +14,24 @@ use std::hash::BuildHasher;
 pub(super) const NAMES_MAX: usize = 1 << 16;
 
 /// What a name is: one text, or two that belong together.
-pub(super) type Name<'a> = (&'a str, &'a str);
+pub(crate) type Name<'a> = (&'a str, &'a str);
+
+/// How many series there are, and the bytes that they take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Count {
+    pub(crate) series: u64,
+    pub(crate) bytes: u64,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.series += other.series;
+        self.bytes += other.bytes;
+    }
+}
 
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: HashTable<Row>,
     hasher: RandomState,
     names_max: usize,
@@ -34,16 +48,16 @@ struct Crowd {
 
 /// A name and what it counts.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Both parts, one after the other.
     text: Box<str>,
     split: u32,
-    pub(super) series: u64,
-    pub(super) bytes: u64,
+    pub(crate) series: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Row {
-    pub(super) fn name(&self) -> Name<'_> {
+    pub(crate) fn name(&self) -> Name<'_> {
         self.text.split_at_checked(self.split as usize).unwrap_or_default()
     }
 
@@ -67,26 +81,32 @@ impl Table {
 
     /// Counts a series of so many bytes.
     pub(super) fn add(&mut self, name: Name<'_>, bytes: u64) {
+        self.add_many(name, Count { series: 1, bytes });
+    }
+
+    /// Counts series.
+    pub(super) fn add_many(&mut self, name: Name<'_>, count: Count) {
         let hash = self.hasher.hash_one(name);
         let known = self.rows.find_mut(hash, |row| row.name() == name);
         let is_known = known.is_some();
         if let Some(row) = known {
-            row.series += 1;
-            row.bytes += bytes;
+            row.series += count.series;
+            row.bytes += count.bytes;
         } else if self.crowd.is_none() {
             if self.rows.len() < self.names_max {
-                self.insert(hash, Row::new(name, 1, bytes));
+                self.insert(hash, Row::new(name, count.series, count.bytes));
                 return;
             }
             self.begin_crowd();
         }
         let Some(crowd) = &mut self.crowd else { return };
-        let estimate = crowd.sketch.add(hash, 1);
+        let estimate = crowd.sketch.add(hash, u32::try_from(count.series).unwrap_or(u32::MAX));
         if is_known || (self.rows.len() >= self.names_max && estimate < crowd.entry) {
             return;
         }
         self.evict();
-        self.insert(hash, Row::new(name, estimate, bytes.saturating_mul(estimate)));
+        let each = count.bytes / count.series.max(1);
+        self.insert(hash, Row::new(name, estimate, each.saturating_mul(estimate)));
     }
 
     /// Counts a series less; it was added before.
@@ -183,7 +203,7 @@ impl Table {
     }
 
     /// The names that count most, the first first; names of equal count in their order.
-    pub(super) fn top(&self, limit: usize, keep: impl Fn(Name<'_>) -> bool) -> Vec<Row> {
+    pub(crate) fn top(&self, limit: usize, keep: impl Fn(Name<'_>) -> bool) -> Vec<Row> {
         let mut found: Vec<&Row> = self.rows.iter().filter(|row| keep(row.name())).collect();
         let first =
             |a: &&Row, b: &&Row| b.series.cmp(&a.series).then_with(|| text(a.name()).cmp(text(b.name())));

@@ -1,13 +1,17 @@
-//! Frames of samples: floats as `codec::value` writes them, histograms, and either with start timestamps.
+//! Frames of samples: floats as `codec::value` writes them, histograms, and either with start timestamps; and
+//! downsampled floats.
 //!
 //! ```text
 //! frame = a frame of values (tags 0 to 3)
 //!       | tag 4 | count varint | histograms, as in `codec::histogram`
-//!       | tag 5 | starts, as in `codec::start` | frame of another tag
+//!       | tag 5 | starts, as in `codec::start` | frame of tag 0 to 4
+//!       | tag 6 | downsampled floats, as in `codec::rows`
 //! ```
 
+use super::rows::{self, ROWS};
 use super::{CodecError, histogram, start, value, varint};
 use crate::query::Columns;
+use crate::query::rows::Wanted;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,19 +19,21 @@ use std::sync::Arc;
 const HISTOGRAMS: u8 = 4;
 const STARTED: u8 = 5;
 
-/// The stretches of a column that one frame each can hold: at most `max` samples, all floats, or all
-/// histograms and the staleness markers between and behind them.
+/// The stretches of a column that one frame each can hold: at most `max` samples, all floats of one resolution, or
+/// all histograms and the staleness markers between and behind them.
 pub(crate) fn pieces(columns: &Columns, max: usize) -> Vec<Range<usize>> {
     let len = columns.len();
     let mut pieces = Vec::with_capacity(len.div_ceil(max.max(1)));
     let mut start = 0;
     while start < len {
         let whole = (start + max.max(1)).min(len);
-        let end = if columns.histograms.is_empty() {
+        let end = if columns.histograms.is_empty() && columns.rows.is_empty() {
             whole
         } else {
             let histograms = columns.histogram(start).is_some();
+            let resolution = columns.rows.resolution(start);
             let fits = |at: &usize| match columns.histogram(*at) {
+                _ if columns.rows.resolution(*at) != resolution => false,
                 Some(_) => histograms,
                 None => !histograms || columns.values.get(*at).is_some_and(|value| is_stale_nan(*value)),
             };
@@ -41,6 +47,14 @@ pub(crate) fn pieces(columns: &Columns, max: usize) -> Vec<Range<usize>> {
 
 /// Appends a frame of the samples in `range`, which is one of [`pieces`].
 pub(crate) fn encode(columns: &Columns, range: Range<usize>, out: &mut Vec<u8>) {
+    match columns.rows.resolution(range.start) {
+        0 => encode_floats(columns, range, out),
+        resolution => rows::encode(columns, range, resolution, out),
+    }
+}
+
+/// Appends a frame of the samples in `range`, as if they were raw.
+pub(super) fn encode_floats(columns: &Columns, range: Range<usize>, out: &mut Vec<u8>) {
     let starts = columns.starts.get(range.clone()).unwrap_or_default();
     if starts.iter().any(|start| *start != 0) {
         out.push(STARTED);
@@ -57,7 +71,7 @@ pub(crate) fn encode(columns: &Columns, range: Range<usize>, out: &mut Vec<u8>) 
 }
 
 /// Takes a frame of `count` samples off the front of `bytes` and appends those of `rows` to every column
-/// but the timestamps, which the caller appends afterwards.
+/// but the timestamps, which the caller appends afterwards. Of downsampled ones it takes the last values.
 ///
 /// # Errors
 /// The bytes are no frame, or it has another number of samples.
@@ -67,26 +81,87 @@ pub fn decode(
     rows: Range<usize>,
     out: &mut Columns,
 ) -> Result<(), CodecError> {
-    let base = out.timestamps.len();
-    match bytes.first() {
-        Some(&STARTED) => {
-            varint::take_u8(bytes)?;
-            let mut starts = Vec::new();
-            start::decode(bytes, &mut starts)?;
-            if starts.len() != count {
-                return Err(CodecError("start timestamps and samples differ in number"));
-            }
-            decode_samples(bytes, count, rows.clone(), out)?;
-            out.starts.resize(base, 0);
-            out.starts.extend_from_slice(starts.get(rows).unwrap_or_default());
-        }
-        _ => {
-            decode_samples(bytes, count, rows, out)?;
-            if !out.starts.is_empty() {
-                out.starts.resize(out.values.len(), 0);
-            }
-        }
+    decode_wanted(bytes, count, rows, Wanted::Last, out)
+}
+
+/// As [`decode`], with all that downsampled samples stand for.
+///
+/// # Errors
+/// The bytes are no frame, or it has another number of samples.
+pub fn decode_all(
+    bytes: &mut &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut Columns,
+) -> Result<(), CodecError> {
+    decode_wanted(bytes, count, rows, Wanted::All, out)
+}
+
+/// As [`decode`], with what is wanted of downsampled samples.
+pub(crate) fn decode_wanted(
+    bytes: &mut &[u8],
+    count: usize,
+    rows: Range<usize>,
+    wanted: Wanted,
+    out: &mut Columns,
+) -> Result<(), CodecError> {
+    if bytes.first() == Some(&ROWS) {
+        varint::take_u8(bytes)?;
+        return rows::decode(bytes, count, rows, wanted, out);
     }
+    decode_floats(bytes, count, rows, out)
+}
+
+/// Takes a frame off that is not of downsampled samples.
+pub(super) fn decode_floats(
+    bytes: &mut &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut Columns,
+) -> Result<(), CodecError> {
+    let base = out.timestamps.len();
+    if bytes.first() == Some(&STARTED) {
+        let mut starts = Vec::new();
+        take_starts(bytes, &mut starts)?;
+        if starts.len() != count {
+            return Err(CodecError("start timestamps and samples differ in number"));
+        }
+        decode_samples(bytes, count, rows.clone(), out)?;
+        out.starts.resize(base, 0);
+        out.starts.extend_from_slice(starts.get(rows).unwrap_or_default());
+        return Ok(());
+    }
+    decode_samples(bytes, count, rows, out)?;
+    if !out.starts.is_empty() {
+        out.starts.resize(out.values.len(), 0);
+    }
+    Ok(())
+}
+
+fn take_starts(bytes: &mut &[u8], starts: &mut Vec<i64>) -> Result<(), CodecError> {
+    varint::take_u8(bytes)?;
+    start::decode(bytes, starts)
+}
+
+/// Takes the start timestamps in front of a frame off, if there are any.
+pub(super) fn skip_starts(bytes: &mut &[u8]) -> Result<(), CodecError> {
+    if bytes.first() == Some(&STARTED) { take_starts(bytes, &mut Vec::new()) } else { Ok(()) }
+}
+
+/// Takes a frame of `count` values off and appends those of `rows`.
+pub(super) fn decode_values(
+    bytes: &mut &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut Vec<f64>,
+) -> Result<(), CodecError> {
+    let base = out.len();
+    value::decode(bytes, out)?;
+    if out.len() - base != count {
+        return Err(CodecError("frame and timeline differ in length"));
+    }
+    out.truncate(base + rows.end.min(count));
+    out.drain(base..base + rows.start.min(rows.end).min(count));
     Ok(())
 }
 
@@ -96,15 +171,8 @@ fn decode_samples(
     rows: Range<usize>,
     out: &mut Columns,
 ) -> Result<(), CodecError> {
-    let base = out.values.len();
     if bytes.first() != Some(&HISTOGRAMS) {
-        value::decode(bytes, &mut out.values)?;
-        if out.values.len() - base != count {
-            return Err(CodecError("frame and timeline differ in length"));
-        }
-        out.values.truncate(base + rows.end.min(count));
-        out.values.drain(base..base + rows.start.min(rows.end).min(count));
-        return Ok(());
+        return decode_values(bytes, count, rows, &mut out.values);
     }
     varint::take_u8(bytes)?;
     if usize::try_from(varint::take(bytes)?) != Ok(count) || count > value::FRAME_MAX {

@@ -7,6 +7,7 @@ pub mod bits;
 pub mod cell;
 pub mod frame;
 pub mod histogram;
+pub(crate) mod rows;
 pub mod start;
 pub mod timestamp;
 pub mod value;

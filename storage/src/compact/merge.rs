@@ -2,9 +2,12 @@
 //! is copied as it is; short ones are joined, overlapping ones merged. What is held at a time is one series'
 //! samples that overlap, and what the writer of a block holds.
 
-use crate::block::{Block, BlockPlan, BlockWriter, CHUNK_SAMPLES, ChunkRef, Compaction, Entries, Packing};
+use crate::block::{
+    Block, BlockMeta, BlockPlan, BlockWriter, CHUNK_SAMPLES, ChunkRef, Compaction, Entries, Packing,
+};
 use crate::io::Files;
 use crate::labels::{Labels, LabelsBuf};
+use crate::query::rows::Wanted;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::{Intervals, Tombstones};
@@ -48,6 +51,7 @@ pub(crate) fn merge(
         max_time: metas().map(|meta| meta.max_time).max().unwrap_or(0),
         compaction: Compaction::of_parents(metas()),
         packing: Packing::Zstd,
+        applied: applied(metas()),
     };
     let mut merger = Merger {
         writer: BlockWriter::new(files, dir, plan)?,
@@ -90,6 +94,12 @@ pub(crate) fn merge(
         merger.series(&labels, &mut chunks)?;
     }
     Ok(merger.writer.finish()?.map_or(Merged::Empty, Merged::Block))
+}
+
+/// What the rules said of all parents, if they said the same.
+fn applied<'a>(mut metas: impl Iterator<Item = &'a BlockMeta>) -> String {
+    let first = metas.next().map_or(String::new(), |meta| meta.rules.applied.clone());
+    if metas.all(|meta| meta.rules.applied == first) { first } else { String::new() }
 }
 
 /// A parent, and the series that it stands at.
@@ -224,13 +234,14 @@ impl Merger<'_> {
         for (parent, chunk) in chunks {
             let block = Arc::clone(self.parent(*parent)?);
             let start = self.scratch.len();
-            block.read_chunk(chunk, ALWAYS, &mut self.scratch)?;
+            block.read_chunk(chunk, ALWAYS, Wanted::All, &mut self.scratch)?;
             joints.join(&self.scratch);
             if let Some(deleted) = self.deleted.get(parent) {
                 joints.mask(&mut self.scratch, start, deleted);
             }
         }
         joints.tidy(&mut self.scratch);
+        self.scratch.adopt();
         self.pending.append(&self.scratch);
         if self.pending.len() >= 2 * CHUNK_SAMPLES {
             self.writer.add_full_frames(&mut self.pending)?;

@@ -70,7 +70,7 @@ fn overlapping(blocks: &[&BlockMeta], free: &impl Fn(&BlockMeta) -> bool) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::{BlockStats, Compaction};
+    use crate::block::{BlockStats, Compaction, Shaped};
     use proptest::prelude::*;
 
     const HOUR: i64 = 3_600_000;
@@ -78,7 +78,16 @@ mod tests {
 
     fn meta(name: usize, min: i64, max: i64) -> BlockMeta {
         let (ulid, stats, compaction) = (name.to_string(), BlockStats::default(), Compaction::default());
-        BlockMeta { ulid, min_time: min, max_time: max, stats, compaction, format: String::new(), version: 3 }
+        BlockMeta {
+            ulid,
+            min_time: min,
+            max_time: max,
+            stats,
+            compaction,
+            rules: Shaped::default(),
+            format: String::new(),
+            version: 3,
+        }
     }
 
     fn plan_of(blocks: &[(i64, i64)], max: i64) -> Vec<usize> {

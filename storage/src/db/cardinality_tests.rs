@@ -2,7 +2,7 @@
 
 use crate::{
     AppendError, CardinalityQuery, CardinalityReport, Db, DbOptions, Dimension, Group, Labels, Matcher, Row,
-    WalSync,
+    SeriesBudget, WalSync,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ fn the_log_brings_back_more_series_than_the_limit_lets_in() {
     drop((group, db));
     let db = open(dir.path(), Some(2));
     assert_eq!(counts(&report(&db, Dimension::Job)), [("j|".to_owned(), 4)]);
-    let budget = db.series_budget(Some(1));
+    let budget = SeriesBudget::new(Some(1));
     let group = db.create_group_within(&budget);
     assert_eq!(scrape(&group, "j", &[0, 1, 2, 3, 4], 2), [4]);
     assert_eq!((budget.series(), budget.refused()), (4, 1));
@@ -107,7 +107,7 @@ fn the_log_brings_back_more_series_than_the_limit_lets_in() {
 fn only_the_new_series_of_who_spent_a_budget_are_refused_until_the_head_lets_old_ones_go() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path(), None);
-    let (small, large) = (db.series_budget(Some(3)), db.series_budget(None));
+    let (small, large) = (SeriesBudget::new(Some(3)), SeriesBudget::new(None));
     let (one, two) = (db.create_group_within(&small), db.create_group_within(&small));
     let other = db.create_group_within(&large);
     assert_eq!(scrape(&one, "a", &[0, 1], 1), NONE);
@@ -144,7 +144,7 @@ fn only_the_new_series_of_who_spent_a_budget_are_refused_until_the_head_lets_old
 fn a_limit_holds_when_many_threads_bring_series_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path(), Some(150));
-    let budget = db.series_budget(Some(100));
+    let budget = SeriesBudget::new(Some(100));
     let counts: Vec<usize> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|t| {

@@ -5,6 +5,7 @@ use super::{Inner, MaintainReport};
 use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{self, Merged};
 use crate::query::StorageError;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -13,6 +14,8 @@ const LONGEST_MS: i64 = 31 * 24 * 3_600_000;
 /// And at most this part of the retention time, so that what has expired goes soon; a merge writes at most
 /// this part of the retention size, for which older blocks have to go.
 const PART_OF_RETENTION: u64 = 10;
+/// And at most this part of the shortest time that a retention rule names, since rules are for whole blocks.
+const PART_OF_RULES: i64 = 2;
 
 impl Inner {
     /// Merges the blocks whose turn it is; whether there were any.
@@ -29,7 +32,9 @@ impl Inner {
             if parents.is_empty() || self.stopping.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            if self.make_room(&parents, report)? {
+            let dirs: Vec<&Path> = parents.iter().map(|block| block.dir()).collect();
+            let before = parents.iter().map(|block| block.meta().min_time).min().unwrap_or(i64::MIN);
+            if self.make_room(&dirs, before, report)? {
                 break parents;
             }
             left_alone.extend(parents.iter().map(|block| block.meta().ulid.clone()));
@@ -68,15 +73,22 @@ impl Inner {
         let range = self.options.block_range_ms;
         let longest = self.options.max_block_range_ms.unwrap_or_else(|| {
             let part = self.options.retention_ms.map(|keep| keep / PART_OF_RETENTION.cast_signed());
-            part.unwrap_or(LONGEST_MS).min(LONGEST_MS)
+            let longest = part.unwrap_or(LONGEST_MS).min(LONGEST_MS);
+            let rules = self.rules.load().shortest_ms().map(|shortest| shortest / PART_OF_RULES);
+            rules.map_or(longest, |rules| longest.min(rules))
         });
         compact::ranges(range, longest.max(range))
     }
 
     /// Whether a block as large as its parents may be written beside them. The oldest blocks go, if the
-    /// retention size demands it, but none that is as new as a parent.
-    fn make_room(&self, parents: &[Arc<Block>], report: &mut MaintainReport) -> Result<bool, StorageError> {
-        let needed: u64 = parents.iter().map(|block| self.files.tree_bytes(block.dir())).sum();
+    /// retention size demands it, but none that ends after `before`, where the oldest parent begins.
+    pub(super) fn make_room(
+        &self,
+        parents: &[&Path],
+        before: i64,
+        report: &mut MaintainReport,
+    ) -> Result<bool, StorageError> {
+        let needed: u64 = parents.iter().map(|dir| self.files.tree_bytes(dir)).sum();
         if self.files.free_bytes(&self.dir).is_some_and(|free| free < needed + needed / 8) {
             return Ok(false);
         }
@@ -84,7 +96,6 @@ impl Inner {
         if needed > limit / PART_OF_RETENTION {
             return Ok(false);
         }
-        let before = parents.iter().map(|block| block.meta().min_time).min().unwrap_or(i64::MIN);
         self.shrink_to(limit - needed, |block| block.meta().max_time <= before, report)
     }
 }

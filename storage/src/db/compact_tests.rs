@@ -194,7 +194,8 @@ fn late_blocks_say_nothing_of_what_the_log_holds_and_are_merged() {
     let ulid = "01ZZZZZZZZZZZZZZZZZZZZZZZZ".to_owned();
     let compaction = Compaction::of_head(&ulid, true);
     let (min_time, max_time) = (0, 6 * HOUR);
-    let plan = BlockPlan { ulid, min_time, max_time, compaction, packing: Packing::Plain };
+    let plan =
+        BlockPlan { ulid, min_time, max_time, compaction, packing: Packing::Plain, applied: String::new() };
     let mut writer = BlockWriter::new(&Files::os(), dir.path(), plan).unwrap();
     let mut late = Columns::default();
     for minute in (0..5 * 60).step_by(7) {

@@ -3,6 +3,7 @@
 use super::{Inner, MaintainReport};
 use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
 use crate::head::select::HeadSeries;
+use crate::head::series::MemSeries;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
@@ -150,18 +151,17 @@ impl Inner {
     pub(super) fn drop_idle_series(&self, report: &mut MaintainReport) {
         let level0 = self.head.level0.load();
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
-        let mut doomed = index.all();
-        doomed.retain(|series| {
+        let idle = |series: &&Arc<MemSeries>| {
             let mut state = series.state();
             state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
-            // The index has three references and the list one; another is an appender's that has yet to
-            // commit, or a query's.
+            // The index has three references; another is an appender's that has yet to commit, or a query's.
             let idle = state.chunks.is_empty()
                 && state.open_range().is_none()
                 && state.late().is_none()
                 && state.owners.is_empty();
-            idle && Arc::strong_count(series) <= 4 && !level0.iter().any(|file| file.has(series.id))
-        });
+            idle && Arc::strong_count(series) <= 3 && !level0.iter().any(|file| file.has(series.id))
+        };
+        let doomed: Vec<Arc<MemSeries>> = index.iter().filter(idle).cloned().collect();
         index.remove_all(&doomed);
         self.head.budgets.let_go(&doomed);
         report.series_removed += doomed.len();

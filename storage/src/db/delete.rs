@@ -2,8 +2,9 @@
 
 use super::retention::remove_block;
 use super::{Db, Inner};
-use crate::block::{Block, ServedBlock, in_order};
+use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{Merged, merge};
+use crate::filenames;
 use crate::labels::matcher::Matcher;
 use crate::query::StorageError;
 use crate::query::postings::resolve;
@@ -23,24 +24,24 @@ pub struct CleanReport {
 
 impl Db {
     /// Deletes the samples within `[mint, maxt]`, ms, of every series that satisfies any one set of matchers.
-    /// Only what is there goes; samples that come later stay, and so do those in blocks of Prometheus, which
-    /// nothing is written to. When it returns, the deletion is on the disk and
-    /// in every selection from then on; the samples are until their block is cleaned.
+    /// Only what is there goes; samples that come later stay. When it returns, the deletion is on the disk and
+    /// in every selection from then on; the samples are until their block is cleaned. Blocks of Prometheus are
+    /// left as they are: what is deleted of them is told beside them, to nobody but us.
     ///
     /// # Errors
     /// An index cannot be read, or the tombstones cannot be written: then a part of it may be deleted.
     pub fn delete(&self, matcher_sets: &[Vec<Matcher>], mint: i64, maxt: i64) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         let blocks = self.inner.blocks.load();
-        let overlapping = blocks.iter().filter(|block| block.overlaps(mint, maxt));
-        for block in overlapping.filter_map(|block| block.own()) {
+        for block in blocks.iter().filter(|block| block.overlaps(mint, maxt)) {
             self.inner.delete_from_block(block, matcher_sets, (mint, maxt))?;
         }
         self.inner.delete_from_head(matcher_sets, (mint, maxt))
     }
 
     /// Writes the blocks that tombstones hide something of again, without it, and deletes those of which
-    /// nothing is left. The newest block stays however little is left of it: where it ends, the log begins.
+    /// nothing is left. The newest block stays however little is left of it: where it ends, the log begins. So do
+    /// those of Prometheus.
     ///
     /// # Errors
     /// A block cannot be read, written or deleted. What was there before is still there.
@@ -59,7 +60,7 @@ impl Db {
 impl Inner {
     fn delete_from_block(
         &self,
-        block: &Block,
+        block: &ServedBlock,
         matcher_sets: &[Vec<Matcher>],
         (mint, maxt): (i64, i64),
     ) -> Result<(), StorageError> {
@@ -77,7 +78,11 @@ impl Inner {
         if tombstones == before.as_deref().cloned().unwrap_or_default() {
             return Ok(());
         }
-        block.set_tombstones(&self.files, tombstones)
+        if block.own().is_none() {
+            self.files.create_dirs(&self.dir.join(filenames::TOMBSTONES_DIR))?;
+            self.files.sync_dir(&self.dir)?;
+        }
+        block.block_tombstones().set(&self.files, tombstones)
     }
 
     fn delete_from_head(
@@ -121,11 +126,16 @@ impl Inner {
         })
     }
 
+    /// Whether a block says where the log begins.
+    pub(super) fn is_newest(&self, meta: &BlockMeta) -> bool {
+        let blocks = self.blocks.load();
+        let ends = blocks.iter().filter(|other| other.bounds_the_log()).map(|other| other.meta().max_time);
+        !meta.is_late() && ends.max() <= Some(meta.max_time)
+    }
+
     /// Puts a block without the deleted samples in the place of one.
     fn clean(&self, block: &Arc<Block>, report: &mut CleanReport) -> Result<(), StorageError> {
         let mut blocks = Vec::clone(&self.blocks.load());
-        let ends = blocks.iter().filter(|other| other.bounds_the_log()).map(|other| other.meta().max_time);
-        let is_newest = !block.meta().is_late() && ends.max() <= Some(block.meta().max_time);
         blocks.retain(|other| !other.own().is_some_and(|other| Arc::ptr_eq(other, block)));
         let name = ulid::Ulid::new().to_string();
         match merge(&self.files, &self.dir, name, std::slice::from_ref(block), &self.stopping)? {
@@ -140,7 +150,7 @@ impl Inner {
                 in_order(&mut blocks);
                 report.blocks_written.push(path);
             }
-            Merged::Empty if is_newest => return Ok(()),
+            Merged::Empty if self.is_newest(block.meta()) => return Ok(()),
             Merged::Empty => {}
         }
         self.blocks.store(Arc::new(blocks));

@@ -12,14 +12,14 @@ use std::sync::{Arc, PoisonError};
 const LOG_MAX: u64 = 256 << 20;
 
 impl Inner {
-    /// Whether enough is in memory for a flush: more sealed chunks than series, the samples of half an hour, or a
+    /// Whether enough is in memory for a flush: a sealed chunk of most series, the samples of half an hour, or a
     /// long log.
     pub(super) fn is_flush_due(&self) -> bool {
         let head = &self.head;
         let series = head.index().len() as u64;
         let newest = head.max_ms.load(Ordering::Acquire);
         let since = self.flushed_ms.load(Ordering::Acquire).max(head.min_ms.load(Ordering::Acquire));
-        head.sealed.load(Ordering::Relaxed) > series
+        head.sealed.load(Ordering::Relaxed) > series - series / 8
             || newest.saturating_sub(since) >= OPEN_MAX_MS
             || head.wal.bytes_since_flush() >= LOG_MAX
     }

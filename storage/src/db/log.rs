@@ -82,11 +82,13 @@ pub(super) fn next_number(files: &Files, dir: &Path, first: u64) -> Result<u64, 
 /// Replays the labels of every segment.
 pub(super) fn read_labels(files: &Files, segments: &[Segment], replay: &mut Replay, report: &mut OpenReport) {
     for segment in segments {
+        let mut records = Vec::new();
         let damage = read_segment(segment.believed(), |kind, payload| {
             if kind == Kind::Series {
-                replay.record(kind, payload);
+                records.push(payload);
             }
         });
+        replay.labels(&records);
         if let Some(at) = damage.torn_at {
             let len = segment.end - at;
             let mut torn = lost(segment.path.clone(), DamageKind::Log, at, len);
@@ -103,11 +105,13 @@ pub(super) fn read_labels(files: &Files, segments: &[Segment], replay: &mut Repl
 /// Replays everything but labels.
 pub(super) fn read(segments: Vec<Segment>, files: &Files, replay: &mut Replay, report: &mut OpenReport) {
     for segment in segments {
+        let mut records = Vec::new();
         let damage = read_segment(segment.believed(), |kind, payload| {
             if kind != Kind::Series {
-                replay.record(kind, payload);
+                records.push((kind, payload));
             }
         });
+        replay.records(&records);
         report.segments += 1;
         let Segment { path, bytes, .. } = segment;
         // Nobody has it mapped any more.

@@ -18,6 +18,9 @@ mod late;
 mod late_tests;
 mod log;
 mod open;
+mod reshape;
+#[cfg(test)]
+mod reshape_tests;
 mod retention;
 #[cfg(test)]
 mod select_tests;
@@ -28,6 +31,7 @@ mod tests;
 
 pub use delete::CleanReport;
 pub use open::OpenReport;
+pub(crate) use reshape::Rewrites;
 
 use crate::block::ServedBlock;
 use crate::cardinality::Cardinality;
@@ -41,6 +45,7 @@ use crate::io::Files;
 use crate::io::disk::DiskLock;
 use crate::query::select::DbQuerier;
 use crate::query::{Querier, Queryable, StorageError};
+use crate::retention::Rules;
 use crate::wal::WalSync;
 use arc_swap::ArcSwap;
 use std::collections::HashSet;
@@ -96,6 +101,8 @@ pub struct MaintainReport {
     pub blocks_written: Vec<PathBuf>,
     /// Blocks that took the place of others.
     pub blocks_merged: Vec<PathBuf>,
+    /// Blocks that retention rules had written again.
+    pub blocks_rewritten: Vec<PathBuf>,
     /// Blocks deleted by retention.
     pub blocks_deleted: Vec<PathBuf>,
     /// Series that left the head.
@@ -120,6 +127,11 @@ pub(crate) struct Inner {
     stop: Arc<Stop>,
     /// Blocks that cannot be merged: a part of them is damaged.
     unmergeable: Mutex<HashSet<String>>,
+    /// What is kept of which series, and the present time as far as it is known, ms.
+    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) now_ms: AtomicI64,
+    settled: Mutex<reshape::Settled>,
+    pub(crate) rewrites: Rewrites,
     /// Ends a merge that is under way.
     stopping: AtomicBool,
     pub(crate) cardinality: Cardinality,
@@ -139,12 +151,6 @@ impl Db {
         &self.inner.report
     }
 
-    /// A budget of series for whoever appends under it; `None` sets no limit.
-    #[must_use]
-    pub fn series_budget(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
-        self.inner.head.budgets.add_user(limit)
-    }
-
     /// A new scrape group.
     #[must_use]
     pub fn create_group(&self) -> Arc<Group> {
@@ -159,6 +165,7 @@ impl Db {
 
     fn group_within(&self, budget: Option<Arc<SeriesBudget>>) -> Arc<Group> {
         let head = &self.inner.head;
+        budget.iter().for_each(|budget| head.budgets.join(budget));
         let id = head.next_group.fetch_add(1, Ordering::AcqRel);
         let group = Arc::new(Group::new(id, Arc::clone(head), budget));
         self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&group));
@@ -174,17 +181,19 @@ impl Db {
     /// An appender whose new series count towards a budget.
     #[must_use]
     pub fn appender_within(&self, budget: &Arc<SeriesBudget>) -> Appender {
+        self.inner.head.budgets.join(budget);
         Appender::new(Arc::clone(&self.inner.head), Some(Arc::clone(budget)))
     }
 
-    /// Keeps the directory in order: cuts blocks, deletes what retention says, merges blocks, lets idle series
-    /// go.
+    /// Keeps the directory in order: cuts blocks, deletes what retention says, merges blocks, writes those again
+    /// of which the rules want less, lets idle series go.
     ///
     /// # Errors
     /// A file cannot be written or deleted. What was there before is still there.
     pub fn maintain(&self, now_ms: i64) -> Result<MaintainReport, StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
         let mut report = MaintainReport::default();
+        self.inner.now_ms.fetch_max(now_ms, Ordering::AcqRel);
         self.inner.retire_groups();
         if self.inner.is_flush_due() {
             self.inner.flush(&mut report)?;
@@ -199,8 +208,10 @@ impl Db {
         self.inner.apply_retention(now_ms, &mut report)?;
         // What the head waits for comes first, also after a merge that took long.
         while self.inner.next_cut().is_none() && self.inner.compact_once(&mut report)? {}
+        while self.inner.next_cut().is_none() && self.inner.reshape_once(now_ms, &mut report)? {}
         // New series get their place in the order here rather than in a query.
         drop(self.inner.head.ranked_index());
+        self.inner.head.index.write().unwrap_or_else(PoisonError::into_inner).optimize();
         self.inner.cardinality.look(&self.inner.head, now_ms);
         let saved = self.inner.cardinality.save(&self.inner.files, &self.inner.dir, false);
         report.statistics_unsaved = saved.err().map(|error| error.to_string());
@@ -280,6 +291,12 @@ impl Db {
         Some((first, last))
     }
 
+    /// What the blocks say about themselves, oldest first.
+    #[must_use]
+    pub fn block_metas(&self) -> Vec<crate::block::BlockMeta> {
+        self.inner.blocks.load().iter().map(|block| block.meta().clone()).collect()
+    }
+
     /// Facts about the head and the blocks.
     #[must_use]
     pub fn stats(&self, limit: usize) -> crate::query::stats::DbStats {
@@ -295,6 +312,6 @@ impl Drop for Inner {
 
 impl Queryable for Db {
     fn querier(&self, _mint: i64, _maxt: i64) -> Result<Box<dyn Querier>, StorageError> {
-        Ok(Box::new(DbQuerier { db: Arc::clone(&self.inner) }))
+        Ok(Box::new(DbQuerier::new(&self.inner)))
     }
 }

@@ -20,7 +20,7 @@ use crate::wal::{Wal, WalSync, writer};
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was found when the directory was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,13 +175,15 @@ impl Db {
         head.cut_ms.store(cut_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
         head.min_valid_ms.store(cut_ms, Ordering::Release);
+        for file in &level0 {
+            let (min, max) = file.range();
+            head.note_time(min.max(cut_ms));
+            head.note_time(max);
+        }
+        let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);
+        head.level0.store(Arc::new(level0));
         let mut replay = Replay::new(Arc::clone(&head), cut_ms, marks.groups);
-        let (mut catalogue, damage) = Catalogue::open(&files, dir, |payload, known| {
-            // What stands before the damage is taken.
-            let _ = replay.labels(payload, |id| {
-                known.insert(id);
-            });
-        })?;
+        let (mut catalogue, damage) = Catalogue::open(&files, dir, |records| replay.catalogue(records))?;
         for (at, len) in damage.gaps {
             report.note(&files, lost(dir.join(filenames::CATALOGUE), DamageKind::Catalogue, at, len));
         }
@@ -194,24 +196,12 @@ impl Db {
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.
         log::read_labels(&files, &segments, &mut replay, &mut report);
-        replay.labels_end();
         catalogue.doubt(&replay.told);
-        for file in &level0 {
-            let (min, max) = file.range();
-            head.note_time(min.max(cut_ms));
-            head.note_time(max);
-        }
-        for one in head.all_series() {
-            if level0.iter().any(|file| file.has(one.id)) {
-                one.state().stored = true;
-            }
-        }
-        let flushed_ms = level0.iter().map(|file| file.range().1).max().unwrap_or(i64::MIN);
-        head.level0.store(Arc::new(level0));
         log::read(segments, &files, &mut replay, &mut report);
+        replay.finish();
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
-        replay.finish();
+        drop(replay);
         head.min_valid_ms.store(min_valid_ms, Ordering::Release);
         // What Prometheus's log has twice, or had taken over before, is not late.
         head.late_window_ms.store(0, Ordering::Release);
@@ -232,12 +222,17 @@ impl Db {
             report,
             stop: Arc::default(),
             unmergeable: Mutex::default(),
+            rules: ArcSwap::default(),
+            now_ms: AtomicI64::new(i64::MIN),
+            settled: Mutex::default(),
+            rewrites: super::Rewrites::default(),
             stopping: AtomicBool::new(false),
             cardinality,
             _lock: lock,
         });
         // The catalogue names series that are long gone.
         inner.drop_idle_series(&mut MaintainReport::default());
+        inner.head.index.write().unwrap_or_else(PoisonError::into_inner).loaded();
         spawn_sync(&inner);
         Ok(Self { inner })
     }
@@ -292,17 +287,34 @@ fn open_blocks(
             }
         }
     }
+    forget_tombstones(files, dir)?;
     // Those that were merged into another one, before they could be deleted.
     let replaced = |block: &ServedBlock| blocks.iter().any(|other| block.is_replaced_by(other));
     let (leftover, mut blocks): (Vec<Arc<ServedBlock>>, Vec<_>) =
         blocks.iter().cloned().partition(|block| replaced(block));
     // Prometheus's are not served, and Prometheus may delete them.
-    for block in leftover.iter().filter(|block| block.own().is_some()) {
+    for block in leftover.iter().filter(|block| block.is_ours()) {
         remove_block(files, block.dir())?;
     }
     in_order(&mut blocks);
     report.blocks = blocks.len();
     Ok(blocks)
+}
+
+/// Deletes what is told to be deleted of blocks that are not there any more: Prometheus merged them, or a crash
+/// came after retention took them. What cannot be deleted now is in nobody's way.
+fn forget_tombstones(files: &Files, dir: &Path) -> Result<(), StorageError> {
+    let listed = files.list(dir)?;
+    let tombstones = dir.join(filenames::TOMBSTONES_DIR);
+    if !listed.iter().any(|one| one.path == tombstones && one.is_dir) {
+        return Ok(());
+    }
+    for Listed { path, .. } in files.list(&tombstones)? {
+        if !listed.iter().any(|one| one.is_dir && one.path.file_name() == path.file_name()) {
+            let _ = files.remove_file(&path);
+        }
+    }
+    Ok(())
 }
 
 /// The files of level 0, oldest first, and the number of the next one.

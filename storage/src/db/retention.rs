@@ -22,12 +22,9 @@ impl Inner {
         now_ms: i64,
         report: &mut MaintainReport,
     ) -> Result<(), StorageError> {
-        if let Some(keep) = self.options.retention_ms {
-            let cutoff = now_ms.saturating_sub(keep);
-            let expired = |block: &&Arc<ServedBlock>| block.meta().max_time <= cutoff;
-            let doomed: Vec<Arc<ServedBlock>> = self.blocks.load().iter().filter(expired).cloned().collect();
-            self.delete_blocks(&doomed, report)?;
-        }
+        let expired = |block: &&Arc<ServedBlock>| self.plan_for(block, now_ms).drops_all();
+        let doomed: Vec<Arc<ServedBlock>> = self.blocks.load().iter().filter(expired).cloned().collect();
+        self.delete_blocks(&doomed, report)?;
         if let Some(limit) = self.options.retention_bytes {
             self.shrink_to(limit, |_| true, report)?;
         }
@@ -67,7 +64,7 @@ impl Inner {
         Ok(total <= limit)
     }
 
-    fn delete_blocks(
+    pub(super) fn delete_blocks(
         &self,
         doomed: &[Arc<ServedBlock>],
         report: &mut MaintainReport,
@@ -81,6 +78,10 @@ impl Inner {
         for block in doomed {
             // Whoever reads it still has its files.
             remove_block(&self.files, block.dir())?;
+            // After the block: whatever is left of it must not be shown without them.
+            if let Some(path) = block.block_tombstones().path().filter(|_| block.own().is_none()) {
+                self.files.remove_file(path)?;
+            }
             report.blocks_deleted.push(block.dir().to_owned());
         }
         Ok(())

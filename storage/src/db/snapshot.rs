@@ -54,6 +54,12 @@ impl Inner {
                 self.link_tree(block.dir(), &aside.join(name))?;
             }
         }
+        if self.files.list(&self.dir)?.iter().any(|one| one.path == self.dir.join(filenames::TOMBSTONES_DIR))
+        {
+            let (from, to) =
+                (self.dir.join(filenames::TOMBSTONES_DIR), aside.join(filenames::TOMBSTONES_DIR));
+            self.link_tree(&from, &to)?;
+        }
         if !skip_head {
             self.write_head(aside)?;
         }

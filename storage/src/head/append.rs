@@ -31,6 +31,8 @@ pub struct Appender {
     late: Vec<(Arc<MemSeries>, Entry)>,
     /// A group may write to some of the series, of which `epoch` says nothing.
     grouped: bool,
+    /// Late samples are refused, however wide the window for them.
+    in_order: bool,
 }
 
 /// Samples of one series that were staged one after the other.
@@ -54,7 +56,15 @@ impl Appender {
             epoch,
             late: Vec::new(),
             grouped: false,
+            in_order: false,
         }
+    }
+
+    /// The appender, but it takes no late samples, however wide the window for them.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.in_order = true;
+        self
     }
 
     /// Stages a sample. A sample that is there already is accepted and not written twice.
@@ -157,7 +167,11 @@ impl Appender {
 
     fn bound(&self, timestamp: i64) -> Result<(), AppendError> {
         let bound = self.head.min_valid_ms.load(Ordering::Acquire);
-        if timestamp < bound { self.head.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) }
+        if timestamp < bound { self.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) }
+    }
+
+    fn takes_late(&self, timestamp: i64, otherwise: AppendError) -> Result<(), AppendError> {
+        if self.in_order { Err(otherwise) } else { self.head.takes_late(timestamp, otherwise) }
     }
 
     fn choose_labels(&mut self, labels: &Labels) -> Result<(), AppendError> {
@@ -190,6 +204,7 @@ impl Appender {
 
     /// Stages a sample of the chosen series.
     fn stage(&mut self, mut entry: Entry) -> Result<(), AppendError> {
+        let (head, in_order) = (&self.head, self.in_order);
         let Some(run) = self.runs.last_mut() else { return Err(AppendError::UnknownSeries) };
         let outside = entry.timestamp < self.head.min_valid_ms.load(Ordering::Acquire);
         match follows(run.newest.as_ref(), &entry) {
@@ -198,7 +213,10 @@ impl Appender {
             Err(AppendError::Duplicate) => return Err(AppendError::Duplicate),
             late => {
                 let otherwise = late.err().unwrap_or(AppendError::OutOfBounds);
-                self.head.takes_late(entry.timestamp, otherwise)?;
+                if in_order {
+                    return Err(otherwise);
+                }
+                head.takes_late(entry.timestamp, otherwise)?;
                 self.late.push((Arc::clone(&run.series), entry));
                 return Ok(());
             }

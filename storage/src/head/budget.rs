@@ -16,10 +16,18 @@ pub struct SeriesBudget {
     limit: AtomicU64,
     owned: Mutex<RoaringBitmap>,
     refused: AtomicU64,
-    room: Arc<AtomicU64>,
+    /// Changes with the limit.
+    room: AtomicU64,
 }
 
 impl SeriesBudget {
+    /// A budget of so many series; `None` for any number. It counts those of the database in which it is used first.
+    #[must_use]
+    pub fn new(limit: Option<u64>) -> Arc<Self> {
+        let limit = AtomicU64::new(limit.unwrap_or(0));
+        Arc::new(Self { limit, owned: Mutex::default(), refused: AtomicU64::new(0), room: AtomicU64::new(0) })
+    }
+
     /// How many series there may be; `None` for any number.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
@@ -58,8 +66,8 @@ pub(crate) struct Budgets {
     limit: u64,
     refused: AtomicU64,
     users: Mutex<Vec<Weak<SeriesBudget>>>,
-    /// Changes when a series that was refused may be taken.
-    room: Arc<AtomicU64>,
+    /// Changes when series left the head.
+    room: AtomicU64,
 }
 
 impl Budgets {
@@ -76,22 +84,20 @@ impl Budgets {
         self.refused.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn room(&self) -> u64 {
-        self.room.load(Ordering::Acquire)
+    /// Changes when a series that was refused may be taken.
+    pub(crate) fn room(&self, user: Option<&SeriesBudget>) -> u64 {
+        let own = user.map_or(0, |user| user.room.load(Ordering::Acquire));
+        self.room.load(Ordering::Acquire).wrapping_add(own)
     }
 
-    /// A budget for one more user.
-    pub(crate) fn add_user(&self, limit: Option<u64>) -> Arc<SeriesBudget> {
-        let budget = Arc::new(SeriesBudget {
-            limit: AtomicU64::new(limit.unwrap_or(0)),
-            owned: Mutex::default(),
-            refused: AtomicU64::new(0),
-            room: Arc::clone(&self.room),
-        });
+    /// From now on the budget is told which series leave the head.
+    pub(crate) fn join(&self, budget: &Arc<SeriesBudget>) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.retain(|user| user.strong_count() > 0);
-        users.push(Arc::downgrade(&budget));
-        budget
+        let budget = Arc::downgrade(budget);
+        if !users.iter().any(|user| user.ptr_eq(&budget)) {
+            users.retain(|user| user.strong_count() > 0);
+            users.push(budget);
+        }
     }
 
     /// Whether there is room for a new series beside those of the head.

@@ -16,7 +16,7 @@ use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use writer::{Writer, bits};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
@@ -97,7 +97,7 @@ impl Group {
     /// Changes when a series that was refused may be taken.
     #[must_use]
     pub fn room(&self) -> u64 {
-        self.head.budgets.room()
+        self.head.budgets.room(self.budget.as_deref())
     }
 
     fn bringer(&self, always: bool) -> Bringer<'_> {
@@ -106,7 +106,9 @@ impl Group {
 
     pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {
         let mut writer = self.writer();
-        if let Some(&slot) = writer.by_series.get(&series.id) {
+        let own = |(group, slot): &(Weak<Group>, u32)| std::ptr::eq(group.as_ptr(), &**self).then_some(*slot);
+        let known = series.state().owners.iter().find_map(own);
+        if let Some(slot) = known {
             writer.released.retain(|released| *released != slot);
             return Ok(Slot(slot));
         }
@@ -124,7 +126,6 @@ impl Group {
         if let Some(place) = writer.slots.get_mut(slot as usize) {
             *place = Some(Arc::clone(series));
         }
-        writer.by_series.insert(series.id, slot);
         writer.fresh.push(slot);
         if let Some(Entry { timestamp: newest_ms, .. }) = newest {
             writer.floor_ms = writer.floor_ms.max(newest_ms);
@@ -164,6 +165,19 @@ impl Group {
             outcome.out_of_order = outcome.out_of_order.saturating_sub(taken);
         }
         Ok(outcome)
+    }
+
+    /// As [`Group::append_row`], but a sample that comes too late for its series' order is never kept, however wide
+    /// the window for late samples.
+    ///
+    /// # Errors
+    /// As [`Group::append_row`].
+    pub fn append_row_in_order(
+        self: &Arc<Self>,
+        timestamp: i64,
+        row: &Row,
+    ) -> Result<RowOutcome, AppendError> {
+        self.append_in_order(timestamp, row, &mut Vec::new())
     }
 
     /// What may be taken out of order is handed back in `late`.
@@ -274,9 +288,8 @@ impl Group {
         Arc::make_mut(&mut rows.timestamps).push(timestamp);
         writer.last_ms = timestamp;
         writer.sequence += 1;
-        writer.changes.clear();
-        // A full row lists every slot; the rows after it a few.
-        writer.changes.shrink_to(writer.slots.len() / 2);
+        // Groups are many, and rows come one at a time.
+        writer.changes = Vec::new();
     }
 
     fn seal_if_due(&self, writer: &mut Writer, timestamp: i64) {

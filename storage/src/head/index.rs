@@ -1,5 +1,6 @@
 //! The head's index: labels → series, label pair → ids, ids in label order.
 
+use super::load;
 use super::order::Order;
 use super::series::MemSeries;
 use crate::cardinality::counters::Counters;
@@ -27,21 +28,71 @@ pub(crate) struct Index {
     /// The series by metric, label, job and target.
     pub(crate) counters: Counters,
     next_id: u32,
+    /// The `next_id` when the lists were made small last.
+    optimized_id: u32,
     hasher: RandomState,
+    /// Only labels and ids are kept up to date, until [`Index::loaded`].
+    loading: bool,
 }
 
 type Page = Box<[Option<Arc<MemSeries>>]>;
 
 /// The series of one label name.
 #[derive(Default)]
-struct Label {
+pub(super) struct Label {
     all: RoaringBitmap,
     /// Lengths of the values together.
     bytes: u64,
     values: HashMap<Box<str>, RoaringBitmap, RandomState>,
 }
 
+impl Label {
+    /// Adds a value that the label does not have yet, and its series.
+    pub(super) fn add_value(&mut self, value: &str, ids: RoaringBitmap) {
+        self.all |= &ids;
+        self.bytes += value.len() as u64;
+        self.values.insert(value.into(), ids);
+    }
+
+    /// Takes as little memory as possible.
+    fn optimize(&mut self) {
+        self.all.optimize();
+        self.values.values_mut().for_each(|ids| {
+            ids.optimize();
+        });
+        self.values.shrink_to_fit();
+    }
+}
+
 impl Index {
+    /// An index for many series that come at once: it finds them by labels and id only, until [`Index::loaded`].
+    pub(crate) fn loading() -> Self {
+        Self { loading: true, ..Self::default() }
+    }
+
+    /// All series have come: the rest of the index is made of them.
+    pub(crate) fn loaded(&mut self) {
+        self.loading = false;
+        let mut pages: Vec<(&u32, &Page)> = self.pages.iter().collect();
+        pages.sort_unstable_by_key(|(number, _)| **number);
+        let series: Vec<&Arc<MemSeries>> =
+            pages.into_iter().flat_map(|(_, page)| page.iter().flatten()).collect();
+        self.all = series.iter().map(|series| series.id).collect();
+        let loaded = load::load(&series);
+        (self.postings, self.counters, self.order) =
+            (loaded.postings, loaded.counters, Order::of(loaded.ranked));
+        self.optimize();
+    }
+
+    /// Makes the lists small when many series came since they were.
+    pub(crate) fn optimize(&mut self) {
+        if self.next_id - self.optimized_id > self.len() as u32 / 8 {
+            self.optimized_id = self.next_id;
+            self.all.optimize();
+            self.postings.values_mut().for_each(Label::optimize);
+        }
+    }
+
     pub(crate) fn find(&self, labels: &Labels) -> Option<Arc<MemSeries>> {
         self.find_encoded(labels.as_encoded()).cloned()
     }
@@ -60,7 +111,21 @@ impl Index {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<MemSeries>> {
-        self.by_labels.iter().cloned().collect()
+        self.iter().cloned().collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<MemSeries>> {
+        self.pages.values().flat_map(|page| page.iter().flatten())
+    }
+
+    /// Makes room for so many more series.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let hasher = &self.hasher;
+        self.by_labels.reserve(more, |series| hasher.hash_one(series.labels.as_encoded()));
+    }
+
+    pub(crate) fn hasher(&self) -> RandomState {
+        self.hasher.clone()
     }
 
     /// Adds a series that [`Index::find`] does not know.
@@ -76,34 +141,46 @@ impl Index {
 
     /// Adds a series under the id that the write-ahead log knows it by.
     pub(crate) fn insert_with_id(&mut self, id: u32, labels: &Labels) -> Arc<MemSeries> {
-        self.reserve_id(id);
         let series = Arc::new(MemSeries::new(id, labels.clone()));
-        self.counters.add(labels);
-        for (name, value) in labels {
-            if !self.postings.contains_key(name) {
-                self.postings.insert(name.into(), Label::default());
-            }
-            if let Some(label) = self.postings.get_mut(name) {
-                label.all.insert(id);
-                match label.values.get_mut(value) {
-                    Some(ids) => ids.insert(id),
-                    None => {
-                        label.bytes += value.len() as u64;
-                        label.values.entry(value.into()).or_default().insert(id)
-                    }
-                };
-            }
+        let hash = self.hasher.hash_one(labels.as_encoded());
+        self.insert_series(hash, Arc::clone(&series));
+        series
+    }
+
+    /// Adds a series under its id, given the hash of its labels.
+    pub(crate) fn insert_series(&mut self, hash: u64, series: Arc<MemSeries>) {
+        let id = series.id;
+        self.reserve_id(id);
+        if !self.loading {
+            self.insert_postings(&series);
         }
         let page = self.pages.entry(id >> PAGE_BITS).or_insert_with(|| vec![None; 1 << PAGE_BITS].into());
         if let Some(place) = page.get_mut(place(id)) {
             *place = Some(Arc::clone(&series));
         }
-        self.all.insert(id);
-        self.order.add(Arc::clone(&series));
         let hasher = &self.hasher;
-        let hash = hasher.hash_one(labels.as_encoded());
-        self.by_labels.insert_unique(hash, Arc::clone(&series), |s| hasher.hash_one(s.labels.as_encoded()));
-        series
+        self.by_labels.insert_unique(hash, series, |s| hasher.hash_one(s.labels.as_encoded()));
+    }
+
+    fn insert_postings(&mut self, series: &Arc<MemSeries>) {
+        self.counters.add(&series.labels);
+        for (name, value) in &series.labels {
+            if !self.postings.contains_key(name) {
+                self.postings.insert(name.into(), Label::default());
+            }
+            if let Some(label) = self.postings.get_mut(name) {
+                label.all.insert(series.id);
+                match label.values.get_mut(value) {
+                    Some(ids) => ids.insert(series.id),
+                    None => {
+                        label.bytes += value.len() as u64;
+                        label.values.entry(value.into()).or_default().insert(series.id)
+                    }
+                };
+            }
+        }
+        self.all.insert(series.id);
+        self.order.add(Arc::clone(series));
     }
 
     /// Removes some of the series.
@@ -117,6 +194,9 @@ impl Index {
 
     /// Takes the removed series out of the label order.
     pub(crate) fn tidy(&mut self) {
+        if self.loading {
+            return;
+        }
         let all = &self.all;
         self.order.retain(|series| all.contains(series.id));
         if self.counters.is_sparse() {
@@ -135,10 +215,14 @@ impl Index {
                 self.pages.remove(&(series.id >> PAGE_BITS));
             }
         }
-        self.all.remove(series.id);
         let hash = self.hasher.hash_one(series.labels.as_encoded());
-        if let Ok(entry) = self.by_labels.find_entry(hash, |s| s.id == series.id) {
-            entry.remove();
+        let found = self.by_labels.find_entry(hash, |s| s.id == series.id);
+        let known = found.map(|entry| entry.remove()).is_ok();
+        if self.loading {
+            return;
+        }
+        self.all.remove(series.id);
+        if known {
             self.counters.remove(&series.labels);
         }
         for (name, value) in &series.labels {

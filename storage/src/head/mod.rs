@@ -14,6 +14,7 @@ pub mod entry;
 pub mod group;
 pub(crate) mod index;
 pub(crate) mod late;
+mod load;
 mod open;
 pub(crate) mod order;
 mod owners;
@@ -126,7 +127,7 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) fn new(wal: Wal, block_range_ms: i64, max_series: Option<u64>) -> Self {
         Self {
-            index: RwLock::new(Index::default()),
+            index: RwLock::new(Index::loading()),
             budgets: Budgets::new(max_series),
             wal,
             commits: Mutex::default(),

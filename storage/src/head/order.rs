@@ -13,6 +13,12 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// The order of series that are in it already.
+    pub(crate) fn of(ranked: Vec<Arc<MemSeries>>) -> Self {
+        spread(&ranked, 0, u64::MAX);
+        Self { ranked, fresh: Vec::new() }
+    }
+
     /// Adds a series that has no rank yet.
     pub(crate) fn add(&mut self, series: Arc<MemSeries>) {
         self.fresh.push(series);

@@ -5,6 +5,12 @@
 pub struct Slot(pub(crate) u32);
 
 impl Slot {
+    /// The slot with an index. A value in one that the group does not have is left out of the row.
+    #[must_use]
+    pub fn at(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The slot's index, dense from 0.
     #[must_use]
     pub fn index(self) -> usize {
@@ -60,6 +66,12 @@ impl Row {
     pub fn get(&self, slot: Slot) -> Option<f64> {
         let word = self.present.get(slot.index() / 64)?;
         (word >> (slot.index() % 64) & 1 == 1).then(|| self.values.get(slot.index()).copied()).flatten()
+    }
+
+    /// Slots for which there is memory.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.values.len()
     }
 
     /// Slots with a value.

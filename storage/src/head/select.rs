@@ -207,7 +207,7 @@ impl HeadSeries {
         (mint, maxt): (i64, i64),
         cut_ms: i64,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         let maxt = maxt.min(self.newest.timestamp);
         if mint > maxt {
@@ -231,7 +231,7 @@ impl HeadSeries {
         level0: &ArcSwap<Vec<Arc<Level0>>>,
         owners: Owners,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
@@ -294,6 +294,7 @@ impl HeadSeries {
             SampleValue::Float(value) => (*value, None),
             SampleValue::Histogram(histogram) => (f64::NAN, Some(Arc::clone(histogram))),
         };
-        (*timestamp <= maxt).then_some(Newest { timestamp: *timestamp, value, histogram, start: *start })
+        let newest = Newest { timestamp: *timestamp, value, histogram, start: *start, resolution: 0 };
+        (*timestamp <= maxt).then_some(newest)
     }
 }

@@ -3,7 +3,7 @@
 use super::{FOOTER_LEN, MAGIC, Marks, PAGE_BITS, PAGE_BYTES, VERSION};
 use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, frame, varint};
-use crate::damage::{Damage, DamageAction, DamageKind, DamageList};
+use crate::damage::{DamageKind, DamageList};
 use crate::head::entry::{Entry, SampleValue};
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
@@ -42,7 +42,17 @@ pub(crate) struct Level0 {
 
 /// The newest sample of a series in any of the files.
 pub(crate) fn newest(files: &[Arc<Level0>], id: u32) -> Option<Entry> {
-    files.iter().rev().filter_map(|file| file.newest(id)).max_by_key(|entry| entry.timestamp)
+    let mut newest: Option<Entry> = None;
+    for file in files.iter().rev() {
+        // Most often the last file has it, and all others end before.
+        if newest.as_ref().is_none_or(|newest| newest.timestamp < file.max)
+            && let Some(entry) = file.newest(id)
+            && newest.as_ref().is_none_or(|newest| newest.timestamp <= entry.timestamp)
+        {
+            newest = Some(entry);
+        }
+    }
+    newest
 }
 
 /// Where a chunk lies.
@@ -184,18 +194,35 @@ impl Level0 {
         mint: i64,
         maxt: i64,
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
+        let mut failed = None;
         self.each_chunk(id, |chunk| {
-            let timeline = self.timeline(chunk.timeline)?;
-            let rows = timeline.within(mint, maxt);
-            if !rows.is_empty() {
-                frame::decode(&mut self.frame(&chunk)?, timeline.len(), rows.clone(), out)?;
-                timeline.extend(rows, &mut out.timestamps);
-                joints.join(out);
+            match self.read_chunk(&chunk, (mint, maxt), out) {
+                Ok(()) => joints.join(out),
+                Err(error) => {
+                    joints.undo(out);
+                    failed = Some(error);
+                }
             }
             Ok(())
-        })
+        })?;
+        failed.map_or(Ok(()), |error| joints.leave_out(out, self.damaged(error)))
+    }
+
+    fn read_chunk(
+        &self,
+        chunk: &ChunkRef,
+        (mint, maxt): (i64, i64),
+        out: &mut Columns,
+    ) -> Result<(), CodecError> {
+        let timeline = self.timeline(chunk.timeline)?;
+        let rows = timeline.within(mint, maxt);
+        if !rows.is_empty() {
+            frame::decode(&mut self.frame(chunk)?, timeline.len(), rows.clone(), out)?;
+            timeline.extend(rows, &mut out.timestamps);
+        }
+        Ok(())
     }
 
     /// The newest sample of a series. One that is damaged reads as a staleness marker: its time is what
@@ -222,6 +249,10 @@ impl Level0 {
         let value = match (decoded, columns.histogram(0), columns.values.first()) {
             (Ok(()), Some(histogram), _) => SampleValue::Histogram(Arc::clone(histogram)),
             (Ok(()), None, Some(value)) => SampleValue::Float(*value),
+            (Err(error), ..) => {
+                let _ = self.damaged(error);
+                SampleValue::Float(STALE_NAN)
+            }
             _ => SampleValue::Float(STALE_NAN),
         };
         Some(Entry { timestamp, start: columns.start(0), value })
@@ -241,19 +272,13 @@ impl Level0 {
             }
             Ok(())
         };
-        all().map_err(|e| {
-            let error = corrupt(&self.path, &format!("series {id}"), e);
-            self.damage.note(Damage {
-                path: self.path.clone(),
-                kind: DamageKind::Level0,
-                offset: 0,
-                bytes: 0,
-                range: Some((self.min, self.max)),
-                action: DamageAction::Refused,
-                detail: error.to_string(),
-            });
-            error
-        })
+        all().map_err(|error| self.damaged(error))
+    }
+
+    /// The error of a read that met damage, which is noted.
+    fn damaged(&self, error: CodecError) -> StorageError {
+        let error = corrupt(&self.path, "samples", error);
+        self.damage.met(&self.path, DamageKind::Level0, (self.min, self.max), error)
     }
 
     /// The entry of a series, and what stands behind it.

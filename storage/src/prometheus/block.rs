@@ -4,7 +4,7 @@ use super::index::Index;
 use super::meta::{Meta, VERSION};
 use super::segments::Segments;
 use super::tombstones::{self, Tombstones, visible};
-use crate::block::{BlockMeta, BlockStats};
+use crate::block::{BlockMeta, BlockStats, BlockTombstones};
 use crate::codec::CodecError;
 use crate::filenames;
 use crate::io::{Files, corrupt};
@@ -24,6 +24,8 @@ pub struct PrometheusBlock {
     pub(super) index: Index,
     segments: Segments,
     tombstones: Tombstones<u32>,
+    /// What we were told to delete, in a file of ours.
+    pub(crate) ours: BlockTombstones,
     /// Bytes of its small files.
     small_bytes: u64,
     /// By series number: the id in the head of the series with the same labels, plus one; 0 when not known.
@@ -56,7 +58,8 @@ impl PrometheusBlock {
         let small =
             files.list(dir)?.into_iter().filter(|one| !one.is_dir && !one.path.ends_with(filenames::INDEX));
         let small_bytes = small.map(|one| one.len).sum();
-        let index = Index::open(files, dir)?;
+        let range = (meta.min_time, meta.max_time.saturating_sub(1));
+        let index = Index::open(files, dir, range)?;
         let tombstones = tombstones::read(files, dir, |reference| index.number(reference))?;
         let stats = BlockStats {
             num_samples: meta.stats.num_samples,
@@ -73,11 +76,14 @@ impl PrometheusBlock {
             max_time: meta.max_time,
             stats,
             compaction,
+            rules: crate::block::Shaped::default(),
             format: "prometheus".to_owned(),
             version: meta.version,
         };
-        let segments = Segments::open(files, dir)?;
+        let segments = Segments::open(files, dir, range)?;
+        let ours = BlockTombstones::beside(files, dir, index.series_count() as usize)?;
         Ok(Self {
+            ours,
             dir: dir.to_owned(),
             meta,
             index,
@@ -103,7 +109,7 @@ impl PrometheusBlock {
     /// Bytes of its files.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.index.len() as u64 + self.segments.len() + self.small_bytes
+        self.index.len() as u64 + self.segments.len() + self.small_bytes + self.ours.bytes() as u64
     }
 
     /// Intervals that were deleted.
@@ -147,6 +153,17 @@ impl PrometheusBlock {
     /// Writes the labels of a series to `out`.
     pub(crate) fn labels(&self, number: u32, out: &mut LabelsBuf) -> Result<(), StorageError> {
         self.index.labels(number, out)
+    }
+
+    /// The first and the last timestamp of a series, ms, as its chunks tell.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(i64, i64)>, StorageError> {
+        let mut span: Option<(i64, i64)> = None;
+        self.index.each_chunk(number, |chunk| {
+            let (min, max) = span.unwrap_or((chunk.min, chunk.max));
+            span = Some((min.min(chunk.min), max.max(chunk.max)));
+            Ok(true)
+        })?;
+        Ok(span)
     }
 
     /// Label names, sorted.
@@ -198,16 +215,20 @@ impl PrometheusBlock {
         number: u32,
         range: (i64, i64),
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         let ranges = visible(range, self.tombstones.of(&number));
         self.index.each_chunk(number, |chunk| {
             for (mint, maxt) in &ranges {
                 if chunk.min <= *maxt && chunk.max >= *mint {
-                    let (encoding, bytes) = self.segments.get(chunk.place)?;
-                    super::chunk::decode(encoding, bytes, (*mint, *maxt), out)
-                        .map_err(|e| self.segments.damaged(chunk.place, e))?;
-                    joints.join(out);
+                    let decoded = self.segments.get(chunk.place).and_then(|(encoding, bytes)| {
+                        super::chunk::decode(encoding, bytes, (*mint, *maxt), out)
+                            .map_err(|e| self.segments.damaged(chunk.place, e))
+                    });
+                    match decoded {
+                        Ok(()) => joints.join(out),
+                        Err(error) => joints.leave_out(out, error)?,
+                    }
                 }
             }
             Ok(true)

@@ -25,7 +25,7 @@ const WINDOWS_MAX: usize = 1000;
 pub struct LateSamples<'a> {
     files: &'a Files,
     dir: &'a Path,
-    series: BTreeMap<Labels, (Columns, Joints)>,
+    series: BTreeMap<Labels, (Columns, Joints<'static>)>,
     held: usize,
     blocks: Vec<PathBuf>,
 }
@@ -61,7 +61,11 @@ impl<'a> LateSamples<'a> {
         self.add(labels, |columns| columns.push_started(timestamp, value, start))
     }
 
-    pub(super) fn histogram(
+    /// Adds a native histogram; `start` is 0 for none.
+    ///
+    /// # Errors
+    /// A block cannot be written.
+    pub fn histogram(
         &mut self,
         labels: &Labels,
         (timestamp, value, start): (i64, Arc<FloatHistogram>, i64),

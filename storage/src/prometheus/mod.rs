@@ -26,4 +26,6 @@ mod beside_tests;
 #[cfg(test)]
 mod block_tests;
 #[cfg(test)]
+mod delete_tests;
+#[cfg(test)]
 mod takeover_tests;

@@ -8,10 +8,12 @@
 
 use super::bytes::{take_checked, take_u32};
 use crate::codec::{CodecError, varint};
+use crate::damage::{DamageKind, DamageList};
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
 use crate::query::StorageError;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Directory of the segments.
 pub(super) const DIR: &str = "chunks";
@@ -23,7 +25,12 @@ pub(super) const VERSION: u8 = 1;
 pub(super) const HEADER_LEN: usize = 8;
 
 /// The segments of a block.
-pub(super) struct Segments(Vec<(PathBuf, Bytes)>);
+pub(super) struct Segments {
+    all: Vec<(PathBuf, Bytes)>,
+    /// Where damage is noted, and what it may cost: first and last timestamp, ms.
+    damage: Arc<DamageList>,
+    range: (i64, i64),
+}
 
 /// Files with a number for a name, in the order of the numbers.
 pub(super) fn numbered(files: &Files, dir: &Path) -> Result<Vec<(u64, PathBuf)>, StorageError> {
@@ -49,7 +56,7 @@ fn chunk_at(segment: &[u8], offset: usize) -> Result<(u8, &[u8], usize), CodecEr
 
 impl Segments {
     /// Opens the segments of the block in `dir`.
-    pub(super) fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
+    pub(super) fn open(files: &Files, dir: &Path, range: (i64, i64)) -> Result<Self, StorageError> {
         let mut segments = Vec::new();
         for (_, path) in numbered(files, &dir.join(DIR))? {
             let bytes = files.map(&path)?;
@@ -60,39 +67,39 @@ impl Segments {
             }
             segments.push((path, bytes));
         }
-        Ok(Self(segments))
+        Ok(Self { all: segments, damage: Arc::clone(files.damage()), range })
     }
 
     /// Bytes of the files.
     pub(super) fn len(&self) -> u64 {
-        self.0.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+        self.all.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
     /// Encoding and chunk at a place, checked.
     pub(super) fn get(&self, place: u64) -> Result<(u8, &[u8]), StorageError> {
-        let (path, segment) = self.at(place)?;
+        let (_, segment) = self.at(place)?;
         let (encoding, chunk, _) =
-            chunk_at(segment, place as u32 as usize).map_err(|e| at(path, place, e))?;
+            chunk_at(segment, place as u32 as usize).map_err(|e| self.damaged(place, e))?;
         Ok((encoding, chunk))
     }
 
     fn at(&self, place: u64) -> Result<&(PathBuf, Bytes), StorageError> {
-        let segment = usize::try_from(place >> 32).ok().and_then(|number| self.0.get(number));
+        let segment = usize::try_from(place >> 32).ok().and_then(|number| self.all.get(number));
         segment
             .ok_or_else(|| corrupt(Path::new(DIR), "segment", format!("there is no segment {}", place >> 32)))
     }
 
-    /// The error of a chunk at a place.
+    /// The error of a chunk at a place, which is noted.
     pub(super) fn damaged(&self, place: u64, error: CodecError) -> StorageError {
         match self.at(place) {
-            Ok((path, _)) => at(path, place, error),
+            Ok((path, _)) => self.damage.met(path, DamageKind::Page, self.range, at(path, place, error)),
             Err(error) => error,
         }
     }
 
     /// Decodes every chunk; `each` is told what is wrong, and where. Behind damage a segment is not read on.
     pub(super) fn verify(&self, mut each: impl FnMut(&Path, u64, CodecError)) {
-        for (path, segment) in &self.0 {
+        for (path, segment) in &self.all {
             let mut offset = HEADER_LEN;
             while offset < segment.len() {
                 let checked = chunk_at(segment, offset).and_then(|(encoding, chunk, end)| {

@@ -1,8 +1,10 @@
 //! What deletions hide from one selection: samples, and series of which none is left.
 
+use super::lost::or_damaged;
+use super::rows::Wanted;
 use super::tidy::Joints;
 use super::{Columns, StorageError};
-use crate::block::{Block, ServedBlock};
+use crate::block::ServedBlock;
 use crate::head::Head;
 use crate::head::select::HeadSeries;
 use crate::query::postings::Postings;
@@ -38,15 +40,15 @@ impl Masks {
 
 /// Takes the series of a block out of a selection of which nothing is left within `[mint, maxt]`.
 pub(super) fn retain_living(
-    block: &Block,
+    block: &ServedBlock,
     numbers: &mut RoaringBitmap,
     tombstones: &Tombstones,
     (mint, maxt): (i64, i64),
 ) -> Result<(), StorageError> {
     for (number, deleted) in tombstones.iter().filter(|(_, deleted)| deleted.overlaps(mint, maxt)) {
         if numbers.contains(number)
-            && !is_living(block.span(number)?, (mint, maxt), deleted, |out, joints| {
-                block.read(number, (mint, maxt), out, joints)
+            && !is_living(block.span(number), (mint, maxt), deleted, |out, joints| {
+                block.read(number, (mint, maxt), Wanted::Last, out, joints)
             })?
         {
             numbers.remove(number);
@@ -64,16 +66,26 @@ pub(super) fn is_living_in_head(
     cut_ms: i64,
     deleted: &Intervals,
 ) -> Result<bool, StorageError> {
-    is_living(series.span(&head.level0)?, range, deleted, |out, joints| {
+    is_living(series.span(&head.level0), range, deleted, |out, joints| {
         series.read(&head.level0, range, cut_ms, out, joints)
     })
 }
 
+/// What is damaged may be there; whoever reads it is told.
 fn is_living(
+    span: Result<Option<(i64, i64)>, StorageError>,
+    range: (i64, i64),
+    deleted: &Intervals,
+    read: impl FnOnce(&mut Columns, &mut Joints<'_>) -> Result<(), StorageError>,
+) -> Result<bool, StorageError> {
+    or_damaged(span.and_then(|span| is_left(span, range, deleted, read)), true)
+}
+
+fn is_left(
     span: Option<(i64, i64)>,
     (mint, maxt): (i64, i64),
     deleted: &Intervals,
-    read: impl FnOnce(&mut Columns, &mut Joints) -> Result<(), StorageError>,
+    read: impl FnOnce(&mut Columns, &mut Joints<'_>) -> Result<(), StorageError>,
 ) -> Result<bool, StorageError> {
     let Some((first, last)) = span else { return Ok(false) };
     let (from, to) = (first.max(mint), last.min(maxt));
@@ -90,9 +102,7 @@ fn is_living(
 
 /// The series of a block of which nothing is left.
 pub(super) fn dead_in_block(block: &ServedBlock) -> Result<RoaringBitmap, StorageError> {
-    let Some((block, tombstones)) = block.own().zip(block.tombstones()) else {
-        return Ok(RoaringBitmap::new());
-    };
+    let Some(tombstones) = block.tombstones() else { return Ok(RoaringBitmap::new()) };
     let all: RoaringBitmap = tombstones.iter().map(|(number, _)| number).collect();
     let mut living = all.clone();
     retain_living(block, &mut living, &tombstones, (i64::MIN, i64::MAX))?;

@@ -4,8 +4,10 @@
 //! which number, so that parts are joined and sorted by numbers; labels are compared only for series that
 //! the head does not have.
 
+use super::lost::Lost;
 use super::masks::{Masks, retain_living};
 use super::postings::resolve;
+use super::rows::Wanted;
 use super::tidy::Joints;
 use super::{Columns, Newest, SelectHints, Series, StorageError};
 use crate::block::{EntriesOfBlock, ServedBlock};
@@ -17,6 +19,8 @@ use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
 use crate::labels::matcher::Matcher;
 use crate::labels::{Labels, LabelsBuf};
+use crate::retention::Expiry;
+use crate::sample::is_stale_nan;
 use crate::tombstones::Intervals;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -44,6 +48,11 @@ pub(super) struct Selection {
     pub(super) blocks: Vec<Arc<ServedBlock>>,
     pub(super) links: Vec<Link>,
     pub(super) masks: Option<Masks>,
+    /// What is wanted of downsampled samples.
+    pub(super) wanted: Wanted,
+    /// What is not shown any more.
+    pub(super) expiry: Option<Expiry>,
+    pub(super) lost: Arc<Lost>,
 }
 
 impl Selection {
@@ -75,7 +84,7 @@ impl Found {
         Self { origin: Origin::Head(series), rank, links: (NONE, NONE) }
     }
 
-    fn labels(&self) -> &Labels {
+    pub(super) fn labels(&self) -> &Labels {
         self.origin.labels()
     }
 
@@ -105,13 +114,13 @@ impl Origin {
 }
 
 /// Adds what blocks, oldest first, have of the selection, and brings all of it into label order unless that
-/// has no meaning. `found` holds the head's part, in order.
+/// has no meaning. `found` holds the head's part, in order. What is damaged is left out.
 pub(super) fn merge(
     head: &Head,
     blocks: &[Arc<ServedBlock>],
     matchers: &[Matcher],
     hints: &SelectHints,
-    masks: Option<&Masks>,
+    (masks, lost): (Option<&Masks>, &Lost),
     found: &mut Vec<Found>,
     links: &mut Vec<Link>,
 ) -> Result<(), StorageError> {
@@ -127,21 +136,33 @@ pub(super) fn merge(
     let alone = blocks.len() == 1 && found.is_empty();
     let mut buffer = LabelsBuf::default();
     for (block_number, block) in (0u32..).zip(blocks) {
-        let mut numbers = resolve(&**block, matchers)?;
-        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number))
-            && let Some(block) = block.own()
-        {
+        let mut numbers = match resolve(&**block, matchers) {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                lost.leave_out(error)?;
+                continue;
+            }
+        };
+        if let Some(tombstones) = masks.and_then(|masks| masks.block(block_number)) {
             retain_living(block, &mut numbers, tombstones, (hints.mint, hints.maxt))?;
         }
         found.reserve(if alone { usize::try_from(numbers.len()).unwrap_or(0) } else { 0 });
         let index = head.index();
         let mut entries = block.entries();
         for number in &numbers {
-            if !entries.has_chunk(number, hints.mint, hints.maxt)? {
-                continue;
-            }
             let next = u32::try_from(found.len()).unwrap_or(NONE);
-            let twin = twin(&index, block, &mut entries, number, &mut buffer)?;
+            let twin = match entries.has_chunk(number, hints.mint, hints.maxt) {
+                Ok(false) => continue,
+                Ok(true) => twin(&index, block, &mut entries, number, &mut buffer),
+                Err(error) => Err(error),
+            };
+            let twin = match twin {
+                Ok(twin) => twin,
+                Err(error) => {
+                    lost.leave_out(error)?;
+                    continue;
+                }
+            };
             if alone {
                 let origin = twin.map_or_else(
                     || Origin::Unknown(buffer.to_labels()),
@@ -240,18 +261,25 @@ struct SelectedSeries {
 }
 
 impl SelectedSeries {
+    /// The first time from `mint` on that has not expired.
+    fn first_shown(&self, mint: i64) -> i64 {
+        let expiry = self.selection.expiry.as_ref().filter(|expiry| mint < expiry.latest_ms);
+        expiry.map_or(mint, |expiry| mint.max(expiry.first_ms(self.labels())))
+    }
+
     /// Appends what the blocks have.
     fn read_blocks(
         &self,
         range: (i64, i64),
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         let mut at = self.link;
         while let Some(link) = self.selection.links.get(at as usize) {
             if let Some(block) = self.selection.blocks.get(link.block as usize) {
                 let start = out.len();
-                block.read(link.number, range, out, joints)?;
+                let read = block.read(link.number, range, self.selection.wanted, out, joints);
+                read.or_else(|error| joints.leave_out(out, error))?;
                 let masks = self.selection.masks.as_ref();
                 let tombstones = masks.and_then(|masks| masks.block(link.block));
                 if let Some(deleted) = tombstones.and_then(|tombstones| tombstones.get(link.number)) {
@@ -274,7 +302,7 @@ impl SelectedSeries {
         head: &HeadSeries,
         (mint, maxt): (i64, i64),
         out: &mut Columns,
-        joints: &mut Joints,
+        joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
         let db = &self.selection.db;
         let start = out.len();
@@ -287,9 +315,13 @@ impl SelectedSeries {
             // A block may also have been merged from those that were selected.
             let known = |block: &Arc<ServedBlock>| self.selection.knows(block);
             for block in new.iter().filter(|block| block.overlaps(mint, maxt) && !known(block)) {
-                if let Some(number) = block.find(self.labels())? {
-                    block.read(number, (mint, maxt.min(head.limit())), out, joints)?;
-                }
+                let range = (mint, maxt.min(head.limit()));
+                let read = match block.find(self.labels()) {
+                    Ok(Some(number)) => block.read(number, range, self.selection.wanted, out, joints),
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                };
+                read.or_else(|error| joints.leave_out(out, error))?;
             }
         }
         Ok(())
@@ -302,7 +334,8 @@ impl Series for SelectedSeries {
     }
 
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError> {
-        let mut joints = Joints::new(out);
+        let mint = self.first_shown(mint);
+        let mut joints = Joints::without_damaged(out, &self.selection.lost);
         self.read_blocks((mint, maxt), out, &mut joints)?;
         if let Origin::Head(head) = &self.origin {
             self.read_head(head, (mint, maxt), out, &mut joints)?;
@@ -312,11 +345,14 @@ impl Series for SelectedSeries {
     }
 
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
+        let mint = self.first_shown(mint);
         if let Origin::Head(head) = &self.origin
             && let Some(newest) = head.newest(maxt)
             // A late sample may be older than what blocks have, and a block of Prometheus newer than the head.
             && newest.timestamp >= self.selection.db.head.min_valid_ms.load(Ordering::Acquire)
             && !self.deleted(head).is_some_and(|deleted| deleted.covers(newest.timestamp, newest.timestamp))
+            // A damaged sample is remembered as a staleness marker; the read tells what is the matter.
+            && !(is_stale_nan(newest.value) && self.selection.db.files.damage().count() > 0)
         {
             return Ok((newest.timestamp >= mint).then_some(newest));
         }

@@ -1,8 +1,10 @@
 //! The read side's only door: what the query engine asks of any store of series.
 
+mod lost;
 mod masks;
 mod merge;
 pub(crate) mod postings;
+pub(crate) mod rows;
 pub(crate) mod select;
 pub mod stats;
 pub(crate) mod tidy;
@@ -10,6 +12,7 @@ pub(crate) mod tidy;
 use crate::histogram::FloatHistogram;
 use crate::labels::Labels;
 use crate::labels::matcher::Matcher;
+pub use rows::Rows;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,7 +41,8 @@ pub enum StorageError {
     Locked(String),
 }
 
-/// What a selection is for; a store may use it to read less, never to answer differently.
+/// What a selection is for; a store may use it to read less. Of raw samples it never changes an answer; of
+/// downsampled ones `function` says which aggregate takes the place of the values.
 #[derive(Debug, Clone, Default)]
 pub struct SelectHints {
     /// First timestamp of interest, inclusive, ms.
@@ -67,6 +71,8 @@ pub struct Columns {
     pub histograms: Vec<(u32, Arc<FloatHistogram>)>,
     /// Start timestamps, ms, 0 for none. Empty when no sample has one, else as long as the others.
     pub starts: Vec<i64>,
+    /// What those samples stand for that are downsampled.
+    pub rows: Rows,
 }
 
 impl Columns {
@@ -76,6 +82,7 @@ impl Columns {
         self.values.clear();
         self.histograms.clear();
         self.starts.clear();
+        self.rows.clear();
     }
 
     /// The number of samples.
@@ -131,6 +138,27 @@ impl Columns {
             self.starts.extend_from_slice(&other.starts);
             self.starts.resize(self.timestamps.len(), 0);
         }
+        self.rows.append(base, &other.rows);
+    }
+
+    /// Lets raw samples between downsampled ones share frames with those.
+    pub(crate) fn adopt(&mut self) {
+        if !self.rows.is_empty() {
+            let mut rows = std::mem::take(&mut self.rows);
+            rows.adopt(|at| if self.histogram(at).is_some() { None } else { self.values.get(at).copied() });
+            self.rows = rows;
+        }
+    }
+
+    /// Appends the sample of other columns at a position, if they have one there.
+    pub fn push_from(&mut self, other: &Self, position: usize) {
+        let value = other.timestamps.get(position).zip(other.values.get(position));
+        let Some((timestamp, value)) = value else { return };
+        self.rows.push_from(self.timestamps.len(), &other.rows, position);
+        match other.histogram(position) {
+            Some(histogram) => self.push_histogram(*timestamp, Arc::clone(histogram), other.start(position)),
+            None => self.push_started(*timestamp, *value, other.start(position)),
+        }
     }
 
     /// Keeps of the samples from `start` on those at `kept`, positions after `start`.
@@ -142,6 +170,7 @@ impl Columns {
         }
         self.values.truncate(kept.end);
         self.values.drain(start..kept.start);
+        self.rows.keep(start, kept.start, kept.end);
         if !self.histograms.is_empty() {
             let dropped = kept.start - start;
             self.histograms.retain_mut(|(position, _)| {
@@ -152,6 +181,16 @@ impl Columns {
                 at < start || kept.contains(&at)
             });
         }
+    }
+
+    /// Takes out what was appended behind the first `len` samples, also to some of the columns only.
+    pub(crate) fn cut_back(&mut self, len: usize) {
+        self.timestamps.truncate(len);
+        self.values.truncate(len);
+        self.starts.truncate(len);
+        let kept = self.histograms.partition_point(|(position, _)| (*position as usize) < len);
+        self.histograms.truncate(kept);
+        self.rows.keep(len, len, len);
     }
 
     /// The start timestamp of a sample, 0 for none.
@@ -166,7 +205,8 @@ impl Columns {
     pub fn newest(&self) -> Option<Newest> {
         let last = self.len().checked_sub(1)?;
         let (timestamp, value) = (*self.timestamps.get(last)?, *self.values.get(last)?);
-        Some(Newest { timestamp, value, histogram: self.histogram(last).cloned(), start: self.start(last) })
+        let (histogram, resolution) = (self.histogram(last).cloned(), self.rows.resolution(last));
+        Some(Newest { timestamp, value, histogram, start: self.start(last), resolution })
     }
 
     /// The histogram at a position, `None` where the sample is a float.
@@ -193,6 +233,8 @@ pub struct Newest {
     pub histogram: Option<Arc<FloatHistogram>>,
     /// Start timestamp, ms, 0 for none.
     pub start: i64,
+    /// Length of the interval that it is the last one of, ms; 0 for a raw sample.
+    pub resolution: u32,
 }
 
 /// One selected series. It holds what it needs to be read later (a snapshot of the head's cell, a
@@ -201,17 +243,18 @@ pub trait Series: Send + Sync {
     /// The series' labels.
     fn labels(&self) -> &Labels;
 
-    /// Appends the samples with `mint <= timestamp <= maxt` to `out`.
+    /// Appends the samples with `mint <= timestamp <= maxt` to `out`, without those that are damaged on the disk,
+    /// of which [`Querier::warnings`] tells.
     ///
     /// # Errors
-    /// A page on disk cannot be read or is damaged.
+    /// A file cannot be read.
     fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), StorageError>;
 
     /// The newest sample with `mint <= timestamp <= maxt`, a staleness marker included. A store that can
     /// answers without decoding the others; `scratch` is for one that cannot.
     ///
     /// # Errors
-    /// A page on disk cannot be read or is damaged.
+    /// As [`Series::read`].
     fn newest(&self, mint: i64, maxt: i64, scratch: &mut Columns) -> Result<Option<Newest>, StorageError> {
         scratch.clear();
         self.read(mint, maxt, scratch)?;
@@ -251,6 +294,18 @@ pub trait Querier: Send + Sync {
     /// # Errors
     /// The index cannot be read or is damaged.
     fn label_values(&self, name: &str, query: &LabelQuery) -> Result<Vec<String>, StorageError>;
+
+    /// The longest interval, ms, that a sample within `[mint, maxt]` may stand for, or one that lies less than
+    /// such an interval before it; 0 where all samples are raw.
+    fn resolution_ms(&self, _mint: i64, _maxt: i64) -> i64 {
+        0
+    }
+
+    /// What the answers so far leave out, those of the selected series included: a store that can do so leaves out
+    /// what is damaged and gives the rest.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A store of series.

@@ -1,8 +1,10 @@
 //! One view over the head and the blocks.
 
+use super::lost::{Lost, or_damaged};
 use super::masks::{self, Masks};
 use super::merge::{Found, Selection, merge};
 use super::postings::resolve;
+use super::rows::Wanted;
 use super::{LabelQuery, Querier, SelectHints, Series, StorageError};
 use crate::block::ServedBlock;
 use crate::db::Inner;
@@ -16,10 +18,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
 pub(crate) struct DbQuerier {
-    pub(crate) db: Arc<Inner>,
+    db: Arc<Inner>,
+    lost: Arc<Lost>,
 }
 
 impl DbQuerier {
+    pub(crate) fn new(db: &Arc<Inner>) -> Self {
+        Self { db: Arc::clone(db), lost: Arc::default() }
+    }
+
     /// The blocks that overlap a time range. To be asked for after the head was read: a block that takes
     /// over head samples is listed before the head lets go of them.
     fn blocks(&self, mint: i64, maxt: i64) -> Vec<Arc<ServedBlock>> {
@@ -76,7 +83,9 @@ impl DbQuerier {
                 }
                 None => true,
             };
-            if living && series.overlaps(&level0, hints.mint, hints.maxt)? {
+            // What is damaged may overlap; the read tells.
+            let overlaps = series.overlaps(&level0, hints.mint, hints.maxt);
+            if living && or_damaged(overlaps, true)? {
                 found.push(Found::head(series, rank));
             }
         }
@@ -100,10 +109,24 @@ impl Querier for DbQuerier {
         let masks = Masks::new(tombstones, &blocks);
         let mut links = Vec::new();
         if !blocks.is_empty() {
-            merge(&self.db.head, &blocks, matchers, hints, masks.as_ref(), &mut found, &mut links)?;
+            let told = (masks.as_ref(), &*self.lost);
+            merge(&self.db.head, &blocks, matchers, hints, told, &mut found, &mut links)?;
         }
-        let selection = Arc::new(Selection { db: Arc::clone(&self.db), cuts, cut_ms, blocks, links, masks });
+        let expiry = self.db.rules.load().expiry(self.db.now_ms.load(Acquire));
+        if let Some(expiry) = expiry.as_ref().filter(|expiry| hints.maxt < expiry.latest_ms) {
+            found.retain(|one| expiry.first_ms(one.labels()) <= hints.maxt);
+        }
+        let wanted = Wanted::of(hints.function);
+        let (db, lost) = (Arc::clone(&self.db), Arc::clone(&self.lost));
+        let selection = Arc::new(Selection { db, cuts, cut_ms, blocks, links, masks, wanted, expiry, lost });
         Ok(found.into_iter().map(|found| found.series(&selection)).collect())
+    }
+
+    fn resolution_ms(&self, mint: i64, maxt: i64) -> i64 {
+        let blocks = self.db.blocks.load();
+        let reached = blocks.iter().map(|block| (block, block.meta().resolution_ms()));
+        let reached = reached.filter(|(block, ms)| *ms > 0 && block.overlaps(mint.saturating_sub(*ms), maxt));
+        reached.map(|(_, ms)| ms).max().unwrap_or(0)
     }
 
     fn label_names(&self, query: &LabelQuery) -> Result<Vec<String>, StorageError> {
@@ -118,9 +141,10 @@ impl Querier for DbQuerier {
             }
             for block in self.blocks(query.mint, query.maxt) {
                 let dead = masks::dead_in_block(&block)?;
-                masks::living_names(&*block, block.label_names().into_iter(), &dead, |name| {
+                let living = masks::living_names(&*block, block.label_names().into_iter(), &dead, |name| {
                     names.insert(name.to_owned());
-                })?;
+                });
+                living.or_else(|error| self.lost.leave_out(error))?;
             }
         } else {
             self.each_labels(query, |labels| names.extend(labels.iter().map(|(name, _)| name.to_owned())))?;
@@ -140,15 +164,21 @@ impl Querier for DbQuerier {
             }
             for block in self.blocks(query.mint, query.maxt) {
                 let dead = masks::dead_in_block(&block)?;
-                let found = block.label_values(name)?;
-                masks::living_values(&*block, name, found.iter().map(String::as_str), &dead, |value| {
-                    values.insert(value.to_owned());
-                })?;
+                let living = block.label_values(name).and_then(|found| {
+                    masks::living_values(&*block, name, found.iter().map(String::as_str), &dead, |value| {
+                        values.insert(value.to_owned());
+                    })
+                });
+                living.or_else(|error| self.lost.leave_out(error))?;
             }
         } else {
             self.each_labels(query, |labels| values.extend(labels.get(name).map(str::to_owned)))?;
         }
         Ok(values.into_iter().collect())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.lost.texts()
     }
 }
 

@@ -44,6 +44,16 @@ pub struct DbStats {
     pub block_bytes: u64,
     /// Samples in the blocks.
     pub block_samples: u64,
+    /// Blocks with downsampled samples.
+    pub downsampled_blocks: u64,
+    /// Series with downsampled samples, counted in each block.
+    pub downsampled_series: u64,
+    /// Series downsampled since the start, counted for each block.
+    pub series_downsampled: u64,
+    /// Blocks that retention rules had written again since the start.
+    pub blocks_rewritten: u64,
+    /// How long that took, seconds.
+    pub rewrite_seconds: f64,
     /// Metric names with the most series.
     pub series_by_metric: Vec<(String, u64)>,
     /// Labels with the most values.
@@ -73,8 +83,16 @@ impl DbStats {
             blocks: blocks.len() as u64,
             block_bytes: blocks.iter().map(|b| b.size_bytes()).sum(),
             block_samples: blocks.iter().map(|b| b.meta().stats.num_samples).sum(),
+            series_downsampled: db.rewrites.series.load(Ordering::Relaxed),
+            blocks_rewritten: db.rewrites.blocks.load(Ordering::Relaxed),
+            rewrite_seconds: db.rewrites.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9,
             ..Self::default()
         };
+        for block in blocks.iter() {
+            let downsampled = &block.meta().rules.downsampled;
+            stats.downsampled_blocks += u64::from(!downsampled.is_empty());
+            stats.downsampled_series += downsampled.iter().map(|one| one.num_series).sum::<u64>();
+        }
         stats.chunks = head.all_series().iter().map(|s| s.state().chunks.len() as u64).sum();
         let index = head.index();
         stats.series = index.len() as u64;

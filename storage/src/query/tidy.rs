@@ -1,20 +1,44 @@
 //! Brings the samples that several parts of a store gave into order.
 
-use super::Columns;
+use super::lost::Lost;
+use super::{Columns, StorageError};
 use crate::tombstones::Intervals;
-use std::sync::Arc;
 
 /// Watches over the order of the parts that are appended to columns, each in order itself.
-pub(crate) struct Joints {
+pub(crate) struct Joints<'a> {
     start: usize,
     end: usize,
     ordered: bool,
+    /// Where damaged parts are noted, if the others are wanted without them.
+    lost: Option<&'a Lost>,
 }
 
-impl Joints {
-    /// Parts are appended from here on.
+impl<'a> Joints<'a> {
+    /// Parts are appended from here on; damage is an error.
     pub(crate) fn new(out: &Columns) -> Self {
-        Self { start: out.len(), end: out.len(), ordered: true }
+        Self { start: out.len(), end: out.len(), ordered: true, lost: None }
+    }
+
+    /// Parts are appended from here on, but for damaged ones.
+    pub(crate) fn without_damaged(out: &Columns, lost: &'a Lost) -> Self {
+        Self { lost: Some(lost), ..Self::new(out) }
+    }
+
+    /// The part that was being appended cannot be read: what there is of it is taken out again.
+    ///
+    /// # Errors
+    /// The parts are wanted with all of them, or the error is no damage.
+    pub(crate) fn leave_out(&self, out: &mut Columns, error: StorageError) -> Result<(), StorageError> {
+        self.undo(out);
+        match self.lost {
+            Some(lost) => lost.leave_out(error),
+            None => Err(error),
+        }
+    }
+
+    /// Takes out what there is of a part that was being appended.
+    pub(crate) fn undo(&self, out: &mut Columns) {
+        out.cut_back(self.end);
     }
 
     /// A part was appended.
@@ -49,19 +73,14 @@ fn sort(out: &mut Columns, start: usize) {
     order.dedup_by_key(|(t, _)| *t);
     let all = out.clone();
     out.keep(start, 0..0);
-    for (timestamp, at) in order {
-        match (all.histogram(at), all.values.get(at)) {
-            (Some(histogram), _) => out.push_histogram(timestamp, Arc::clone(histogram), all.start(at)),
-            (None, Some(value)) => out.push_started(timestamp, *value, all.start(at)),
-            (None, None) => {}
-        }
-    }
+    order.into_iter().for_each(|(_, at)| out.push_from(&all, at));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::histogram::FloatHistogram;
+    use std::sync::Arc;
 
     #[test]
     fn parts_in_any_order_are_merged_with_all_their_columns() {

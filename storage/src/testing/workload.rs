@@ -7,7 +7,10 @@ use super::samples::{Point, dump, float, labels, point};
 use crate::filenames;
 use crate::head::entry::SampleValue;
 use crate::io::Files;
-use crate::{AppendError, Db, DbOptions, Group, Row, STALE_NAN, StorageError, WalSync, is_stale_nan};
+use crate::{
+    AppendError, Db, DbOptions, DownsampleStage, Group, Matcher, RetentionRule, Row, STALE_NAN, StorageError,
+    WalSync, is_stale_nan,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +94,18 @@ pub fn options(mode: Mode) -> DbOptions {
         retention_ms: Some(RETENTION_MS),
         wal_sync: mode.policy(),
         ..DbOptions::default()
+    }
+}
+
+/// Rules under which blocks are written again and say the same: of an interval of one millisecond every sample stays,
+/// and some series are kept longer than the others.
+fn rules(rng: &mut Rng) -> Vec<RetentionRule> {
+    let selectors = vec![vec![Matcher::equal("__name__", "even")]];
+    let stage = DownsampleStage { after_ms: 2 * BLOCK_RANGE_MS, resolution_ms: 1 };
+    match rng.below(3) {
+        0 => Vec::new(),
+        1 => vec![RetentionRule { selectors: vec![Vec::new()], keep_ms: None, downsample: vec![stage] }],
+        _ => vec![RetentionRule { selectors, keep_ms: Some(2 * RETENTION_MS), downsample: vec![stage] }],
     }
 }
 
@@ -256,6 +271,7 @@ impl Workload {
         let failed = self.disk.failed();
         self.model.expire(self.disk.now(), self.now_ms - RETENTION_MS);
         let Some(db) = &self.db else { return Ok(()) };
+        db.set_retention_rules(rules(&mut self.rng), self.now_ms);
         if let Err(error) = db.maintain(self.now_ms) {
             self.excused(failed, &error)?;
         }

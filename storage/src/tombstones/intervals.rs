@@ -74,9 +74,7 @@ impl Intervals {
         for range in kept {
             let behind_a_gap = range.start > start;
             for at in range.clone() {
-                let (Some(timestamp), Some(value)) = (all.timestamps.get(at), all.values.get(at)) else {
-                    continue;
-                };
+                let Some(timestamp) = all.timestamps.get(at) else { continue };
                 match all.histogram(at) {
                     Some(histogram) => {
                         let mut histogram = Arc::clone(histogram);
@@ -86,7 +84,7 @@ impl Intervals {
                         }
                         out.push_histogram(*timestamp, histogram, all.start(at));
                     }
-                    None => out.push_started(*timestamp, *value, all.start(at)),
+                    None => out.push_from(&all, at),
                 }
             }
         }

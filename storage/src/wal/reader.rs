@@ -12,7 +12,7 @@ pub struct Damage {
 }
 
 /// Hands each whole record to `each`; skips damaged stretches by looking for the next whole record.
-pub fn read_segment(segment: &[u8], mut each: impl FnMut(Kind, &[u8])) -> Damage {
+pub fn read_segment<'a>(segment: &'a [u8], mut each: impl FnMut(Kind, &'a [u8])) -> Damage {
     let mut damage = Damage::default();
     let mut rest = segment;
     while !rest.is_empty() {

@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use narthex_fuzz::base::Base;
+use narthex_fuzz::look;
 use narthex_storage::wal::reader::read_segment;
 use narthex_storage::wal::record::{self, Kind};
-use narthex_storage::{Columns, Db, DbOptions, LabelQuery, MatchOp, Matcher, Queryable, SelectHints, WalSync};
-use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {
     damage_is_told_in_order(bytes);
@@ -43,6 +43,8 @@ fn records(mut bytes: &[u8]) -> Vec<u8> {
         Kind::Samples,
         Kind::Runs,
         Kind::Tombstones,
+        Kind::Late,
+        Kind::Void,
     ];
     let mut segment = Vec::new();
     while let [kind, len, rest @ ..] = bytes {
@@ -54,30 +56,12 @@ fn records(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 fn open(segment: &[u8]) {
-    static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
-        let memory = PathBuf::from("/dev/shm");
-        let base = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        base.join(format!("narthex-fuzz-{}", std::process::id()))
-    });
-    let _ = std::fs::remove_dir_all(&*DIR);
-    std::fs::create_dir_all(DIR.join("wal.narthex")).unwrap();
-    std::fs::write(DIR.join("wal.narthex/00000000"), segment).unwrap();
-    let options = DbOptions { wal_sync: WalSync::Never, ..DbOptions::default() };
-    let db = Db::open(&DIR, options).expect("damage never prevents the start");
-    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
-    let every = [Matcher::new(MatchOp::NotEqual, "no such label", "x").unwrap()];
-    let hints = SelectHints { mint: i64::MIN, maxt: i64::MAX, ..SelectHints::default() };
-    for series in querier.select(&every, &hints).unwrap() {
-        let mut columns = Columns::default();
-        series.read(i64::MIN, i64::MAX, &mut columns).unwrap();
-        assert!(columns.timestamps.is_sorted_by(|a, b| a < b), "time moves on");
-        assert_eq!(columns.values.len(), columns.len());
-        assert!(columns.starts.is_empty() || columns.starts.len() == columns.len());
-        assert!(columns.histograms.iter().all(|(at, _)| (*at as usize) < columns.len()));
-    }
-    let query = LabelQuery { mint: i64::MIN, maxt: i64::MAX, ..LabelQuery::default() };
-    querier.label_names(&query).unwrap();
-    drop(querier);
+    let path = Path::new(look::DIR).join("wal.narthex/00000000");
+    let base = Base::of([(path, segment.to_vec())], |_| true);
+    let disk = base.disk();
+    let db = look::open(&disk);
+    look::look(&db);
     db.close().unwrap();
-    let _ = std::fs::remove_dir_all(&*DIR);
+    drop(db);
+    look::look(&look::open(&disk));
 }

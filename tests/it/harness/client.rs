@@ -5,6 +5,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use narthex::http::HttpClient;
+use narthex::settings::HttpClientConfig;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -80,4 +82,19 @@ pub fn post_form(url: &str, form: &[(&str, &str)]) -> Result<Answer, String> {
     let kind = "application/x-www-form-urlencoded";
     let builder = http::Request::post(url).header("content-type", kind);
     request(builder.body(Full::from(body)).unwrap())
+}
+
+/// `GET url` with the settings of an HTTP client, as a scrape has them.
+pub fn get_as(settings: &HttpClientConfig, url: &str) -> Result<Answer, String> {
+    RUNTIME.block_on(async {
+        let client = HttpClient::new(settings).map_err(|e| e.to_string())?;
+        let exchange = async {
+            let response = client.get(&url.parse().unwrap(), &http::HeaderMap::new()).await;
+            let (head, body) = response.map_err(|e| e.to_string())?.into_parts();
+            let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        };
+        let timed = tokio::time::timeout(Duration::from_secs(120), exchange).await;
+        timed.map_err(|_| "no answer within two minutes".to_owned())?
+    })
 }

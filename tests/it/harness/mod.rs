@@ -6,7 +6,7 @@ pub mod process;
 pub mod random;
 pub mod samples;
 
-pub use client::{get, post_form, request};
+pub use client::{get, get_as, post_form, request};
 pub use page::{Body, Page, PageServer};
 pub use process::{Narthex, Peer};
 
@@ -32,6 +32,11 @@ pub fn program(name: &str) -> Option<PathBuf> {
         println!("SKIPPED: {name} is not installed");
     }
     found
+}
+
+/// An address on which nobody listens yet.
+pub fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// Asks until there is an answer; gives up after half a minute.

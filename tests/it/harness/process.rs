@@ -26,7 +26,11 @@ impl Narthex {
 
     /// As `start`; the error is what the process printed.
     pub fn try_start(data: &Path, args: &[&str]) -> Result<Self, String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_narthex"));
+        Self::launch(Command::new(env!("CARGO_BIN_EXE_narthex")), data, args)
+    }
+
+    /// As `try_start`, by a command that runs the binary somehow.
+    pub fn launch(mut command: Command, data: &Path, args: &[&str]) -> Result<Self, String> {
         command.arg(format!("--storage.tsdb.path={}", data.display()));
         command.arg("--web.listen-address=127.0.0.1:0").args(args);
         let mut child =
@@ -161,6 +165,19 @@ impl Peer {
         Self::start(program, &args, dir, "/-/ready")
     }
 
+    /// Debian's Prometheus with this configuration, by a command that runs it somehow.
+    pub fn prometheus_by(command: Command, config: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
+        let args = [
+            format!("--config.file={}", dir.path().join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", dir.path().join("data").display()),
+            // It must not add ports, as later versions do not.
+            "--enable-feature=no-default-scrape-port".to_owned(),
+        ];
+        Self::spawn(command, &args, dir, "/-/ready")
+    }
+
     /// Debian's Prometheus on a data directory that stays, with more flags.
     pub fn prometheus_on(program: &Path, data: &Path, config: &str, flags: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
@@ -171,6 +188,22 @@ impl Peer {
         ];
         args.extend(flags.iter().map(|flag| (*flag).to_owned()));
         Self::start(program, &args, dir, "/-/ready")
+    }
+
+    /// Debian's Alertmanager, alone; on a given address, or on any.
+    pub fn alertmanager(program: &Path, config: &str, address: Option<&str>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("alertmanager.yml");
+        std::fs::write(&file, config).unwrap();
+        let args = [
+            format!("--config.file={}", file.display()),
+            format!("--storage.path={}", dir.path().join("data").display()),
+            "--cluster.listen-address=".to_owned(),
+        ];
+        match address {
+            Some(address) => Self::start_on(address, Command::new(program), &args, dir, "/-/ready"),
+            None => Self::start(program, &args, dir, "/-/ready"),
+        }
     }
 
     /// Ends it in order.
@@ -186,9 +219,17 @@ impl Peer {
     }
 
     fn start(program: &Path, args: &[String], dir: TempDir, probe: &str) -> Self {
+        Self::spawn(Command::new(program), args, dir, probe)
+    }
+
+    fn spawn(command: Command, args: &[String], dir: TempDir, probe: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::start_on(&address.to_string(), command, args, dir, probe)
+    }
+
+    fn start_on(address: &str, mut command: Command, args: &[String], dir: TempDir, probe: &str) -> Self {
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let child = Command::new(program)
+        let child = command
             .args(args)
             .arg(format!("--web.listen-address={address}"))
             .stdin(Stdio::null())

@@ -9,7 +9,12 @@ use crate::functions::input::RangeInput;
 type Outcome = Result<(), EngineError>;
 
 pub(super) fn count(input: &RangeInput<'_>, out: &mut ColumnMut<'_>, _: &mut Annotations) -> Outcome {
-    each(input, |step, first, last| out.set(step, (last - first + 1) as f64));
+    let rows = &input.samples.rows;
+    each(input, |step, first, last| match rows.is_empty() {
+        true => out.set(step, (last - first + 1) as f64),
+        // What is downsampled stands for more than one.
+        false => out.set(step, (first..=last).map(|at| rows.count(at)).sum()),
+    });
     Ok(())
 }
 

@@ -15,7 +15,8 @@ pub(super) fn sum(
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
 ) -> Result<(), EngineError> {
-    evaluate(input, out, annotations, moments::sum, histogram_sums::sum);
+    let sum = |split: &Split<'_>, step| moments::sum(split.floats.slices(step).1);
+    evaluate(input, out, annotations, sum, histogram_sums::sum);
     Ok(())
 }
 
@@ -24,7 +25,21 @@ pub(super) fn avg(
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
 ) -> Result<(), EngineError> {
-    evaluate(input, out, annotations, moments::mean, histogram_sums::mean);
+    let samples = input.samples;
+    if samples.rows.is_empty() {
+        let mean = |split: &Split<'_>, step| moments::mean(split.floats.slices(step).1);
+        evaluate(input, out, annotations, mean, histogram_sums::mean);
+        return Ok(());
+    }
+    // Of what is downsampled the values are sums; how many they are of stands beside them.
+    let floats = (0..samples.len()).filter(|at| samples.histogram(*at).is_none());
+    let counts: Vec<f64> = floats.map(|at| samples.rows.count(at)).collect();
+    let mean = |split: &Split<'_>, step| {
+        let (from, to) = split.floats.window(step);
+        let count: f64 = counts.get(from..to).unwrap_or_default().iter().sum();
+        moments::sum(split.floats.slices(step).1) / count
+    };
+    evaluate(input, out, annotations, mean, histogram_sums::mean);
     Ok(())
 }
 
@@ -32,7 +47,7 @@ fn evaluate(
     input: &RangeInput<'_>,
     out: &mut ColumnMut<'_>,
     annotations: &mut Annotations,
-    floats: impl Fn(&[f64]) -> f64,
+    floats: impl Fn(&Split<'_>, usize) -> f64,
     histograms: impl Fn(&[Point], &mut Marks) -> Option<FloatHistogram>,
 ) {
     let split = Split::of(input);
@@ -40,7 +55,7 @@ fn evaluate(
     for step in 0..input.windows.len() {
         match split.kinds(step) {
             Kinds::Nothing => {}
-            Kinds::Floats => out.set(step, floats(split.floats.slices(step).1)),
+            Kinds::Floats => out.set(step, floats(&split, step)),
             Kinds::Histograms => {
                 let mut marks = Marks::default();
                 let value = histograms(split.histograms.window(step), &mut marks);

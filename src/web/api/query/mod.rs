@@ -1,5 +1,6 @@
 //! `query`, `query_range` and `explain`: what is asked, its evaluation, and the answer.
 
+mod backtest;
 mod plan;
 mod stats;
 mod value;
@@ -29,6 +30,7 @@ pub struct Request {
     limit: Option<usize>,
     lookback_ms: Option<i64>,
     stats: String,
+    waits: backtest::Waits,
 }
 
 impl Request {
@@ -39,7 +41,9 @@ impl Request {
     pub fn read(app: &App, kind: Kind, params: &Params, client: Client) -> Result<Self, ApiError> {
         let limit = params.limit()?;
         let ranged = kind == Kind::Range || (kind == Kind::Explain && !params.get("start").is_empty());
-        let (start, end, step) = if ranged {
+        let (start, end, step) = if kind == Kind::Backtest {
+            backtest::steps(app, params)?
+        } else if ranged {
             steps(params, app.queries.limits.points)?
         } else {
             let time = params.time_or("time", app.now_ms())?;
@@ -47,9 +51,12 @@ impl Request {
         };
         let timeout = timeout(app.queries.limits.timeout, params)?;
         let lookback_ms = lookback(params)?;
-        let text = params.get("query").to_owned();
+        let (text, waits) = match kind {
+            Kind::Backtest => (params.get("expr").to_owned(), backtest::Waits::read(params)?),
+            _ => (params.get("query").to_owned(), backtest::Waits::default()),
+        };
         let spec = Spec { text, kind, start, end, step, client, received_ms: app.now_ms() };
-        Ok(Self { spec, timeout, limit, lookback_ms, stats: params.get("stats").to_owned() })
+        Ok(Self { spec, timeout, limit, lookback_ms, stats: params.get("stats").to_owned(), waits })
     }
 
     /// Evaluates a query, or explains it.
@@ -72,6 +79,8 @@ impl Request {
             Kind::Instant => engine.instant(&store, &spec.text, spec.start, &options).map(Evaluated::Value),
             Kind::Range => engine.range(&store, &spec.text, steps, &options).map(Evaluated::Value),
             Kind::Explain => plan::explain(app, spec, &options).map(Evaluated::Plan),
+            Kind::Backtest => backtest::run(app, &store, spec, (self.waits, self.limit), running)
+                .map(|backtest| Evaluated::Backtest(Box::new(backtest))),
         }
     }
 
@@ -81,6 +90,12 @@ impl Request {
         let mut result = match evaluated {
             Evaluated::Plan(plan) => {
                 plan::write(out.json(), &plan);
+                out.json().raw("}");
+                return;
+            }
+            Evaluated::Backtest(backtest) => {
+                backtest.write(out);
+                super::write_annotations(out.json(), backtest.warning().as_slice(), &[]);
                 out.json().raw("}");
                 return;
             }
@@ -119,6 +134,8 @@ pub enum Evaluated {
     Value(QueryResult),
     /// Its plan and what each part of it cost.
     Plan(PlanNode),
+    /// The alerts that would have been.
+    Backtest(Box<backtest::Backtest>),
 }
 
 impl Evaluated {
@@ -128,6 +145,7 @@ impl Evaluated {
         match self {
             Self::Value(result) => (result.samples_read, result.peak_samples as u64),
             Self::Plan(node) => (node.samples, 0),
+            Self::Backtest(_) => (0, 0),
         }
     }
 }

@@ -8,8 +8,6 @@ use crate::head::entry::Entry;
 use crate::head::row::{Row, RowOutcome};
 use crate::head::series::MemSeries;
 use crate::sample::STALE_NAN;
-use foldhash::fast::RandomState;
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -17,7 +15,6 @@ use std::sync::{Arc, Weak};
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) slots: Vec<Option<Arc<MemSeries>>>,
-    pub(super) by_series: HashMap<u32, u32, RandomState>,
     pub(super) free: Vec<u32>,
     pub(super) released: Vec<u32>,
     pub(super) present: Vec<u64>,
@@ -86,6 +83,8 @@ impl Writer {
         outcome: &mut RowOutcome,
     ) {
         self.changes.clear();
+        // Most rows change no more.
+        self.changes.reserve(self.slots.len() / 2);
         self.ended.clear();
         self.claimed.clear();
         for at in 0..self.present.len() {
@@ -200,7 +199,7 @@ impl Writer {
     /// Frees released slots that are absent. Only right after a seal: an open cell may still hold rows of
     /// the old series.
     pub(super) fn give_away(&mut self, group: &Group) {
-        let (slots, by_series, free) = (&mut self.slots, &mut self.by_series, &mut self.free);
+        let (slots, free) = (&mut self.slots, &mut self.free);
         let present = &self.present;
         self.released.retain(|&slot| {
             let index = slot as usize;
@@ -208,7 +207,6 @@ impl Writer {
                 return true;
             }
             if let Some(series) = slots.get_mut(index).and_then(Option::take) {
-                by_series.remove(&series.id);
                 let own = |(owner, owned): &(Weak<Group>, u32)| {
                     *owned == slot && std::ptr::eq(owner.as_ptr(), group)
                 };

@@ -16,12 +16,14 @@ mod writer;
 
 use super::bytes::{section, take_u32, take_u64};
 use crate::codec::{CodecError, varint};
+use crate::damage::{DamageKind, DamageList};
 use crate::filenames;
 use crate::io::mmap::Bytes;
 use crate::io::{Files, corrupt};
 use crate::query::StorageError;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use symbols::Symbols;
 use table::PairTable;
 
@@ -43,6 +45,9 @@ pub(super) struct Index {
     pairs: PairTable,
     /// References of all series, four bytes each.
     all: Range<usize>,
+    /// Where damage is noted, and what it may cost: first and last timestamp, ms.
+    damage: Arc<DamageList>,
+    range: (i64, i64),
 }
 
 /// Where the sections begin that are read; 0 for none.
@@ -73,7 +78,7 @@ fn contents(bytes: &[u8]) -> Result<(bool, Contents), CodecError> {
 
 impl Index {
     /// Opens the index of the block in `dir`, and checks what is read of it as a whole.
-    pub(super) fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
+    pub(super) fn open(files: &Files, dir: &Path, range: (i64, i64)) -> Result<Self, StorageError> {
         let path = dir.join(filenames::INDEX);
         let bytes = files.map(&path)?;
         let read = || -> Result<_, CodecError> {
@@ -87,7 +92,8 @@ impl Index {
             Ok((first_version, symbols, pairs, all))
         };
         let (first_version, symbols, pairs, all) = read().map_err(|e| corrupt(&path, "index", e))?;
-        Ok(Self { path, bytes, first_version, symbols, pairs, all })
+        let damage = Arc::clone(files.damage());
+        Ok(Self { path, bytes, first_version, symbols, pairs, all, damage, range })
     }
 
     /// Bytes of the file.
@@ -101,7 +107,7 @@ impl Index {
     }
 
     fn damaged(&self, error: CodecError) -> StorageError {
-        corrupt(&self.path, "read", error)
+        self.damage.met(&self.path, DamageKind::Page, self.range, corrupt(&self.path, "read", error))
     }
 
     /// How Prometheus refers to a series.
