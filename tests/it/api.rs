@@ -140,7 +140,7 @@ fn errors_have_their_type_status_and_text() {
             "invalid regular expression in label_replace(): (",
         ),
         ("/api/v1/series", 400, "bad_data", "no match[] parameter provided"),
-        ("/api/v1/rules", 404, "not_found", "/api/v1/rules is not served yet by narthex"),
+        ("/api/v1/read", 404, "not_found", "/api/v1/read is not served yet by narthex"),
     ] {
         let answer = narthex.get(path);
         assert_eq!((answer.status, answer.header("content-type")), (status, "application/json"), "{path}");

@@ -108,7 +108,7 @@ fn a_query_that_meets_damage_answers_with_the_rest_and_a_warning() {
     assert_eq!(newest["data"]["result"], Value::Array(Vec::new()));
     assert_eq!(newest["warnings"].as_array().map(Vec::len), Some(1), "{newest}");
     // Where nothing is damaged there is no warning.
-    assert_eq!(count(&narthex, "minutes", begin_ms + BLOCK_MS - 60_000), ("119".into(), Vec::new()));
+    assert_eq!(count(&narthex, "minutes", begin_ms + BLOCK_MS - 60_000), ("120".into(), Vec::new()));
 
     let found = listed(&narthex);
     assert_eq!(found.len(), 3, "{found:?}");

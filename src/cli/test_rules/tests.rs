@@ -142,7 +142,7 @@ fn histograms_are_compared_in_their_notation() {
     let (good, _, err) = run(
         "tests:\n- input_series: [{series: h, values: '{{schema:1 sum:4 count:4 buckets:[1 2 1]}}x2'}]\n  \
          promql_expr_test:\n  - expr: h\n    eval_time: 1m\n    \
-         exp_samples: [{labels: h, histogram: '{{schema:1 sum:4 count:4 buckets:[1 2 1]}}'}]\n  \
+         exp_samples: [{labels: h, histogram: '{{schema:1 sum:4 count:4 counter_reset_hint:not_reset buckets:[1 2 1]}}'}]\n  \
          - {expr: h, eval_time: 1m, exp_samples: [{labels: h, histogram: '1'}]}\n",
     );
     assert!(!good);
@@ -159,5 +159,6 @@ fn everything_that_is_stored_can_be_shown() {
     assert!(good);
     assert!(out.contains("DEBUG: Starting test one\n"), "{out}");
     assert!(out.contains("DEBUG: Dump of all data (input_series and rules) at 1m1s:\n"), "{out}");
-    assert!(out.contains("{__name__=\"job:up:sum\", job=\"a\"} =>\n2 @[0]\n1 @[60000]\n"), "{out}");
+    // The range of the dump is open at its start, so the samples of time 0 are not in it; promtool's neither.
+    assert!(out.contains("{__name__=\"job:up:sum\", job=\"a\"} =>\n1 @[60000]\n"), "{out}");
 }
