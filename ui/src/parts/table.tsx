@@ -98,7 +98,6 @@ export function Table<T>({
                 data-row
                 aria-rowindex={from + i + 1}
                 tabIndex={acts ? 0 : undefined}
-                aria-expanded={detail ? isOpen : undefined}
                 class={`${acts ? "clickable" : ""}${isOpen ? " open" : ""}${selected?.(row) ? " selected" : ""}`}
                 onClick={acts ? (event) => inLink(event) || act(row) : undefined}
                 onKeyDown={acts ? (event) => event.key === "Enter" && event.target === event.currentTarget && act(row) : undefined}

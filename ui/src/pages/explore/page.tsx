@@ -134,12 +134,14 @@ export default function Explore() {
           </div>
         </section>
         <section class="panel" aria-label="Answer">
-          <div class="tabs" role="tablist" aria-label="Form of the answer">
-            {TABS.map(([id, title]) => (
-              <button key={id} type="button" role="tab" aria-selected={tab === id} onClick={() => run(drafts, id)}>
-                {title}
-              </button>
-            ))}
+          <div class="tabs">
+            <div class="list" role="tablist" aria-label="Form of the answer">
+              {TABS.map(([id, title]) => (
+                <button key={id} type="button" role="tab" aria-selected={tab === id} onClick={() => run(drafts, id)}>
+                  {title}
+                </button>
+              ))}
+            </div>
             {tab === "graph" && (
               <span class="r">
                 <Choice label="Form" all={FORMS} value={form} onChange={setForm} />
