@@ -109,7 +109,8 @@ fn asset(file: &File, encoding: Option<Encoding>) -> Reply {
     };
     let headers = reply.headers_mut();
     // Names below `assets` hold a hash of the content.
-    let kept = if file.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let kept =
+        if file.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -122,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_page_of_the_ui_has_its_path_here() {
-        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/src/app/pages.ts")).unwrap();
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/src/app/pages.ts")).unwrap();
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("load: ()")).collect();
         assert!(lines.len() >= 5, "{text}");
         let mut listed = Vec::new();
