@@ -125,7 +125,7 @@ mod tests {
     fn every_page_of_the_ui_has_its_path_here() {
         let text =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ui/src/app/pages.ts")).unwrap();
-        let lines: Vec<&str> = text.lines().filter(|line| line.contains("load: ()")).collect();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("load: () => import")).collect();
         assert!(lines.len() >= 5, "{text}");
         let mut listed = Vec::new();
         for line in lines {
