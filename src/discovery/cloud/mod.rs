@@ -21,6 +21,8 @@ pub mod vultr;
 #[cfg(test)]
 mod more_tests;
 #[cfg(test)]
+mod several_tests;
+#[cfg(test)]
 mod tests;
 
 use super::api::Api;
