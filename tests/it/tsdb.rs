@@ -68,10 +68,13 @@ struct Span {
     length: u32,
 }
 
-/// The first sample, ms: at an odd millisecond, nine hours ago.
+/// The first sample, ms: at an odd millisecond, nine hours before the last even hour.
+///
+/// So blocks and chunks begin and end with the windows that are asked for, whatever the time of day. In a window over
+/// two chunks Debian's Prometheus shows what it deleted, where the deletion reaches to the window's edge or beyond.
 fn first_ms() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
-    (now / MINUTE - MINUTES) * MINUTE + 3_137
+    (now / (120 * MINUTE) * 120 - MINUTES) * MINUTE + 3_137
 }
 
 /// An hour of counters, gauges, constants and odd values.
