@@ -10,6 +10,7 @@ mod cardinality;
 mod cli;
 mod crash;
 mod damage;
+mod dashboards;
 mod differential;
 mod discovery;
 mod host;
