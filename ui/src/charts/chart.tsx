@@ -54,9 +54,9 @@ function stack(drawn: readonly Drawn[]): (number | null)[][] {
     line.apart
       ? line.values
       : line.values.map((value, i) => {
-      sums[i] = (sums[i] ?? 0) + (value ?? 0);
-      return sums[i] ?? 0;
-    }),
+          sums[i] = (sums[i] ?? 0) + (value ?? 0);
+          return sums[i] ?? 0;
+        }),
   );
 }
 

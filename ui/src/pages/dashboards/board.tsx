@@ -14,7 +14,8 @@ import type { Board, Row } from "./model";
 import { PanelView } from "./panel";
 import { Variables } from "./pick";
 import { fillText, windowValues } from "./substitute";
-import { meaning, resolve } from "./variables";
+import { resolve } from "./resolve";
+import { meaning } from "./variables";
 
 /** Seconds from scrape to scrape where the configuration does not tell. */
 const INTERVAL = 15;

@@ -36,8 +36,10 @@ function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Rang
     return placed.lines.flatMap((line, at) => {
       const name = renamed(panel, legend(query?.legend && fillText(query.legend, scene.values), line.labels) ?? line.name);
       const override = overrideOf(panel, name, query?.id);
-      if (override.hidden) return [];
-      return [{ ...line, name: override.title ?? name, key: `${i} ${at}`, unit: override.unit ?? query?.unit ?? panel.unit, limit: query?.limit === true, last: lastOf(line.values) }];
+      const last = lastOf(line.values);
+      // A bound that is not set is no line.
+      if (override.hidden || (query?.limit && last === null)) return [];
+      return [{ ...line, name: override.title ?? name, key: `${i} ${at}`, unit: override.unit ?? query?.unit ?? panel.unit, limit: query?.limit === true, last }];
     });
   });
   const order = lines.map((_, i) => i).sort((a, b) => (lines[b]?.last ?? -Infinity) - (lines[a]?.last ?? -Infinity));

@@ -1,10 +1,7 @@
 // Variables of a dashboard: what they may be, what the address says they are.
 
-import { get } from "../../api/client";
-import { instant } from "../../api/promql";
-import { withFallback } from "./fallback";
-import type { Board, Variable } from "./model";
-import { ALL, type Values, fill } from "./substitute";
+import type { Variable } from "./model";
+import { ALL } from "./substitute";
 
 /** More choices than these are not listed. */
 export const OPTIONS_MAX = 2000;
@@ -77,37 +74,6 @@ export function kept(values: readonly string[], regex: string | undefined): stri
   return [...new Set(out)];
 }
 
-async function ask(found: Lookup, raw: Board["raw"], present: ReadonlySet<string>, values: Values, start: number, end: number, signal: AbortSignal): Promise<string[]> {
-  switch (found.kind) {
-    case "label": {
-      const { expr, source } = withFallback(found.selector, raw, present);
-      const selector = fill(expr, values);
-      const isSelector = source !== "raw" && (selector === "" || /^[\w:]*(\{[\s\S]*\})?$/.test(selector));
-      if (isSelector) {
-        const params = selector === "" ? {} : { "match[]": [selector] };
-        return (await get<string[]>(`label/${encodeURIComponent(found.label)}/values`, { ...params, start, end, limit: OPTIONS_MAX }, signal)).data;
-      }
-      const answer = await instant(`group by (${found.label}) (${selector})`, end, signal);
-      return answer.data.flatMap(({ labels }) => labels[found.label] ?? []).sort();
-    }
-    case "names": {
-      const pattern = JSON.stringify(fill(found.pattern, values) || ".+");
-      return (await get<string[]>("label/__name__/values", { "match[]": [`{__name__=~${pattern}}`], start, end, limit: OPTIONS_MAX }, signal)).data;
-    }
-    case "labels": {
-      const selector = fill(found.selector, values);
-      return (await get<string[]>("labels", { ...(selector === "" ? {} : { "match[]": [selector] }), start, end, limit: OPTIONS_MAX }, signal)).data;
-    }
-    case "result": {
-      const answer = await instant(fill(found.expr, values), end, signal);
-      return answer.data.slice(0, OPTIONS_MAX).map(({ labels, value }) => {
-        const { __name__: name = "", ...rest } = labels;
-        return `${name}{${Object.entries(rest).map(([key, text]) => `${key}=${JSON.stringify(text)}`).join(",")}} ${value}`;
-      });
-    }
-  }
-}
-
 /** A variable with its choices. */
 export interface Resolved {
   variable: Variable;
@@ -143,22 +109,4 @@ export function meaning({ variable, options, chosen }: Resolved): string[] {
     return options.length > 0 ? options : [".*"];
   }
   return chosen;
-}
-
-/** Asks for the choices of each variable in turn: later ones depend on earlier ones. */
-export async function resolve(board: Board, present: ReadonlySet<string>, params: URLSearchParams, start: number, end: number, signal: AbortSignal): Promise<Resolved[]> {
-  const values = new Map<string, string[]>();
-  const all: Resolved[] = [];
-  for (const variable of board.variables) {
-    let options = variable.options ?? [];
-    const found = variable.values === undefined ? undefined : lookup(variable.values);
-    if (found !== undefined) {
-      const answer = await ask(found, board.raw, present, values, start, end, signal);
-      options = kept(answer, variable.regex).slice(0, OPTIONS_MAX);
-    }
-    const one = { variable, options, chosen: choose(variable, options, params.get(`var-${variable.name}`)) };
-    all.push(one);
-    values.set(variable.name, meaning(one));
-  }
-  return all;
 }
