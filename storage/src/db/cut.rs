@@ -48,7 +48,7 @@ impl Inner {
         }
         // `min` is a bound: there may be nothing for a long time after it.
         let oldest = self.oldest_ms(min)?.max(min);
-        is_long(oldest).then_some(oldest.div_euclid(range) * range)
+        is_long(oldest).then_some(oldest.div_euclid(range).saturating_mul(range))
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
