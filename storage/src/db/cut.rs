@@ -153,7 +153,7 @@ impl Inner {
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
         let idle = |series: &&Arc<MemSeries>| {
             let mut state = series.state();
-            state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
+            state.owners.retain(|group, _| Weak::strong_count(group) > 0);
             // The index has three references; another is an appender's that has yet to commit, or a query's.
             let idle = state.chunks.is_empty()
                 && state.open_range().is_none()
