@@ -88,17 +88,17 @@ fn fill(db: &Db, steps: &[Step]) {
         if let Some((count, gauge)) = values {
             let mut appender = db.appender();
             for job in ["raw", "coarse"] {
-                appender.append(&labels("c_total", job), at, count).unwrap();
-                appender.append(&labels("g", job), at, gauge).unwrap();
+                appender.append(&labels("c_total", job), at, count).expect("samples in order");
+                appender.append(&labels("g", job), at, gauge).expect("samples in order");
             }
-            appender.commit().unwrap();
+            appender.commit().expect("a log to write to");
         }
         if at - worked > HOUR {
-            db.maintain(at).unwrap();
+            db.maintain(at).expect("blocks are cut");
             worked = at;
         }
     }
-    db.maintain(HOURS * HOUR).unwrap();
+    db.maintain(HOURS * HOUR).expect("blocks are cut");
 }
 
 /// An answer without the job's label, and its warnings.
@@ -108,7 +108,8 @@ fn answer(
     text: &str,
     at: i64,
 ) -> (BTreeMap<String, u64>, Vec<String>, Vec<String>) {
-    let answer = engine.instant(db, text, at, &QueryOptions::default()).unwrap();
+    let answer =
+        engine.instant(db, text, at, &QueryOptions::default()).expect("a query that can be answered");
     let Value::Vector(samples) = &answer.value else { panic!("{text}: {:?}", answer.value) };
     let plain = |labels: &Labels| {
         labels.iter().filter(|(name, _)| *name != "job").map(|(n, v)| format!("{n}={v} ")).collect()

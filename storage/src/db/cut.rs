@@ -48,7 +48,7 @@ impl Inner {
         }
         // `min` is a bound: there may be nothing for a long time after it.
         let oldest = self.oldest_ms(min)?.max(min);
-        is_long(oldest).then_some(oldest.div_euclid(range) * range)
+        is_long(oldest).then_some(oldest.div_euclid(range).saturating_mul(range))
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
@@ -153,7 +153,7 @@ impl Inner {
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
         let idle = |series: &&Arc<MemSeries>| {
             let mut state = series.state();
-            state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
+            state.owners.retain(|group, _| Weak::strong_count(group) > 0);
             // The index has three references; another is an appender's that has yet to commit, or a query's.
             let idle = state.chunks.is_empty()
                 && state.open_range().is_none()

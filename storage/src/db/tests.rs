@@ -67,6 +67,20 @@ fn what_lies_years_apart_is_cut_without_a_look_at_every_window_between() {
 }
 
 #[test]
+fn a_block_may_begin_where_time_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    for t in [i64::MIN + 1, i64::MIN + 2, 0, 1000] {
+        let mut appender = db.appender();
+        appender.append(&labels(0), t, 1.0).unwrap();
+        appender.commit().unwrap();
+    }
+    db.maintain(1000).unwrap();
+    assert_eq!(db.block_metas().len(), 1);
+    assert_eq!(dump(&db).values().map(Vec::len).sum::<usize>(), 4);
+}
+
+#[test]
 fn a_series_that_vanishes_ends_with_a_staleness_marker_and_may_return() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
