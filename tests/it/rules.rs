@@ -24,12 +24,14 @@ fn alerts(server: &Narthex) -> Vec<Value> {
     server.get("/api/v1/alerts").data()["alerts"].as_array().unwrap().clone()
 }
 
+/// As in Prometheus, an alert's series are written only after the second evaluation of its group, which is when its
+/// `for` state is restored: the wait is longer than that.
 #[test]
 fn series_are_recorded_and_an_alert_is_pending_fires_and_is_resolved() {
     let dir = TempDir::new().unwrap();
     let page = PageServer::start(Page::text("load 5\n"));
     let text = "groups:\n- name: g\n  labels: {team: t}\n  rules:\n  - {record: 'job:load:double', expr: 'sum by (job) (load) * 2'}\n  \
-                - alert: High\n    expr: job:load:double > 4\n    for: 2s\n    labels: {severity: '{{ $externalLabels.dc }}'}\n    \
+                - alert: High\n    expr: job:load:double > 4\n    for: 4s\n    labels: {severity: '{{ $externalLabels.dc }}'}\n    \
                 annotations: {summary: 'load {{ $value }}'}\n";
     let server = Narthex::with_config(dir.path(), &config(dir.path(), &page, text), &[]);
     let series = r#"job:load:double{job="j",team="t"}"#;
@@ -49,7 +51,7 @@ fn series_are_recorded_and_an_alert_is_pending_fires_and_is_resolved() {
     for (key, want) in [
         ("state", json!("firing")),
         ("query", json!("job:load:double > 4")),
-        ("duration", json!(2)),
+        ("duration", json!(4)),
         ("health", json!("ok")),
         ("type", json!("alerting")),
     ] {
