@@ -9,8 +9,11 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
+/// What the variables of a dashboard are set to.
+type Look = &'static [(&'static str, &'static str)];
+
 /// Our dashboards, the chart's, and the values of variables to look with.
-const BOARDS: &[(&str, &str, &[&[(&str, &str)]])] = &[
+const BOARDS: &[(&str, &str, &[Look])] = &[
     ("use-node", "node-rsrc-use", &[&[("instance", "10.0.0.11:9100")]]),
     ("use-cluster", "node-cluster-rsrc-use", &[&[]]),
     ("volumes", "persistentvolumesusage", &[&[("namespace", "shop"), ("volume", "data-cart-db-0")]]),
