@@ -84,6 +84,16 @@ it("runs what is written in the editor", async () => {
   await it_.page.getByRole("cell", { name: "2", exact: true }).waitFor();
 });
 
+it("hints at what a query hardly means, and mends it with one click", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=rate(node_load1[5m])&range=5m`);
+  const hints = it_.page.getByRole("list", { name: "Hints" });
+  await hints.getByText("node_load1 is a gauge").waitFor();
+  expect(await axe()).toEqual([]);
+  await hints.getByRole("button", { name: "Use deriv" }).click();
+  await it_.page.waitForURL((url) => url.searchParams.get("g0.expr") === "deriv(node_load1[5m])");
+  await hints.waitFor({ state: "detached" });
+});
+
 it("tells where a query is wrong", async () => {
   await it_.page.goto(`${it_.url}/query?g0.expr=sum(up&g0.tab=table`);
   const alert = it_.page.getByRole("alert");
