@@ -1,11 +1,8 @@
 // Every page of the real server in a real browser: it draws, nobody is shut out, nothing is injected.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { axe } from "./axe";
 import { type World, world } from "./world";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Path, and a text that stands on the page once it has its answer. */
 const PAGES: readonly [string, string][] = [
@@ -26,26 +23,11 @@ const PAGES: readonly [string, string][] = [
   ["flags", "--storage.tsdb.path"],
 ];
 
-interface Violation {
-  id: string;
-  nodes: { html: string }[];
-}
-
 let it_: World;
 beforeAll(async () => {
   it_ = await world();
 });
 afterAll(() => it_.close());
-
-async function axe(): Promise<string[]> {
-  // The page's own policy forbids foreign scripts; the debugger may add one.
-  await it_.page.evaluate(AXE);
-  const found = await it_.page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: Violation[] }> } };
-    return (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] })).violations;
-  });
-  return found.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
-}
 
 describe.each(["light", "dark"])("in the %s theme", (theme) => {
   it.each(PAGES)("/%s draws, without errors, for everybody", async (path, text) => {
@@ -54,7 +36,7 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
     await it_.page.goto(`${it_.url}/${path}${joint}theme=${theme}`);
     await it_.page.getByText(text).first().waitFor({ timeout: 20_000 });
     await it_.page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
-    expect(await axe()).toEqual([]);
+    expect(await axe(it_.page)).toEqual([]);
     expect(it_.errors).toEqual([]);
   });
 });
@@ -88,7 +70,7 @@ it("hints at what a query hardly means, and mends it with one click", async () =
   await it_.page.goto(`${it_.url}/query?g0.expr=rate(node_load1[5m])&range=5m`);
   const hints = it_.page.getByRole("list", { name: "Hints" });
   await hints.getByText("node_load1 is a gauge").waitFor();
-  expect(await axe()).toEqual([]);
+  expect(await axe(it_.page)).toEqual([]);
   await hints.getByRole("button", { name: "Use deriv" }).click();
   await it_.page.waitForURL((url) => url.searchParams.get("g0.expr") === "deriv(node_load1[5m])");
   await hints.waitFor({ state: "detached" });

@@ -64,11 +64,11 @@ export async function world(prefix = ""): Promise<World> {
   const gone = await freePort();
   writeFileSync(
     join(dir, "rules.yml"),
-    'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n',
+    'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n  - {alert: Waits, expr: up == 0, for: 1h}\n',
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}"]}]\n`,
+    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"]}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;

@@ -37,6 +37,11 @@ export interface RangeData {
   stats?: QueryStats;
 }
 
+export interface ExemplarSeries {
+  seriesLabels: LabelSet;
+  exemplars: { labels: LabelSet; value: string; timestamp: number }[];
+}
+
 export interface ActiveTarget {
   discoveredLabels: LabelSet;
   labels: LabelSet;
@@ -55,6 +60,23 @@ export interface TargetsData {
   activeTargets: ActiveTarget[];
   droppedTargets: { discoveredLabels: LabelSet; scrapePool: string }[];
   droppedTargetCounts: Record<string, number> | null;
+}
+
+export interface RelabelRule {
+  action: string;
+  source_labels?: string[];
+  separator?: string;
+  regex?: string;
+  modulus?: number;
+  target_label?: string;
+  replacement?: string;
+}
+
+export interface RelabelStep {
+  rule: RelabelRule;
+  /** The labels after the rule. */
+  output: LabelSet;
+  keep: boolean;
 }
 
 export interface Alert {
