@@ -55,4 +55,23 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
     expect(await steps.getByRole("listitem").last().textContent()).toContain('regex: "unwanted:.*"');
     expect(await axe(it_.page)).toEqual([]);
   });
+
+  it("tells when an alert fired, and whether another rule would have", async () => {
+    await it_.page.goto(`${it_.url}/alerts?range=5m&theme=${theme}`);
+    await it_.page.getByRole("table", { name: "Alerting rules" }).getByText("TargetDown").click();
+    const past = it_.page.getByRole("table", { name: "Alerts in this window" });
+    await past.getByText(/instance=127.0.0.1/).waitFor();
+    await past.getByRole("img", { name: /^firing \d\d:\d\d to/ }).waitFor();
+    const backtest = it_.page.getByRole("region", { name: "Would it have fired?" });
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText(/would have fired once/).waitFor();
+    await backtest.getByRole("textbox", { name: "Expression to try" }).fill("up == 2");
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText("With your change").waitFor();
+    await backtest.getByText("would not have fired").waitFor();
+    expect(await axe(it_.page)).toEqual([]);
+    await backtest.getByRole("textbox", { name: "Expression to try" }).fill("sum(up");
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText("unclosed left parenthesis").waitFor();
+  });
 });

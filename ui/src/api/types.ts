@@ -119,6 +119,21 @@ export interface RulesData {
   groupNextToken?: string;
 }
 
+export interface BacktestAlert {
+  labels: LabelSet;
+  /** First and last evaluation of each time, seconds. */
+  pending: [number, number][];
+  firing: [number, number][];
+  /** The value when it began to fire. */
+  values: string[];
+}
+
+export interface BacktestData {
+  evaluations: number;
+  alerts: BacktestAlert[];
+  truncated: boolean;
+}
+
 export interface RunningQuery {
   id: string;
   query: string;
