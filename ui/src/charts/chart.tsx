@@ -45,7 +45,7 @@ export interface ChartProps {
   ends?: boolean;
   xAxis?: boolean;
   /** Single points over the lines. */
-  dots?: readonly Dot[];
+  dots?: readonly Dot[] | undefined;
   /** Which of them stands out. */
   dot?: number | undefined;
   onDot?: (index: number) => void;

@@ -50,7 +50,8 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
   const all = useMemo(() => toLines(data.result, start, end, step), [data, start, end, step]);
   const marked = useAsk<ExemplarSeries[]>((signal) => post("query_exemplars", { query, start, end }, signal), [query, start, end]).state.value.answer?.data;
   const exemplars = useMemo(() => exemplarsOf(marked ?? [], start, end), [marked, start, end]);
-  const dots = useMemo(() => exemplars.shown.map(({ time, value }) => ({ time, value: sameAxis(query) ? value : undefined })), [exemplars, query]);
+  // Without any the chart stays as it is: a large one takes a while to draw anew.
+  const dots = useMemo(() => (exemplars.shown.length === 0 ? undefined : exemplars.shown.map(({ time, value }) => ({ time, value: sameAxis(query) ? value : undefined }))), [exemplars, query]);
   const [exemplar, setExemplar] = useState<string | undefined>();
   const dot = exemplars.shown.findIndex(({ id }) => id === exemplar);
   const rows = useMemo(() => {
