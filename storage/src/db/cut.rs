@@ -23,8 +23,8 @@ impl Inner {
         });
     }
 
-    /// The timestamp of the head's oldest sample, ms.
-    pub(super) fn oldest_ms(&self) -> Option<i64> {
+    /// The timestamp of the head's oldest sample at or after `from`, ms; of what is in memory also before it.
+    pub(super) fn oldest_ms(&self, from: i64) -> Option<i64> {
         // Samples move from open rows into chunks and from there to level 0: looked for in this order none is
         // missed.
         let rows: Vec<i64> = {
@@ -34,7 +34,7 @@ impl Inner {
         let series = self.head.all_series();
         let waiting = series.iter().filter_map(|one| one.state().first_ms());
         let oldest = rows.into_iter().chain(waiting).min();
-        let flushed = self.head.level0.load().iter().map(|file| file.range().0).min();
+        let flushed = self.head.level0.load().iter().filter_map(|file| file.first_from(from)).min();
         oldest.into_iter().chain(flushed).min()
     }
 
@@ -47,8 +47,8 @@ impl Inner {
             return None;
         }
         // `min` is a bound: there may be nothing for a long time after it.
-        let oldest = self.oldest_ms().unwrap_or(min).max(min);
-        is_long(oldest).then_some(oldest.div_euclid(range) * range)
+        let oldest = self.oldest_ms(min)?.max(min);
+        is_long(oldest).then_some(oldest.div_euclid(range).saturating_mul(range))
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
@@ -153,7 +153,7 @@ impl Inner {
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
         let idle = |series: &&Arc<MemSeries>| {
             let mut state = series.state();
-            state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
+            state.owners.retain(|group, _| Weak::strong_count(group) > 0);
             // The index has three references; another is an appender's that has yet to commit, or a query's.
             let idle = state.chunks.is_empty()
                 && state.open_range().is_none()
