@@ -32,6 +32,7 @@ impl Db {
     /// An index cannot be read, or the tombstones cannot be written: then a part of it may be deleted.
     pub fn delete(&self, matcher_sets: &[Vec<Matcher>], mint: i64, maxt: i64) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.settle_late()?;
         let blocks = self.inner.blocks.load();
         for block in blocks.iter().filter(|block| block.overlaps(mint, maxt)) {
             self.inner.delete_from_block(block, matcher_sets, (mint, maxt))?;

@@ -11,11 +11,12 @@ use crate::parallel;
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
 use crate::wal::runs;
+use crate::wal::settled::Settled;
 use names::Names;
 use roaring::RoaringBitmap;
 use rows::{Common, Share};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// Records that are worth threads.
@@ -113,6 +114,7 @@ impl Replay {
             Kind::Runs => self.runs(payload),
             Kind::Tombstones => self.tombstones(payload),
             Kind::Late => self.late(payload),
+            Kind::Settled => self.settled(payload),
             // Labels and voids were read before everything else, and those of groups are the shares'.
             Kind::Void | Kind::Series | Kind::Schema | Kind::Full | Kind::Row => Ok(()),
         }
@@ -189,6 +191,24 @@ impl Replay {
             self.samples += 1;
             Ok(())
         })
+    }
+
+    /// Lets go of late samples that blocks have, where they may be deleted by now.
+    fn settled(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        let settled = Settled::take(payload)?;
+        if self.head.late.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let mut waiting: HashMap<u32, &[i64]> = HashMap::new();
+        for (id, timestamps) in &settled.waiting {
+            waiting.insert(self.known(*id)?.id, timestamps);
+        }
+        for series in self.head.all_series() {
+            let waiting = waiting.get(&series.id).copied().unwrap_or_default();
+            let gone = series.state().settle_late(settled.before_ms, waiting);
+            self.head.late.fetch_sub(gone as u64, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
