@@ -27,17 +27,18 @@ impl Inner {
         self.head.late.load(Ordering::Relaxed) > WAITING_MAX
     }
 
-    /// Tells the newest segment of the log what an older one told of late samples that stay in memory. To be
-    /// called while no commit is under way.
-    pub(super) fn log_late_again(&self) -> Result<(), StorageError> {
+    /// Tells the newest segment of the log what an older one told of late samples that stay in memory; whether there
+    /// are any. To be called while no commit is under way.
+    pub(super) fn log_late_again(&self) -> Result<bool, StorageError> {
         let head = &self.head;
         if head.late.load(Ordering::Relaxed) == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let waiting = self.waiting(i64::MAX);
         head.wal.append(|_, out| {
             runs::put(out, Kind::Late, waiting.iter().map(|(id, entries)| (*id, entries.as_slice())));
-        })
+        })?;
+        Ok(true)
     }
 
     /// The late samples in memory before a time, ms, by the ids of their series.

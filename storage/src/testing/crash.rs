@@ -166,7 +166,7 @@ impl Run {
         }
         if rng.once_in(4) {
             tally.went_on += 1;
-            let model = Model::of(shown).with_deletions_of(&self.model);
+            let model = Model::of(shown).with_deletions_of(&self.model, at);
             let mut workload = Workload::new(rng.bits(), &disk, self.mode, model, self.now_ms);
             go_on(&mut workload, &disk, rng).map_err(|error| format!("going on: {error}"))?;
         }

@@ -53,11 +53,25 @@ impl Model {
         Self { series, ..Self::default() }
     }
 
-    /// The same model with what another one knows of deletions: they may hide samples that come later.
+    /// The same model with what another one knew of deletions when its run ended at `now`: they may hide samples that
+    /// come later, and one that was under way may be undone for what it hides.
     #[must_use]
-    pub fn with_deletions_of(self, other: &Self) -> Self {
+    pub fn with_deletions_of(mut self, other: &Self, now: usize) -> Self {
+        for (series, samples) in &other.series {
+            for (timestamp, record) in samples {
+                let hidden = record.acknowledged.is_some_and(|(_, attempt)| {
+                    other.may_be_deleted(*series, *timestamp, now)
+                        && !other.must_be_gone(record, attempt, now, End::PowerCut)
+                });
+                if let Some(point) = record.point().filter(|_| hidden) {
+                    let known = self.series.entry(*series).or_default().entry(*timestamp);
+                    known.or_insert_with(|| Record { attempts: vec![(0, point.clone())], ..Record::default() });
+                }
+            }
+        }
         let known = other.deletions.iter().cloned();
-        Self { deletions: known.map(|one| Deletion { begun: 0, ..one }).collect(), ..self }
+        self.deletions = known.map(|one| Deletion { begun: 0, ..one }).collect();
+        self
     }
 
     /// Samples are about to be deleted.

@@ -167,6 +167,7 @@ impl Workload {
     /// Whether an error may be: only when the disk failed meanwhile.
     fn excused(&self, failed_before: u64, error: &dyn std::error::Error) -> Result<(), String> {
         if self.disk.failed() > failed_before {
+            self.tell(|| format!("the disk failed: {error}"));
             return Ok(());
         }
         Err(format!("an error on a disk that works: {error}"))
