@@ -65,7 +65,10 @@ impl Model {
                 });
                 if let Some(point) = record.point().filter(|_| hidden) {
                     let known = self.series.entry(*series).or_default().entry(*timestamp);
-                    known.or_insert_with(|| Record { attempts: vec![(0, point.clone())], ..Record::default() });
+                    known.or_insert_with(|| Record {
+                        attempts: vec![(0, point.clone())],
+                        ..Record::default()
+                    });
                 }
             }
         }
@@ -254,8 +257,8 @@ impl Model {
                     End::Kill => record.acknowledged.map(|(at, _)| at),
                     End::PowerCut => record.durable,
                 };
-                let may_be_gone = self.may_be_gone(*timestamp, now)
-                    || self.may_be_deleted(*series, *timestamp, now);
+                let may_be_gone =
+                    self.may_be_gone(*timestamp, now) || self.may_be_deleted(*series, *timestamp, now);
                 if bound.is_none_or(|bound| bound > now) || may_be_gone {
                     continue;
                 }

@@ -54,19 +54,3 @@ fn longer_runs_survive_faults_too() {
     let tally = for_seeds(1_000..1_600, |seed, tally| fault::fail_somewhere(seed, 80, tally));
     assert_eq!(tally.faults, 600);
 }
-
-#[test]
-#[ignore = "one seed by hand"]
-fn one() {
-    let get = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
-    let (seed, steps) = (get("SEED"), get("STEPS") as usize);
-    let mut tally = Tally::default();
-    let result = match std::env::var("WHAT").unwrap().as_str() {
-        "run" => Run::new(seed, steps, &mut tally).map(|_| ()),
-        "cut" => Run::new(seed, steps, &mut tally).and_then(|run| run.cut_everywhere(&mut tally)),
-        "some" => Run::new(seed, steps, &mut tally).and_then(|run| run.cut_somewhere(3, &mut tally)),
-        "fail" => fault::fail_everywhere(seed, steps, &mut tally),
-        _ => fault::fail_somewhere(seed, steps, &mut tally),
-    };
-    result.unwrap();
-}

@@ -312,7 +312,8 @@ impl Workload {
             let newest = newest.filter_map(|series| self.model.newest(series)).map(|(newest, _)| newest - 1);
             newest.min().unwrap_or(self.now_ms).saturating_sub(self.rng.between(0, 60_000))
         };
-        let first = if self.rng.once_in(3) { i64::MIN } else { last.min(self.now_ms) - self.rng.between(0, 200_000) };
+        let first =
+            if self.rng.once_in(3) { i64::MIN } else { last.min(self.now_ms) - self.rng.between(0, 200_000) };
         self.model.delete(self.disk.now(), selector, (first, last));
         self.tell(|| format!("delete {selector:?} from {first} to {last}"));
         let failed = self.disk.failed();
@@ -539,8 +540,7 @@ impl Workload {
                 }
             };
             let hidden = self.model.may_hide(series, timestamp);
-            let gone =
-                hidden || newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
+            let gone = hidden || newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
             let order = newest.as_ref().map(|(newest, _)| timestamp.cmp(newest));
             let again = newest.is_some_and(|(_, newest)| newest.value.same(&point.value));
             match (result, order) {
