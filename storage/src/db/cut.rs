@@ -154,9 +154,11 @@ impl Inner {
         read
     }
 
-    /// Forgets the tombstones of what the head has let go of, which nobody can read there any more.
+    /// Forgets the tombstones of what the head has let go of. A file of level 0 may still have it, and a start would
+    /// read it if retention had taken the blocks that say where the head begins.
     fn drop_tombstones_before(&self, before_ms: i64) {
         let Some(tombstones) = self.head.tombstones.load_full() else { return };
+        let before_ms = self.head.oldest_stored_ms().min(before_ms);
         let mut tombstones = Tombstones::clone(&tombstones);
         {
             let index = self.head.index();

@@ -164,12 +164,14 @@ impl Replay {
         if known { Ok(()) } else { Err(CodecError("tombstones of an unknown series")) }
     }
 
-    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples.
+    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples and where a
+    /// file of level 0 reaches back.
     fn forget_tombstones(&mut self) {
         let index = self.head.index();
+        let before_ms = self.head.oldest_stored_ms().min(self.min_valid_ms);
         for (id, intervals) in std::mem::take(&mut self.tombstones).iter() {
             let late = index.get(id).is_some_and(|series| series.state().late().is_some());
-            let left = intervals.iter().filter(|(_, max)| late || *max >= self.min_valid_ms);
+            let left = intervals.iter().filter(|(_, max)| late || *max >= before_ms);
             left.for_each(|(min, max)| self.tombstones.add(id, min, max));
         }
     }
