@@ -132,7 +132,11 @@ impl Replay {
             self.dropped += share.dropped;
         }
         drop(index);
-        parallel::map(shares, |share| share.finish());
+        if self.records < MANY as u64 {
+            shares.iter().for_each(Share::finish);
+        } else {
+            parallel::map(shares, |share| share.finish());
+        }
     }
 
     fn samples(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
