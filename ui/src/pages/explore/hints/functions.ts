@@ -58,7 +58,7 @@ export function rateOfRate(call: SyntaxNode, source: Source): Hint | undefined {
   const metric = source.name(selector);
   if (!/:i?(rate|increase)\d*[smhdwy]?(_|$)/.test(metric)) return undefined;
   return {
-    rule: "rate-of-rate",
+    rule: "rate-of-gauge",
     from: call.from,
     to: call.to,
     text: `${metric} is a rate already.`,
@@ -96,7 +96,7 @@ export function shortWindow(matrix: SyntaxNode, source: Source): Hint | undefine
   const holds = held === 0 ? "no whole scrape" : held === 1 ? "one sample" : `${held} samples`;
   const better = printDuration(SCRAPES * interval);
   return {
-    rule: "short-window",
+    rule: "short-range",
     from: length.from,
     to: length.to,
     text: `Scrapes are ${printDuration(interval)} apart, so [${source.text(length)}] holds ${holds}: ${held < 2 ? "there is no answer" : "one failed scrape leaves a gap"}.`,
@@ -117,7 +117,7 @@ export function sumBeforeRate(call: SyntaxNode, source: Source): Hint | undefine
   if (!aggregate || !op || !length) return undefined;
   const [only, more] = args(aggregate);
   const selector = only && bare(only);
-  const hint: Hint = { rule: "sum-before-rate", from: call.from, to: call.to, text: `${source.text(op)} comes before ${name}: the restart of one counter looks like a fall of all of them.` };
+  const hint: Hint = { rule: "aggregate-before-rate", from: call.from, to: call.to, text: `${source.text(op)} comes before ${name}: the restart of one counter looks like a fall of all of them.` };
   const simple = more === undefined && selector?.name === "VectorSelector" && /^(sum|avg)$/.test(source.text(op));
   if (!simple) return hint;
   const whole = withModifiers(selector);
@@ -144,11 +144,12 @@ export function bareCounter(selector: SyntaxNode, source: Source): Hint | undefi
     if (parent.name === "BinaryExpr" && (parent.getChild("And") || parent.getChild("Unless")) && parent.lastChild?.from === node.from) return undefined;
   }
   const whole = withModifiers(selector);
+  const quantile = metric.endsWith("_bucket") && inQuantile(selector, source);
   return {
-    rule: "bare-counter",
+    rule: quantile ? "quantile-without-rate" : "bare-counter",
     from: selector.from,
     to: selector.to,
-    text: `${metric} is a counter: its value is all since the start of the process.`,
+    text: `${metric} counts: ${quantile ? "the quantile is" : "its value is"} of all since the start of the process.`,
     fix: {
       label: `Use rate(…[${window(source)}])`,
       changes: [
@@ -158,4 +159,11 @@ export function bareCounter(selector: SyntaxNode, source: Source): Hint | undefi
       ],
     },
   };
+}
+
+function inQuantile(node: SyntaxNode, source: Source): boolean {
+  for (let outer = node.parent; outer; outer = outer.parent) {
+    if (outer.name === "FunctionCall" && nameOf(outer, source) === "histogram_quantile") return true;
+  }
+  return false;
 }

@@ -21,7 +21,7 @@ export function needlessRegex(matcher: SyntaxNode, source: Source): Hint | undef
   const at = { from: matcher.from, to: matcher.to };
   const name = source.text(label);
   if (pattern === ".*" && operator === "=~") {
-    return { ...at, rule: "matches-all", text: `${name}=~".*" matches every series, with and without ${name}.`, fix: { label: "Remove it", changes: [removal(matcher, source)] } };
+    return { ...at, rule: "regex-matches-all", text: `${name}=~".*" matches every series, with and without ${name}.`, fix: { label: "Remove it", changes: [removal(matcher, source)] } };
   }
   const plain = pattern.replace(/^\^/, "").replace(/(?<!\\)\$$/, "");
   const compare = operator === "=~" ? "=" : "!=";
@@ -31,9 +31,14 @@ export function needlessRegex(matcher: SyntaxNode, source: Source): Hint | undef
   const quote = source.text(literal).charAt(0);
   const insert = `${name}${literalText || dotted ? compare : operator}${quote}${plain}${quote}`;
   const fix = { label: literalText || dotted ? `Use ${compare}` : "Remove them", changes: [{ ...at, insert }] };
-  if (plain !== pattern) return { ...at, rule: "anchors", text: `A pattern here always has to match the whole value: ^ and $ do nothing.`, fix };
-  if (literalText) return { ...at, rule: "needless-regex", text: `"${plain}" is no pattern: ${compare} finds it faster.`, fix };
-  if (dotted) return { ...at, rule: "needless-regex", text: `In a pattern each dot of "${plain}" stands for any character.`, fix };
+  if (/^[\w-]+\*$/.test(pattern)) {
+    const any = pattern.replace("*", ".*");
+    const text = `In a pattern * repeats the letter before it: "${any}" is what begins so.`;
+    return { ...at, rule: "glob-as-regex", text, fix: { label: `Use ${any}`, changes: [{ ...at, insert: `${name}${operator}${quote}${any}${quote}` }] } };
+  }
+  if (plain !== pattern) return { ...at, rule: "redundant-anchors", text: `A pattern here always has to match the whole value: ^ and $ do nothing.`, fix };
+  if (literalText) return { ...at, rule: "regex-without-pattern", text: `"${plain}" is no pattern: ${compare} finds it faster.`, fix };
+  if (dotted) return { ...at, rule: "regex-without-pattern", text: `In a pattern each dot of "${plain}" stands for any character.`, fix };
   return undefined;
 }
 

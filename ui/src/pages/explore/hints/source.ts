@@ -16,7 +16,7 @@ export interface Fix {
 }
 
 export interface Hint {
-  /** The rule that found it. */
+  /** The rule that found it, named as in `docs/lint.md` where it is the same. */
   rule: string;
   /** The part of the query that it is about. */
   from: number;
@@ -38,7 +38,7 @@ export interface Known {
 export type Kind = "counter" | "gauge" | undefined;
 
 /** Names that say by themselves that a value goes up and down. */
-const GAUGE = /(_ratio|_celsius|_percent|_info|_timestamp_seconds|_time_seconds)$|^node_load\d+$|^up$/;
+const GAUGE = /(_bytes|_ratio|_celsius|_percent|_info|_timestamp_seconds|_time_seconds)$|^node_load\d+$|^up$/;
 
 export class Source {
   constructor(
