@@ -3,14 +3,14 @@
 import { useAsk } from "../../api/ask";
 import { get } from "../../api/client";
 import type { LabelSet, RelabelStep } from "../../api/types";
-import { Empty, Show } from "../../parts/states";
+import { Show } from "../../parts/states";
 import { type LabelChange, stepsOf } from "./relabel";
 
 export function RelabelSteps({ pool, discovered }: { pool: string; discovered: LabelSet }) {
   const labels = JSON.stringify(discovered);
   const asked = useAsk<{ steps: RelabelStep[] }>((signal) => get("targets/relabel_steps", { scrapePool: pool, labels }, signal), [pool, labels]);
   return (
-    <Show asked={asked.state.value} cancel={asked.cancel} empty={({ steps }) => (steps.length === 0 ? <Empty title="This job has no relabelling rules" /> : undefined)}>
+    <Show asked={asked.state.value} cancel={asked.cancel} empty={({ steps }) => (steps.length === 0 ? <div class="t3">This job has no relabelling rules.</div> : undefined)}>
       {({ steps }) => (
         <ol class="relabel-steps" aria-label="Relabelling, rule by rule">
           {stepsOf(discovered, steps).map((step) => (

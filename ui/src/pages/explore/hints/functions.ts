@@ -1,6 +1,7 @@
 // Hints about functions: what they take, and of which metrics they make sense.
 
 import type { SyntaxNode } from "@lezer/common";
+import { duration } from "../../../format/numbers";
 import { parseDuration, printDuration } from "../../../format/time";
 import { type Fix, type Hint, type Source, args, bare, withModifiers } from "./source";
 
@@ -99,7 +100,7 @@ export function shortWindow(matrix: SyntaxNode, source: Source): Hint | undefine
     rule: "short-range",
     from: length.from,
     to: length.to,
-    text: `Scrapes are ${printDuration(interval)} apart, so [${source.text(length)}] holds ${holds}: ${held < 2 ? "there is no answer" : "one failed scrape leaves a gap"}.`,
+    text: `Scrapes are ${duration(interval)} apart, so [${source.text(length)}] holds ${holds}: ${held < 2 ? "there is no answer" : "one failed scrape leaves a gap"}.`,
     fix: { label: `Use [${better}]`, changes: [{ from: length.from, to: length.to, insert: better }] },
   };
 }
