@@ -46,12 +46,12 @@ export function TargetDetail({ target }: { target: ActiveTarget }) {
             up in Explore
           </a>
         </div>
+        <div class="strong">Relabelling, rule by rule</div>
+        <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />
       </div>
       <div>
         <div class="strong">Labels, before and after relabelling</div>
         <Labels target={target} />
-        <div class="strong">Relabelling, rule by rule</div>
-        <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />
       </div>
     </div>
   );
