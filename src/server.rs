@@ -9,7 +9,7 @@ use crate::cli::{Flags, all_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
 use crate::discovery::manager::Providers;
-use crate::host::{self, Collector, HostPaths};
+use crate::host;
 use crate::notify::Notifier;
 use crate::operator::Operator;
 use crate::query::memory::machine_bytes;
@@ -22,6 +22,8 @@ use crate::settings::duration::{format_duration, format_size};
 use crate::telemetry::Telemetry;
 use crate::web::api::features;
 use crate::web::app::{App, ConfigStatus, Control, Parts, Phase, WebOptions, now_ms};
+use crate::web::front::Front;
+use crate::web::notifications::{self, Notifications};
 use crate::web::router::handlers;
 use crate::web::serve;
 use narthex_promql::{Engine, EngineOptions, MemoryPool};
@@ -175,49 +177,56 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     telemetry.register(scrape.clone());
     // Scraping begins now, and what it brings waits for the database.
     scrape.apply_config(&config);
+    let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
+    let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
+    let web_options = web_options(&flags, &own.address, &engine_options, retention);
+    handlers().for_each(|handler| telemetry.web.announce(handler));
+    let told = Arc::new(Notifications::new(flags.max_subscribers));
+    telemetry.register(told.clone());
+    told.add(notifications::STARTING, now_ms());
+    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone()));
+    let (stop, stopped) = watch::channel(false);
+    let web = tokio::spawn(serve::serve(front.clone(), listeners, stopped.clone()));
     let begin = Instant::now();
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     telemetry.storage.replay_seconds.set(begin.elapsed().as_secs_f64());
     opening.set(db.clone());
     let (control, orders) = mpsc::channel(16);
-    let pool = Arc::new(MemoryPool::new(flags.max_total_memory.of(machine_bytes())));
-    let engine_options = flags.engine_options(config.evaluation_interval_ms, pool.clone());
-    let web_options = web_options(&flags, &own.address, &engine_options, retention);
     let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());
     let engine = Engine::new(engine_options);
-    let told = Arc::new(rules::Told(notifier.clone()));
-    let rules = Arc::new(rules::manager(&flags, &db, engine.clone(), &telemetry, told));
+    let sink = Arc::new(rules::Told(notifier.clone()));
+    let rules = Arc::new(rules::manager(&flags, &db, engine.clone(), &telemetry, sink));
     let app = Arc::new(App::new(Parts {
         db: db.clone(),
         engine,
         scrape: scrape.clone(),
         rules: rules.clone(),
         notifier: notifier.clone(),
-        host: Arc::new(Collector::new(HostPaths::default())),
+        host: front.host.clone(),
         telemetry: telemetry.clone(),
         options: web_options,
         queries: Arc::new(queries),
         control,
-        guard,
+        notifications: told.clone(),
     }));
-    handlers().for_each(|handler| telemetry.web.announce(handler));
-    let (stop, stopped) = watch::channel(false);
     if let Err(text) = apply(&app, &flags, &config) {
         error!(error = text, "Failed to apply configuration");
     }
-    // This server's own page, which a scrape may be waiting for, is there from the first answer on.
     app.set_phase(Phase::Ready);
-    let web = tokio::spawn(serve::serve(app.clone(), listeners, stopped.clone()));
+    front.open(app.clone());
     telemetry.set_ready(true);
+    told.remove(notifications::STARTING);
     announce(&flags, &own, zero);
     let maintenance = tokio::spawn(maintain(db.clone(), telemetry.clone(), stopped));
     obey(&app, &flags, &own, orders, watched, &mut operator).await?;
     info!("Stopping");
     app.set_phase(Phase::Stopping);
+    told.add(notifications::STOPPING, now_ms());
     telemetry.set_ready(false);
     rules.stop().await;
     scrape.stop().await;
     notifier.stop().await;
+    told.close();
     stop.send_replace(true);
     db.stop_compaction();
     // Both tasks end with the stop; a panic in them was logged by the hook.
@@ -363,9 +372,18 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
         )
     });
     let (yaml, loaded_ms) = (config.to_yaml(), now_ms());
-    app.config.store(Arc::new(ConfigStatus { yaml, loaded_ms, error: error.clone(), failed_ms: loaded_ms }));
-    app.telemetry.config_reloaded(error.is_none(), loaded_ms);
+    app.config.store(Arc::new(ConfigStatus { yaml, loaded_ms, error: error.clone() }));
+    note_reload(app, error.is_none());
     error.map_or(Ok(()), Err)
+}
+
+/// Tells whether a configuration was taken.
+fn note_reload(app: &App, taken: bool) {
+    app.telemetry.config_reloaded(taken, now_ms());
+    match taken {
+        true => app.notifications.remove(notifications::RELOAD_FAILED),
+        false => app.notifications.add(notifications::RELOAD_FAILED, now_ms()),
+    }
 }
 
 /// Adds what custom resources ask for. What cannot be used is left out, and the rest goes on.
@@ -417,12 +435,8 @@ fn reload(app: &App, flags: &Flags, own: &Own, operator: Option<&Operator>) -> R
             };
             error!(error = text, "Error reloading config");
             let old = app.config.load();
-            app.config.store(Arc::new(ConfigStatus {
-                error: Some(text.clone()),
-                failed_ms: now_ms(),
-                ..(**old).clone()
-            }));
-            app.telemetry.config_reloaded(false, now_ms());
+            app.config.store(Arc::new(ConfigStatus { error: Some(text.clone()), ..(**old).clone() }));
+            note_reload(app, false);
             Err(text)
         }
     }

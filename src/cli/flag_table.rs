@@ -159,8 +159,7 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
             )
             .ignored("the page has its own title"),
             flag("web.config.file", Text, "", "File with TLS and authentication of the own port."),
-            flag("web.max-notifications-subscribers", Count, "16", "Subscribers of live notifications.")
-                .later(),
+            flag("web.max-notifications-subscribers", Count, "16", "Subscribers of live notifications."),
             flag("web.user-assets", Text, "", "Directory served under /user.").later(),
             flag("web.console.templates", Text, "consoles", "Directory of console templates.")
                 .ignored(NO_CONSOLES),

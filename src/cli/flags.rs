@@ -92,6 +92,8 @@ pub struct Flags {
     pub cors_origin: GoRegex,
     /// Connections at once, at least 1.
     pub max_connections: usize,
+    /// Listeners to live notifications at once.
+    pub max_subscribers: usize,
     /// A connection that sends nothing for this long is closed.
     pub read_timeout: Duration,
     /// How far back a query looks for a sample, ms.
@@ -208,6 +210,7 @@ impl Flags {
             route_prefix,
             cors_origin,
             max_connections: raw.count("web.max-connections")?.max(1),
+            max_subscribers: raw.count("web.max-notifications-subscribers")?,
             read_timeout: raw.duration("web.read-timeout")?,
             lookback_ms: raw.duration_ms("query.lookback-delta")?,
             query_timeout: raw.duration("query.timeout")?,

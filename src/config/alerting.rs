@@ -5,6 +5,7 @@ use crate::discovery::{Discovery, StaticConfig, static_config};
 use crate::settings::decode::Fields;
 use crate::settings::duration::format_duration;
 use crate::settings::http::HttpClientConfig;
+use crate::settings::sigv4::SigV4;
 use crate::settings::yaml::{Kind, Node};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -35,6 +36,8 @@ pub struct AlertmanagerConfig {
     pub timeout_ms: i64,
     /// How to connect.
     pub http: HttpClientConfig,
+    /// How requests are signed.
+    pub sigv4: Option<SigV4>,
     /// Rules for the Alertmanagers that are found.
     pub relabel: Vec<Rule>,
     /// Rules for the alerts that go to them, after those for all.
@@ -48,7 +51,10 @@ pub struct AlertmanagerConfig {
 /// Equal when they do the same: secrets count, places in files do not.
 impl PartialEq for AlertmanagerConfig {
     fn eq(&self, other: &Self) -> bool {
-        self.http == other.http && self.discovery == other.discovery && self.to_value() == other.to_value()
+        self.http == other.http
+            && self.sigv4 == other.sigv4
+            && self.discovery == other.discovery
+            && self.to_value() == other.to_value()
     }
 }
 
@@ -96,17 +102,17 @@ impl AlertmanagerConfig {
         if version != "v2" {
             fields.fault(format!("expected Alertmanager api version to be one of [v2] but got {version}"));
         }
-        let http = HttpClientConfig::take(&mut fields, dir);
-        if let Some(sigv4) = fields.take("sigv4")
-            && sigv4.kind != Kind::Null
-        {
-            let other = http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some();
-            let text = if other {
-                "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured"
-            } else {
-                "sigv4 is not served by narthex: put a proxy that signs before this Alertmanager"
-            };
-            fields.decoder.fault(sigv4.line, text);
+        let mut http = HttpClientConfig::take(&mut fields, dir);
+        let sigv4 = fields.take("sigv4").filter(|node| node.kind != Kind::Null).map(|node| {
+            if http.basic_auth.is_some() || http.authorization.is_some() || http.oauth2.is_some() {
+                let text = "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured";
+                fields.decoder.fault(node.line, text);
+            }
+            SigV4::decode(fields.decoder, node)
+        });
+        if sigv4.is_some() {
+            // A signature is for one address, and may bring a token that no other one is to see.
+            http.follow_redirects = false;
         }
         let null = |kind: &str| format!("empty or null Alertmanager {kind} relabeling rule");
         let relabel = Rule::list(&mut fields, "relabel_configs", &null("target"), names);
@@ -121,6 +127,7 @@ impl AlertmanagerConfig {
             path_prefix,
             timeout_ms,
             http,
+            sigv4,
             relabel,
             alert_relabel,
             static_configs,
@@ -138,6 +145,9 @@ impl AlertmanagerConfig {
     fn to_value(&self) -> Value {
         let mut out = Map::new();
         self.http.to_value(&mut out);
+        if let Some(sigv4) = &self.sigv4 {
+            out.insert("sigv4".to_owned(), sigv4.to_value());
+        }
         out.insert("scheme".to_owned(), json!(self.scheme));
         if !self.path_prefix.is_empty() {
             out.insert("path_prefix".to_owned(), json!(self.path_prefix));
@@ -188,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_signs_shows_no_secret_and_differs_by_it() {
+        let of = |key: &str| {
+            let text = format!(
+                "  alertmanagers: [{{sigv4: {{region: eu-west-2, access_key: AK, secret_key: {key}, service_name: x}}}}]\n"
+            );
+            parse(&text).unwrap()
+        };
+        let yaml = of("hidden").to_yaml();
+        assert!(yaml.contains("access_key: AK") && yaml.contains("service_name: x"), "{yaml}");
+        assert!(!yaml.contains("hidden") && yaml.contains("secret_key: <secret>"), "{yaml}");
+        assert!(of("a").alerting.alertmanagers[0] != of("b").alerting.alertmanagers[0]);
+    }
+
+    #[test]
     fn sections_are_equal_by_what_they_do() {
         let of = |text: &str| parse(text).unwrap().alerting.alertmanagers[0].clone();
         let one = |password: &str, gap: &str| {
@@ -210,7 +234,12 @@ mod tests {
                 "{sigv4: {region: x}, authorization: {credentials: x}}",
                 "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured",
             ),
-            ("{sigv4: {region: x}}", "sigv4 is not served"),
+            (
+                "{sigv4: {region: x, access_key: a}}",
+                "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config",
+            ),
+            ("{sigv4: {external_id: x}}", "external_id can only be used with role_arn"),
+            ("{sigv4: {foo: x}}", "field foo not found in type sigv4.plain"),
             ("{foo: 1}", "field foo not found in type config.plain"),
         ] {
             let error = parse(&format!("  alertmanagers: [{section}]\n")).unwrap_err();

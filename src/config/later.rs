@@ -4,6 +4,7 @@ use super::Unserved;
 use super::relabel::{NameValidation, Rule};
 use crate::settings::decode::Fields;
 use crate::settings::http::HttpClientConfig;
+use crate::settings::sigv4::SigV4;
 use crate::settings::yaml::{Kind, Node};
 use narthex_storage::labels::quote;
 use std::path::Path;
@@ -40,9 +41,6 @@ const REMOTE: &[(&str, &str, &[&str])] = &[
             "failed_request_logging",
             "queue_config",
             "metadata_config",
-            "sigv4",
-            "azuread",
-            "google_iam",
         ],
     ),
     (
@@ -115,9 +113,37 @@ fn remote(
             let null = "empty or null relabeling rule in remote write config";
             Rule::list(&mut section, "write_relabel_configs", null, names);
         }
-        HttpClientConfig::take(&mut section, dir);
+        let http = HttpClientConfig::take(&mut section, dir);
+        if short == "write" {
+            ways(&mut section, &http);
+        }
         section.take_all(|field| known.contains(&field));
         section.finish();
+    }
+}
+
+/// Requests to a remote end are authorized in one way.
+fn ways(section: &mut Fields<'_, '_>, http: &HttpClientConfig) {
+    let mut configured = Vec::new();
+    let own = [
+        ("basic_auth", http.basic_auth.is_some()),
+        ("authorization", http.authorization.is_some()),
+        ("oauth2", http.oauth2.is_some()),
+    ];
+    configured.extend(own.iter().filter(|(_, set)| *set).map(|(name, _)| *name));
+    for name in ["sigv4", "azuread", "google_iam"] {
+        let Some(node) = section.take(name).filter(|node| node.kind != Kind::Null) else { continue };
+        configured.push(name);
+        if name == "sigv4" {
+            SigV4::decode(section.decoder, node);
+        }
+    }
+    if configured.len() > 1 {
+        section.fault(format!(
+            "at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be configured. \
+             Currently configured: [{}]",
+            configured.join(" ")
+        ));
     }
 }
 

@@ -120,6 +120,14 @@ const FAULTS: &[(&str, &str)] = &[
         "remote_write: [{url: 'http://x', write_relabel_configs: [null]}]\n",
         "empty or null relabeling rule in remote write config",
     ),
+    (
+        "remote_write: [{url: 'http://x', sigv4: {region: r}, azuread: {}, basic_auth: {username: u}}]\n",
+        "must be configured. Currently configured: [basic_auth sigv4 azuread]",
+    ),
+    (
+        "remote_write: [{url: 'http://x', sigv4: {secret_key: s}}]\n",
+        "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config",
+    ),
     ("remote_write: [{url: 'http://x', foo: 1}]\n", "field foo not found in type config.plain"),
     ("alerting: {alert_relabel_configs: [null]}\n", "empty or null alert relabeling rule"),
     (

@@ -6,6 +6,7 @@ use super::metrics::NotifyMetrics;
 use super::queue::{Destination, End, Queue, Sender};
 use crate::config::{AlertmanagerConfig, Config, Rule};
 use crate::discovery::SubscriptionSet;
+use crate::discovery::aws::signer::Signer;
 use crate::discovery::manager::{Providers, changed};
 use crate::http::HttpClient;
 use crate::relabel;
@@ -68,6 +69,7 @@ struct Section {
     id: u64,
     config: Arc<AlertmanagerConfig>,
     client: Arc<HttpClient>,
+    signer: Option<Arc<Signer>>,
     discovered: SubscriptionSet,
     follower: Option<JoinHandle<()>>,
     /// By URL.
@@ -144,7 +146,7 @@ impl Notifier {
         let names: Vec<String> = (0..sections.len()).map(|i| format!("config-{i}")).collect();
         let mut faults = Vec::new();
         // Clients read files, so they are made before anybody has to wait.
-        let clients: Vec<_> = sections.iter().map(|section| HttpClient::new(&section.http)).collect();
+        let clients: Vec<_> = sections.iter().map(client).collect();
         let mut state = self.lock();
         let shown: Vec<&str> = names.iter().map(String::as_str).collect();
         self.providers.metrics().begin("notify", &shown);
@@ -155,9 +157,9 @@ impl Notifier {
             let same = former.iter().position(|old| *old.config == *section);
             let mut kept = match (same, client) {
                 (Some(at), _) => former.swap_remove(at),
-                (None, Ok(client)) => {
+                (None, Ok((client, signer))) => {
                     state.next_id += 1;
-                    Section::new(state.next_id, section, client)
+                    Section::new(state.next_id, section, client, signer)
                 }
                 (None, Err(error)) => {
                     error!(line = section.line, %error, "Cannot use a section of Alertmanagers");
@@ -223,6 +225,7 @@ impl Notifier {
         let to = Destination {
             url: uri,
             client: section.client.clone(),
+            signer: section.signer.clone(),
             timeout: Duration::from_millis(section.config.timeout_ms.unsigned_abs()),
             batch: self.settings.batch,
         };
@@ -303,12 +306,19 @@ impl Notifier {
     }
 }
 
+/// What a section's requests are sent with, and signed with.
+fn client(section: &AlertmanagerConfig) -> Result<(HttpClient, Option<Signer>), String> {
+    let client = HttpClient::new(&section.http).map_err(|error| error.to_string())?;
+    Ok((client, section.sigv4.as_ref().map(Signer::new).transpose()?))
+}
+
 impl Section {
-    fn new(id: u64, config: &AlertmanagerConfig, client: HttpClient) -> Self {
+    fn new(id: u64, config: &AlertmanagerConfig, client: HttpClient, signer: Option<Signer>) -> Self {
         Self {
             id,
             config: Arc::new(config.clone()),
             client: Arc::new(client),
+            signer: signer.map(Arc::new),
             discovered: SubscriptionSet::new("notify", ""),
             follower: None,
             senders: BTreeMap::new(),

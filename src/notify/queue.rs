@@ -2,8 +2,9 @@
 
 use super::metrics::EndpointMetrics;
 use super::{Alert, payload};
+use crate::discovery::aws::signer::Signer;
 use crate::http::HttpClient;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,7 @@ pub(super) enum End {
 pub(super) struct Destination {
     pub(super) url: Uri,
     pub(super) client: Arc<HttpClient>,
+    pub(super) signer: Option<Arc<Signer>>,
     pub(super) timeout: Duration,
     /// Alerts in a request.
     pub(super) batch: usize,
@@ -170,8 +172,14 @@ async fn post(alerts: &[Arc<Alert>], to: &Destination) -> Result<(), String> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
     let failed = |why: String| format!("Post \"{}\": {why}", to.url);
+    if let Some(signer) = &to.signer {
+        headers.extend(signer.sign(&to.url.to_string(), &body).await.map_err(failed)?);
+    }
     let answer = to.client.post(&to.url, &headers, body.into()).await.map_err(|e| failed(e.to_string()))?;
     let status = answer.status();
+    if let (Some(signer), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) = (&to.signer, status) {
+        signer.forget().await;
+    }
     if !status.is_success() {
         let reason = status.canonical_reason().unwrap_or_default();
         return Err(format!("bad response status {} {reason}", status.as_u16()));
@@ -200,6 +208,41 @@ mod tests {
 
     fn numbers(alerts: &[Arc<Alert>]) -> Vec<usize> {
         alerts.iter().map(|alert| alert.labels.get("n").unwrap().parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_a_section_signs_goes_out_signed() {
+        use crate::http::testing::{serve, status};
+        use crate::settings::sigv4::SigV4;
+        use crate::settings::{HttpClientConfig, Secret};
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = seen.clone();
+        let address = serve(move |request: http::Request<bytes::Bytes>| {
+            let log = log.clone();
+            async move {
+                log.lock().unwrap().push(request.headers().clone());
+                status(200, "")
+            }
+        })
+        .await;
+        let config = SigV4 {
+            region: "r".to_owned(),
+            access_key: "KEY".to_owned(),
+            secret_key: Secret::new("s"),
+            ..SigV4::default()
+        };
+        let to = Destination {
+            url: format!("http://{address}/api/v2/alerts").parse().unwrap(),
+            client: Arc::new(HttpClient::new(&HttpClientConfig::default()).unwrap()),
+            signer: Some(Arc::new(Signer::new(&config).unwrap())),
+            timeout: Duration::from_secs(30),
+            batch: 1,
+        };
+        post(&[alert(1)], &to).await.unwrap();
+        let seen = seen.lock().unwrap();
+        let authorization = seen[0].get("authorization").unwrap().to_str().unwrap();
+        assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=KEY/"), "{authorization}");
+        assert!(seen[0].contains_key("x-amz-date") && seen[0].contains_key("content-type"));
     }
 
     #[test]

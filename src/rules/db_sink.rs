@@ -5,7 +5,11 @@
 //! sample instead.
 
 use super::sink::{Appended, Output, OutputValue, RuleSink, Sinks};
-use narthex_storage::{AppendError, Appender, Db, Group, Labels, Row, RowOutcome, STALE_NAN, Slot};
+use narthex_storage::{
+    AppendError, Appender, Columns, Db, Group, Labels, Matcher, Queryable, Row, RowOutcome, STALE_NAN,
+    SelectHints, Slot,
+};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Sinks into a database.
@@ -37,6 +41,7 @@ enum Way {
 }
 
 struct Rows {
+    db: Arc<Db>,
     group: Arc<Group>,
     /// By the number of the series.
     slots: Vec<Option<Slot>>,
@@ -57,7 +62,8 @@ impl RuleSink for DbSink {
         }
         if matches!(self.way, Way::Unused) {
             let group = self.db.create_group();
-            self.way = Way::Rows(Rows { group, slots: Vec::new(), row: Row::new() });
+            self.way =
+                Way::Rows(Rows { db: Arc::clone(&self.db), group, slots: Vec::new(), row: Row::new() });
         }
         match &mut self.way {
             Way::Rows(rows) => rows.append(time_ms, samples),
@@ -90,7 +96,10 @@ impl Rows {
                 Err(error) => return Err(error),
             }
         }
-        let outcome = self.group.append_row_in_order(time_ms, &self.row)?;
+        let mut outcome = self.group.append_row_in_order(time_ms, &self.row)?;
+        if outcome.duplicate > 0 {
+            outcome.duplicate = outcome.duplicate.min(differing(&self.db, time_ms, samples)?);
+        }
         refused(&outcome, &mut appended);
         Ok(appended)
     }
@@ -109,6 +118,29 @@ impl Rows {
         }
         Ok(slot)
     }
+}
+
+/// How many samples have another value in the database at their time: another rule may have written the very same.
+fn differing(db: &Db, time_ms: i64, samples: &[Output]) -> Result<usize, AppendError> {
+    let names: BTreeSet<&str> = samples.iter().map(|output| output.labels.metric_name()).collect();
+    let querier = db.querier(time_ms, time_ms)?;
+    let hints = SelectHints { mint: time_ms, maxt: time_ms, ..SelectHints::default() };
+    let mut stored: HashMap<Labels, f64> = HashMap::new();
+    let mut columns = Columns::default();
+    for name in names {
+        for series in querier.select(&[Matcher::equal("__name__", name)], &hints)? {
+            columns.clear();
+            series.read(time_ms, time_ms, &mut columns)?;
+            if let Some(value) = columns.values.first() {
+                stored.insert(series.labels().clone(), *value);
+            }
+        }
+    }
+    let differs = |output: &&Output| {
+        let OutputValue::Float(value) = output.value else { return false };
+        stored.get(&output.labels).is_some_and(|other| other.to_bits() != value.to_bits())
+    };
+    Ok(samples.iter().filter(differs).count())
 }
 
 fn refused(outcome: &RowOutcome, appended: &mut Appended) {
@@ -154,9 +186,7 @@ fn single(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use narthex_storage::{
-        Columns, DbOptions, FloatHistogram, Matcher, Queryable, SelectHints, is_stale_nan,
-    };
+    use narthex_storage::{DbOptions, FloatHistogram, is_stale_nan};
 
     fn open(window_ms: i64) -> (tempfile::TempDir, DbSinks) {
         let dir = tempfile::tempdir().unwrap();
@@ -236,5 +266,9 @@ mod tests {
             (second.duplicate, second.error.unwrap().to_string()),
             (1, "duplicate sample for timestamp".to_owned())
         );
+        let both = [output(0, "a", OutputValue::Float(1.0)), output(1, "b", OutputValue::Float(5.0))];
+        let third = sinks.sink().append(1000, &both, &[]).unwrap();
+        assert_eq!((third.duplicate, third.error.is_none()), (0, true), "the very same value is no fault");
+        assert_eq!(read(&sinks, "b"), shown(&[(1000, "5")]));
     }
 }

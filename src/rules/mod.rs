@@ -33,6 +33,7 @@ pub mod schedule;
 pub mod sink;
 mod state;
 mod templates;
+pub mod trial;
 pub mod view;
 mod watchdog;
 pub mod workers;

@@ -7,6 +7,7 @@ pub mod http;
 pub mod oauth2;
 pub mod proxy;
 pub mod secret;
+pub mod sigv4;
 pub mod yaml;
 
 pub use decode::Fault;

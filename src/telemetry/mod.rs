@@ -92,9 +92,9 @@ impl Telemetry {
         self.out_of_bounds.add(out_of_bounds);
     }
 
-    /// The page of `/metrics`.
+    /// The page of `/metrics`; without a database, while it is being opened.
     #[must_use]
-    pub fn render(&self, db: &Db) -> String {
+    pub fn render(&self, db: Option<&Db>) -> String {
         let mut page = Page::default();
         page.family(
             "prometheus_build_info",
@@ -156,7 +156,9 @@ impl Telemetry {
             page.single(name, "counter", help, counter.get() as f64);
         }
         self.budgets.render(&mut page);
-        self.storage.render(&mut page, db);
+        if let Some(db) = db {
+            self.storage.render(&mut page, db);
+        }
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         parts.iter().for_each(|part| part.collect(&mut page));
         self.tombstone_cleanup.render(

@@ -1,6 +1,6 @@
 //! What the handlers see of the server: read-only handles and settings.
 
-use super::guard::Guard;
+use super::notifications::Notifications;
 use crate::host;
 use crate::notify::Notifier;
 use crate::query::Queries;
@@ -45,8 +45,6 @@ pub struct ConfigStatus {
     pub loaded_ms: i64,
     /// Why the last attempt to load failed, if it did.
     pub error: Option<String>,
-    /// When that was, ms.
-    pub failed_ms: i64,
 }
 
 /// Settings of the web side.
@@ -140,8 +138,8 @@ pub struct App {
     pub queries: Arc<Queries>,
     /// To whoever runs the server.
     pub control: mpsc::Sender<Control>,
-    /// Who may ask what; without it anybody may ask everything.
-    pub guard: Option<Arc<Guard>>,
+    /// What an administrator should know.
+    pub notifications: Arc<Notifications>,
     phase: AtomicU8,
 }
 
@@ -168,7 +166,7 @@ pub struct Parts {
     /// See [`App`].
     pub control: mpsc::Sender<Control>,
     /// See [`App`].
-    pub guard: Option<Arc<Guard>>,
+    pub notifications: Arc<Notifications>,
 }
 
 impl App {
@@ -188,7 +186,7 @@ impl App {
             started_ms: now_ms(),
             queries: parts.queries,
             control: parts.control,
-            guard: parts.guard,
+            notifications: parts.notifications,
             phase: AtomicU8::new(0),
         }
     }

@@ -1,7 +1,7 @@
 //! One table of routes, and what is done around every request: prefix, phase, CORS, time, encoding.
 
 use super::api::{self, Answer, ApiError, ErrorKind, Handled};
-use super::app::{App, Control, Phase};
+use super::app::{App, Control, Phase, WebOptions};
 use super::body::{Body, Watch};
 use super::encode::Encoding;
 use super::origin;
@@ -74,12 +74,14 @@ const QUERIES: &[(&str, Kind)] =
 /// Runs the engine too, and takes a JSON object as well as a form.
 const BACKTEST: &str = "narthex/rules/backtest";
 
+/// Tells for as long as the client listens.
+const LIVE: &str = "notifications/live";
+
 /// Below it, by its number, every query that runs.
 const ACTIVE: &str = "narthex/queries/active/";
 
 /// Endpoints of Prometheus that this server does not have yet.
 const NOT_YET_SERVED: &[&str] = &[
-    "notifications/live",
     "openapi.yaml",
     "otlp/v1/metrics",
     "read",
@@ -112,7 +114,7 @@ where
     let mut reply = match path.strip_prefix("/api/v1/") {
         Some(endpoint) => {
             let mut reply = api_route(&app, endpoint, parts, body).await;
-            cors(&app, origin.as_ref(), reply.headers_mut());
+            cors(&app.options, origin.as_ref(), reply.headers_mut());
             reply
         }
         None => plain_route(&app, &path, parts).await,
@@ -129,7 +131,7 @@ where
 static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     const PLAIN: &[&str] =
         &["/", "/metrics", "/host/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
-    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", BACKTEST, "write"];
+    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", BACKTEST, LIVE, "write"];
     let simple = SIMPLE.iter().map(|(path, _, _)| *path);
     let endpoints = simple
         .chain(ADMIN.iter().map(|(path, _)| *path))
@@ -145,7 +147,7 @@ pub fn handlers() -> impl Iterator<Item = &'static str> {
 }
 
 /// The route's name in the server's own metrics: bounded, whatever clients ask for.
-fn handler_name(path: &str) -> &'static str {
+pub(super) fn handler_name(path: &str) -> &'static str {
     let name = match path.strip_prefix("/api/v1/") {
         Some(endpoint) if endpoint.starts_with("label/") => "/api/v1/label/:name/values",
         Some(endpoint) if endpoint.starts_with(ACTIVE) => "/api/v1/narthex/queries/active/:id",
@@ -171,7 +173,7 @@ fn method_not_allowed(allow: &'static str) -> Reply {
     reply
 }
 
-fn cors(app: &App, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+pub(super) fn cors(options: &WebOptions, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return };
     for (name, value) in [
@@ -181,7 +183,7 @@ fn cors(app: &App, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let pattern = &app.options.cors_origin;
+    let pattern = &options.cors_origin;
     if pattern.as_str() == ".*" {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else if origin.to_str().is_ok_and(|origin| pattern.is_match(origin)) {
@@ -216,12 +218,15 @@ where
     if parts.method == Method::OPTIONS {
         return respond::empty(StatusCode::NO_CONTENT);
     }
-    if app.phase() != Phase::Ready && !matches!(endpoint, "status/walreplay" | "notifications") {
+    if app.phase() != Phase::Ready && !matches!(endpoint, "status/walreplay" | "notifications" | LIVE) {
         return unavailable(app);
     }
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let encoding = Encoding::negotiate(parts.headers.get(header::ACCEPT_ENCODING));
     let query = parts.uri.query().unwrap_or_default().to_owned();
+    if endpoint == LIVE {
+        return if reads { app.notifications.live() } else { method_not_allowed("GET, OPTIONS") };
+    }
     if endpoint == "write" {
         if parts.method != Method::POST {
             return method_not_allowed("POST, OPTIONS");
@@ -407,11 +412,15 @@ where
     task.await.unwrap_or_else(|_| worker_failed())
 }
 
+pub(super) fn healthy() -> Reply {
+    respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Healthy.\n")
+}
+
 async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let encoding = Encoding::negotiate(parts.headers.get(header::ACCEPT_ENCODING));
     match path {
-        "/-/healthy" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Healthy.\n"),
+        "/-/healthy" => healthy(),
         "/-/reload" | "/-/quit" => lifecycle(app, path, &parts.method).await,
         _ if app.phase() != Phase::Ready => unavailable(app),
         "/-/ready" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
@@ -427,7 +436,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
         "/metrics" => {
             exposition(app, encoding, |app| {
                 app.telemetry.web.scrapes_in_flight.add(1.0);
-                let page = app.telemetry.render(&app.db);
+                let page = app.telemetry.render(Some(&app.db));
                 app.telemetry.web.scrapes_in_flight.add(-1.0);
                 page
             })

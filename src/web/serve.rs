@@ -1,8 +1,7 @@
 //! Listens and serves connections, a bounded number at a time, until the server stops.
 
-use super::app::App;
+use super::front::Front;
 use super::respond::Reply;
-use super::router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -30,11 +29,11 @@ const HEAD_MAX: usize = 1 << 20;
 pub struct Peer(pub SocketAddr);
 
 /// Serves the listeners until `stop` turns true, then waits for what is under way.
-pub async fn serve(app: Arc<App>, listeners: Vec<TcpListener>, stop: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+pub async fn serve(front: Arc<Front>, listeners: Vec<TcpListener>, stop: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(front.options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let tasks: Vec<_> = listeners
         .into_iter()
-        .map(|listener| tokio::spawn(accept(app.clone(), listener, slots.clone(), stop.clone())))
+        .map(|listener| tokio::spawn(accept(front.clone(), listener, slots.clone(), stop.clone())))
         .collect();
     for task in tasks {
         // A listener's task ends with the stop; a panic in it was logged by the hook.
@@ -43,7 +42,7 @@ pub async fn serve(app: Arc<App>, listeners: Vec<TcpListener>, stop: watch::Rece
 }
 
 async fn accept(
-    app: Arc<App>,
+    front: Arc<Front>,
     listener: TcpListener,
     slots: Arc<Semaphore>,
     mut stop: watch::Receiver<bool>,
@@ -52,7 +51,7 @@ async fn accept(
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.options.read_timeout)
+        .header_read_timeout(front.options.read_timeout)
         .max_buf_size(HEAD_MAX);
     server.http2().timer(TokioTimer::new());
     let server = Arc::new(server);
@@ -73,11 +72,11 @@ async fn accept(
                 continue;
             }
         };
-        app.telemetry.web.accepted.add(1);
-        let (app, server, watcher) = (app.clone(), server.clone(), graceful.watcher());
+        front.telemetry.web.accepted.add(1);
+        let (front, server, watcher) = (front.clone(), server.clone(), graceful.watcher());
         tokio::spawn(async move {
-            connection(&app, &server, watcher, stream, Peer(peer)).await;
-            app.telemetry.web.closed.add(1);
+            connection(&front, &server, watcher, stream, Peer(peer)).await;
+            front.telemetry.web.closed.add(1);
             drop(slot);
         });
     }
@@ -94,7 +93,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn connection(
-    app: &Arc<App>,
+    front: &Arc<Front>,
     server: &auto::Builder<TokioExecutor>,
     watcher: Watcher,
     stream: TcpStream,
@@ -102,24 +101,24 @@ async fn connection(
 ) {
     // Answers are written in large pieces; waiting for more bytes only adds latency.
     let _ = stream.set_nodelay(true);
-    if !app.guard.as_ref().is_some_and(|guard| guard.has_tls()) {
-        return converse(app, server, watcher, stream, peer).await;
+    if !front.guard.as_ref().is_some_and(|guard| guard.has_tls()) {
+        return converse(front, server, watcher, stream, peer).await;
     }
-    match tokio::time::timeout(HANDSHAKE, shake_hands(app, stream)).await {
-        Ok(Ok(stream)) => converse(app, server, watcher, stream, peer).await,
+    match tokio::time::timeout(HANDSHAKE, shake_hands(front, stream)).await {
+        Ok(Ok(stream)) => converse(front, server, watcher, stream, peer).await,
         Ok(Err(error)) => debug!(peer = %peer.0, error, "TLS handshake error"),
         Err(_) => debug!(peer = %peer.0, "TLS handshake timed out"),
     }
 }
 
-async fn shake_hands(app: &App, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-    let guard = app.guard.as_ref().ok_or("TLS config is not present")?;
+async fn shake_hands(front: &Front, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+    let guard = front.guard.as_ref().ok_or("TLS config is not present")?;
     let acceptor = TlsAcceptor::from(guard.handshake().await?);
     acceptor.accept(stream).await.map_err(|e| e.to_string())
 }
 
 async fn converse<S>(
-    app: &Arc<App>,
+    front: &Arc<Front>,
     server: &auto::Builder<TokioExecutor>,
     watcher: Watcher,
     stream: S,
@@ -127,11 +126,11 @@ async fn converse<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let app = app.clone();
+    let front = front.clone();
     let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-        let app = app.clone();
+        let front = front.clone();
         request.extensions_mut().insert(peer);
-        async move { Ok::<_, Infallible>(answer(app, request).await) }
+        async move { Ok::<_, Infallible>(answer(front, request).await) }
     });
     let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
@@ -140,12 +139,12 @@ async fn converse<S>(
 }
 
 /// Answers a request, if the web configuration lets it in.
-async fn answer(app: Arc<App>, request: http::Request<hyper::body::Incoming>) -> Reply {
-    let Some(guard) = app.guard.clone() else { return router::route(app, request).await };
+async fn answer(front: Arc<Front>, request: http::Request<hyper::body::Incoming>) -> Reply {
+    let Some(guard) = front.guard.clone() else { return front.route(request).await };
     let path = request.uri().path();
-    let path = path.strip_prefix(app.options.route_prefix.as_str()).unwrap_or(path);
+    let path = path.strip_prefix(front.options.route_prefix.as_str()).unwrap_or(path);
     match guard.admit(request.method(), path, request.headers()).await {
-        Ok(loaded) => loaded.dress(router::route(app, request).await),
+        Ok(loaded) => loaded.dress(front.route(request).await),
         Err(refused) => refused,
     }
 }

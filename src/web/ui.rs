@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "query",
     "explore",
     "graph",
+    "dashboards",
     "targets",
     "service-discovery",
     "alerts",

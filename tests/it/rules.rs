@@ -24,12 +24,14 @@ fn alerts(server: &Narthex) -> Vec<Value> {
     server.get("/api/v1/alerts").data()["alerts"].as_array().unwrap().clone()
 }
 
+/// As in Prometheus, an alert's series are written only after the second evaluation of its group, which is when its
+/// `for` state is restored: the wait is longer than that.
 #[test]
 fn series_are_recorded_and_an_alert_is_pending_fires_and_is_resolved() {
     let dir = TempDir::new().unwrap();
     let page = PageServer::start(Page::text("load 5\n"));
     let text = "groups:\n- name: g\n  labels: {team: t}\n  rules:\n  - {record: 'job:load:double', expr: 'sum by (job) (load) * 2'}\n  \
-                - alert: High\n    expr: job:load:double > 4\n    for: 2s\n    labels: {severity: '{{ $externalLabels.dc }}'}\n    \
+                - alert: High\n    expr: job:load:double > 4\n    for: 4s\n    labels: {severity: '{{ $externalLabels.dc }}'}\n    \
                 annotations: {summary: 'load {{ $value }}'}\n";
     let server = Narthex::with_config(dir.path(), &config(dir.path(), &page, text), &[]);
     let series = r#"job:load:double{job="j",team="t"}"#;
@@ -49,7 +51,7 @@ fn series_are_recorded_and_an_alert_is_pending_fires_and_is_resolved() {
     for (key, want) in [
         ("state", json!("firing")),
         ("query", json!("job:load:double > 4")),
-        ("duration", json!(2)),
+        ("duration", json!(4)),
         ("health", json!("ok")),
         ("type", json!("alerting")),
     ] {
@@ -267,6 +269,28 @@ fn would_it_have_fired_is_answered_without_writing_anything() {
     let (good, text) = backtest(&["--against", &long]);
     assert!(good && text.contains("1 alerts fire more, 0 fire less"), "{text}");
     assert!(text.contains("+{alertname=\"A\", i=\"a\"}"), "{text}");
+    // The same of the server, which says the very same.
+    let of_server = |more: &[&str]| {
+        let short = short.display().to_string();
+        let mut args = vec!["rules", "backtest", "--rules", &short, "--from", &from, "--to", &to];
+        args.extend(more);
+        args.extend(["--url", server.url.as_str()]);
+        run(&args)
+    };
+    assert_eq!(of_server(&[]), backtest(&[]));
+    assert_eq!(of_server(&["--against", &long]), backtest(&["--against", &long]));
+    assert_eq!(of_server(&["--name", "B"]), (true, "0 alerts, 0 of them firing\n".to_owned()));
+    assert!(server.query("{__name__=~'double|ALERTS'}").as_array().unwrap().is_empty());
+    let broken = file(dir.path(), "broken.yml", "groups: [{name: g, rules: [{alert: A, expr: 'up ='}]}]");
+    let (good, text) = of_server(&["--against", &broken.display().to_string()]);
+    assert!(!good && text.contains(&format!("{}: 1:", broken.display())), "{text}");
+    let form = [("rules", "groups: [{}]"), ("start", "0"), ("end", "60"), ("interval", "1m")];
+    let wrong = server.post("/api/v1/narthex/rules/backtest", &form).error();
+    assert!(wrong.1.contains("invalid parameter \"rules\": ") && wrong.1.contains("1:"), "{wrong:?}");
+    let ours = std::fs::read_to_string(dir.path().join("short.yml")).unwrap();
+    let form = [("rules", ours.as_str()), ("start", "0"), ("end", "600000"), ("interval", "1s")];
+    let wrong = server.post("/api/v1/narthex/rules/backtest", &form).error();
+    assert!(wrong.1.contains("evaluations"), "{wrong:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ const PAGES: readonly [string, string][] = [
   ["query?g0.expr=up&g0.tab=table", "127.0.0.1"],
   ["query?g0.expr=node_load1&g0.tab=raw&range=5m", "samples of"],
   ["query?g0.expr=sum(rate(node_cpu_seconds_total[1m]))&g0.tab=explain", "operation"],
+  ["dashboards", "Dashboard"],
   ["targets", "127.0.0.1"],
   ["alerts", "TargetDown"],
   ["alerts?kind=recording", "job:up:sum"],

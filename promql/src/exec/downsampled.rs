@@ -77,6 +77,19 @@ pub(super) fn remark_at(
     }
 }
 
+/// Whether a sample that lies before the lookback is still what a selector sees at a time.
+///
+/// It is where raw samples may have come since, of which only the last one stayed and lies ahead: within an interval
+/// under way, and no longer before than the lookback and such an interval. What comes next is told by its timestamp and
+/// the length of its interval, ms; that of a raw one is 0.
+pub(super) fn lasts(sample: i64, at: i64, lookback_ms: i64, next: Option<(i64, u32)>) -> bool {
+    let Some((next, resolution @ 1..)) = next else { return false };
+    let resolution = i64::from(resolution);
+    let interval = |t: i64| t.saturating_sub(1).div_euclid(resolution);
+    let far = lookback_ms.saturating_add(resolution);
+    interval(next) == interval(at) && sample > at.saturating_sub(far)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +121,19 @@ mod tests {
             remarks("sum_over_time", Some(60_000)).0,
             [format!("PromQL warning: window of 1m {short}")]
         );
+    }
+
+    #[test]
+    fn a_sample_lasts_as_long_as_the_interval_under_way_has_one_to_come() {
+        let (sample, five) = (295_000, 300_000);
+        let at = 596_000;
+        assert!(lasts(sample, at, five, Some((599_000, 300_000))));
+        // Nothing comes, or in another interval, or what comes is raw and so had none before it.
+        for next in [None, Some((601_000, 300_000)), Some((599_000, 0))] {
+            assert!(!lasts(sample, at, five, next), "{next:?}");
+        }
+        assert!(!lasts(-5_000, at, five, Some((599_000, 300_000))), "too old");
+        assert!(!lasts(sample, 600_000, five, Some((600_001, 300_000))), "the interval is over");
     }
 
     #[test]

@@ -64,6 +64,7 @@ struct Job {
     ends: Vec<i64>,
     times: Vec<i64>,
     reach: (i64, i64),
+    ahead_ms: i64,
     lookback_ms: i64,
     span: Span,
     stats_only: bool,
@@ -159,6 +160,7 @@ impl Scan {
             ends: selection.ends,
             times: scope.steps.times(),
             reach: selection.reach,
+            ahead_ms: selection.ahead_ms,
             lookback_ms: cx.lookback_ms,
             span,
             stats_only: scope.wants_stats && !scope.needs_buckets,
@@ -297,9 +299,14 @@ impl Job {
         let (mint, maxt) = self.reach;
         if let (Work::Newest(pick), [end], false) = (&self.work, &*self.ends, self.stats_only) {
             let Some(newest) = series.newest(mint, maxt, &mut scratch.samples)? else { return Ok(0) };
-            let lookback_ms = self.lookback_ms.saturating_add(i64::from(newest.resolution));
-            if is_stale_nan(newest.value) || newest.timestamp <= end.saturating_sub(lookback_ms) {
+            if is_stale_nan(newest.value) {
                 return Ok(0);
+            }
+            if newest.timestamp <= end.saturating_sub(self.lookback_ms) {
+                let next = self.next(series, *end, &mut scratch.samples)?;
+                if !downsampled::lasts(newest.timestamp, *end, self.lookback_ms, next) {
+                    return Ok(0);
+                }
             }
             if newest.resolution > 0 {
                 downsampled::remark_at(
@@ -325,7 +332,8 @@ impl Job {
         }
         let samples = &mut scratch.samples;
         samples.clear();
-        series.read(mint, maxt, samples)?;
+        let ahead_ms = if matches!(self.work, Work::Newest(_)) { self.ahead_ms } else { 0 };
+        series.read(mint, maxt.saturating_add(ahead_ms), samples)?;
         if samples.is_empty() {
             return Ok(0);
         }
@@ -395,6 +403,21 @@ impl Job {
         }
     }
 
+    /// The sample after a time, if it is near enough to matter: its timestamp, and the length of its interval.
+    fn next(
+        &self,
+        series: &dyn narthex_storage::Series,
+        end: i64,
+        samples: &mut Columns,
+    ) -> Result<Option<(i64, u32)>, EngineError> {
+        if self.ahead_ms == 0 {
+            return Ok(None);
+        }
+        samples.clear();
+        series.read(end.saturating_add(1), end.saturating_add(self.ahead_ms), samples)?;
+        Ok(samples.timestamps.first().map(|t| (*t, samples.rows.resolution(0))))
+    }
+
     /// The newest sample within the lookback at each step.
     fn newest(
         &self,
@@ -414,9 +437,14 @@ impl Job {
             }
             let Some(at) = cursor.checked_sub(1) else { continue };
             let (Some(&t), Some(&value)) = (timestamps.get(at), values.get(at)) else { continue };
-            let lookback_ms = self.lookback_ms.saturating_add(i64::from(samples.rows.resolution(at)));
-            if t <= end.saturating_sub(lookback_ms) || is_stale_nan(value) {
+            if is_stale_nan(value) {
                 continue;
+            }
+            if t <= end.saturating_sub(self.lookback_ms) {
+                let next = timestamps.get(cursor).map(|t| (*t, samples.rows.resolution(cursor)));
+                if !downsampled::lasts(t, *end, self.lookback_ms, next) {
+                    continue;
+                }
             }
             found += 1;
             if let Some(counts) = counts {

@@ -16,6 +16,9 @@ pub(crate) struct Selection {
     pub(crate) metas: Vec<Meta>,
     /// First and last millisecond to read, inclusive.
     pub(crate) reach: (i64, i64),
+    /// How much beyond the last of them an interval may last whose sample is not yet to be seen, ms: 0 where all
+    /// samples are raw.
+    pub(crate) ahead_ms: i64,
     /// For each step the time at which the selector looks.
     pub(crate) ends: Vec<i64>,
     /// The handles and labels, for as long as they are held.
@@ -62,17 +65,25 @@ impl Selection {
         let maxt = last.saturating_add(after);
         let mut charge = cx.charge_bytes(0)?;
         if ends.is_empty() || mint > maxt {
-            return Ok(Self { series: Vec::new(), metas: Vec::new(), reach: (mint, maxt), ends, charge });
+            return Ok(Self {
+                series: Vec::new(),
+                metas: Vec::new(),
+                reach: (mint, maxt),
+                ahead_ms: 0,
+                ends,
+                charge,
+            });
         }
         let mut querier = cx.store.querier(mint, maxt)?;
         let more_ms = if range_ms.is_none() { querier.resolution_ms(mint, maxt) } else { 0 };
+        let beyond = maxt.saturating_add(more_ms);
         if more_ms > 0 {
             mint = mint.saturating_sub(more_ms);
-            querier = cx.store.querier(mint, maxt)?;
+            querier = cx.store.querier(mint, beyond)?;
         }
         let hints = SelectHints {
             mint,
-            maxt,
+            maxt: beyond,
             step: scope.steps.step,
             range: window_ms,
             function,
@@ -82,6 +93,6 @@ impl Selection {
         let metas: Vec<Meta> = series.iter().map(|series| Meta::of(series.labels().clone())).collect();
         let labels: usize = metas.iter().map(|meta| meta.labels.encoded_len()).sum();
         charge.grow(0, (labels + metas.len() * SERIES_BYTES) as u64)?;
-        Ok(Self { series, metas, reach: (mint, maxt), ends, charge })
+        Ok(Self { series, metas, reach: (mint, maxt), ahead_ms: more_ms, ends, charge })
     }
 }

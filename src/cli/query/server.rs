@@ -147,10 +147,25 @@ impl Server {
     /// No answer, or one that is none of the API.
     pub async fn ask(&self, path: &str, parameters: &[(&str, String)]) -> Result<Reply, QueryError> {
         let url = format!("{}/api/v1/{path}", self.base);
-        match tokio::time::timeout(self.timeout, self.exchange(&url, parameters)).await {
-            Ok(result) => result,
-            Err(_) => Err(QueryError::Timeout { url, seconds: self.timeout.as_secs() }),
-        }
+        self.in_time(&url, self.exchange(&url, parameters, URL_MAX)).await
+    }
+
+    /// Posts a form to a path below `/api/v1/` and gives the bytes of the answer, which `open` reads.
+    ///
+    /// # Errors
+    /// No answer, or one that is none of the API.
+    pub async fn post(&self, path: &str, parameters: &[(&str, String)]) -> Result<Reply, QueryError> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        self.in_time(&url, self.exchange(&url, parameters, 0)).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        url: &str,
+        exchange: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
+        let late = || QueryError::Timeout { url: url.to_owned(), seconds: self.timeout.as_secs() };
+        tokio::time::timeout(self.timeout, exchange).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Gets what lies at a path of the server: status and text, whatever they are.
@@ -166,16 +181,19 @@ impl Server {
             let body = self.body(response).await?;
             Ok((status, String::from_utf8_lossy(&body).into_owned()))
         };
-        match tokio::time::timeout(self.timeout, fetch).await {
-            Ok(result) => result,
-            Err(_) => Err(QueryError::Timeout { url, seconds: self.timeout.as_secs() }),
-        }
+        self.in_time(&url, fetch).await
     }
 
-    async fn exchange(&self, url: &str, parameters: &[(&str, String)]) -> Result<Reply, QueryError> {
+    /// Asks by GET, and by POST what is longer than `get_max` bytes.
+    async fn exchange(
+        &self,
+        url: &str,
+        parameters: &[(&str, String)],
+        get_max: usize,
+    ) -> Result<Reply, QueryError> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let parsed = |text: &str| text.parse::<Uri>().map_err(|_| QueryError::Address(url.to_owned()));
-        let sent = if form.len() <= URL_MAX {
+        let sent = if form.len() <= get_max {
             let full = if form.is_empty() { url.to_owned() } else { format!("{url}?{form}") };
             self.client.get(&parsed(&full)?, &self.headers).await
         } else {

@@ -1,7 +1,8 @@
 //! The arguments of `narthex rules`.
 
 use super::super::parse::UsageError;
-use super::super::query::args::invalid;
+use super::super::query::args::{access, access_arguments, invalid};
+use super::super::query::server::Access;
 use super::super::query::time::time;
 use crate::rules::backfill::Span;
 use crate::settings::duration::parse_duration;
@@ -17,6 +18,15 @@ pub enum Action {
     Backfill(BackfillOptions),
 }
 
+/// Where history lies.
+#[derive(Debug)]
+pub enum Source {
+    /// In a data directory.
+    Directory(PathBuf),
+    /// With a server, which evaluates.
+    Server(Access),
+}
+
 /// Options of `backtest`.
 #[derive(Debug)]
 pub struct BacktestOptions {
@@ -24,8 +34,8 @@ pub struct BacktestOptions {
     pub rules: Vec<PathBuf>,
     /// Rule files to compare with.
     pub against: Vec<PathBuf>,
-    /// Data directory.
-    pub path: PathBuf,
+    /// Whose history.
+    pub source: Source,
     /// When.
     pub span: Span,
     /// The alerts of interest; empty for all.
@@ -55,9 +65,10 @@ const EXAMPLES: &str = "\
 Examples:
   narthex rules backtest --rules alerts.yml --from -7d                    when each alert would have fired
   narthex rules backtest --rules new.yml --against old.yml --from -30d    what the change would have changed
+  narthex rules backtest --rules alerts.yml --from -7d --url http://localhost:9090    of a running server's history
   narthex rules backfill --rules recording.yml --from -14d data           the past of recording rules
 
-backtest reads only, and may be used beside a running server. backfill writes blocks into the directory, which no
+backtest reads only, and may be used beside a running server, or with --url ask it. backfill writes blocks into the directory, which no
 server may use meanwhile, or with --output into another one. It fills holes: samples that are there stay.";
 
 /// The command for clap.
@@ -87,7 +98,12 @@ pub fn command() -> clap::Command {
         .subcommand(
             common(backtest, "Only this alert; may be repeated. [default: all]")
                 .arg(files("against", "Rule file to compare with; may be repeated."))
-                .arg(value("limit", "NUMBER", "Alerts that are told. [default: 1000]")),
+                .arg(value("limit", "NUMBER", "Alerts that are told. [default: 1000]"))
+                .arg(
+                    value("url", "URL", "Ask this server instead of reading a data directory.")
+                        .conflicts_with("PATH"),
+                )
+                .args(access_arguments()),
         )
         .subcommand(
             common(backfill, "Only this rule; may be repeated. [default: all]")
@@ -145,7 +161,11 @@ pub fn read(matches: &ArgMatches, now_ms: i64) -> Result<Action, UsageError> {
             let wrong = |_| invalid("--limit", &limit, "not a number", "1000");
             let limit = limit.parse().map_err(wrong)?;
             let against = all(matches, "against");
-            Ok(Action::Backtest(BacktestOptions { rules, against, path, span, names, limit }))
+            let source = match text(matches, "url") {
+                Some(url) => Source::Server(access(matches, url)?),
+                None => Source::Directory(path),
+            };
+            Ok(Action::Backtest(BacktestOptions { rules, against, source, span, names, limit }))
         }
         "backfill" => {
             let output = text(matches, "output").map_or_else(|| path.clone(), PathBuf::from);

@@ -1,6 +1,7 @@
 //! `narthex rules`: rules over stored history.
 
 pub mod args;
+mod ask;
 mod backfill;
 mod backtest;
 

@@ -3,7 +3,8 @@
 use super::super::api::{Api, headers, query};
 use super::super::target::text;
 use super::super::xml;
-use super::{Aws, service_url, signed, with_path};
+use super::signer::token_service;
+use super::{Aws, signed, with_path};
 use crate::settings::Secret;
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::Value;
@@ -154,13 +155,17 @@ impl Environment {
         Ok(Credentials::of(&found, "/Token"))
     }
 
-    fn token_service(&self, region: &str) -> String {
+    fn token_service(&self, region: &str, fips: bool) -> String {
         let url = self.get("AWS_ENDPOINT_URL_STS").map(ToOwned::to_owned);
-        with_path(url.unwrap_or_else(|| service_url("sts", region)))
+        with_path(url.unwrap_or_else(|| token_service(region, fips)))
     }
 
     /// The role that a token of the platform stands for, as in Kubernetes.
-    async fn web_identity(&self, side: &Api, region: &str) -> Result<Option<Credentials>, String> {
+    async fn web_identity(
+        &self,
+        side: &Api,
+        (region, fips): (&str, bool),
+    ) -> Result<Option<Credentials>, String> {
         let variables = (self.get("AWS_WEB_IDENTITY_TOKEN_FILE"), self.get("AWS_ROLE_ARN"));
         let (Some(file), Some(role)) = variables else { return Ok(None) };
         let token = tokio::fs::read_to_string(file).await.map_err(|e| format!("{file}: {e}"))?;
@@ -172,7 +177,7 @@ impl Environment {
             ("WebIdentityToken", token.trim()),
         ]);
         let headers = headers(&[(header::CONTENT_TYPE, FORM)])?;
-        let answer = side.send(Method::POST, &self.token_service(region), &headers, form).await?;
+        let answer = side.send(Method::POST, &self.token_service(region, fips), &headers, form).await?;
         if !answer.status.is_success() {
             return Err(super::refusal(&answer));
         }
@@ -207,7 +212,7 @@ impl Aws {
             return Ok(Credentials::lasting(key, secret, token));
         }
         if self.profile.is_empty()
-            && let Some(found) = environment.web_identity(side, &self.region).await?
+            && let Some(found) = environment.web_identity(side, (&self.region, self.fips)).await?
         {
             return Ok(found);
         }
@@ -234,8 +239,8 @@ impl Aws {
             ("RoleSessionName", "narthex"),
             ("ExternalId", &self.external_id),
         ]);
-        let url = self.environment.token_service(&self.region);
-        let headers = signed(own, "sts", &self.region, &url, &[("content-type", FORM)], &form)?;
+        let url = self.environment.token_service(&self.region, self.fips);
+        let headers = signed(own, "sts", &self.region, &url, &[("content-type", FORM)], form.as_bytes())?;
         let answer = side.send(Method::POST, &url, &headers, form).await?;
         if !answer.status.is_success() {
             return Err(format!("cannot assume role {}: {}", self.role_arn, super::refusal(&answer)));

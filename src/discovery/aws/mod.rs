@@ -4,6 +4,7 @@ mod credentials;
 pub mod ec2;
 pub mod lightsail;
 pub mod role;
+pub mod signer;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ struct Aws {
     profile: String,
     role_arn: String,
     external_id: String,
+    /// The token service is the one that obeys FIPS.
+    fips: bool,
     environment: Environment,
     /// Those in force.
     credentials: Option<Credentials>,
@@ -45,6 +48,7 @@ impl Aws {
             profile: entry.text("profile", ""),
             role_arn: entry.text("role_arn", ""),
             external_id: entry.text("external_id", ""),
+            fips: false,
             environment: Environment::system(),
             credentials: None,
             side: None,
@@ -86,7 +90,7 @@ impl Aws {
             host => format!("https://{host}"),
         };
         let url = with_path(url);
-        let headers = signed(&credentials, service, &self.region, &url, headers, &body)?;
+        let headers = signed(&credentials, service, &self.region, &url, headers, body.as_bytes())?;
         let answer = api.send(Method::POST, &url, &headers, body).await?;
         if answer.status.is_success() {
             return Ok(answer);
@@ -134,7 +138,7 @@ fn signed(
     region: &str,
     url: &str,
     headers: &[(&'static str, &str)],
-    body: &str,
+    body: &[u8],
 ) -> Result<HeaderMap, String> {
     let identity = credentials.to_sign_with().into();
     let failed = |e: &dyn std::fmt::Display| format!("cannot sign the request: {e}");
@@ -147,7 +151,7 @@ fn signed(
         .build()
         .map_err(|e| failed(&e))?
         .into();
-    let body = SignableBody::Bytes(body.as_bytes());
+    let body = SignableBody::Bytes(body);
     let request = SignableRequest::new("POST", url, headers.iter().copied(), body).map_err(|e| failed(&e))?;
     let (instructions, _) = sign(request, &parameters).map_err(|e| failed(&e))?.into_parts();
     let mut all = HeaderMap::new();

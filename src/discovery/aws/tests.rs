@@ -118,6 +118,7 @@ fn aws(endpoint: &str, environment: &[(&str, &str)]) -> Aws {
         profile: String::new(),
         role_arn: String::new(),
         external_id: String::new(),
+        fips: false,
         environment: Environment::of(environment),
         credentials: None,
         side: None,
@@ -235,6 +236,44 @@ async fn a_role_is_taken_on_with_the_keys_of_a_profile() {
     assert_eq!(amazon.keys()[0].1, "ENVKEY");
     let error = ec2(Aws { profile: "none".to_owned(), ..with_role }).ask(&api()).await.unwrap_err();
     assert_eq!(error, "could not describe instances: profile none has no access key");
+}
+
+#[tokio::test]
+async fn a_section_signs_for_its_service_with_its_own_keys_or_a_role() {
+    use super::signer::{Signer, token_service};
+    use crate::settings::sigv4::SigV4;
+    let amazon = Amazon::default();
+    let url = amazon.start().await;
+    let own = SigV4 {
+        region: "eu-west-2".to_owned(),
+        access_key: "KEY".to_owned(),
+        secret_key: Secret::new("secret"),
+        ..SigV4::default()
+    };
+    let sign = async |config: &SigV4, environment: &[(&str, &str)]| {
+        let signer = Signer::within(config, Environment::of(environment)).unwrap();
+        signer.sign("http://am/api/v2/alerts", b"[]").await
+    };
+    let text = |headers: &HeaderMap, name: &str| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
+    let headers = sign(&own, &[]).await.unwrap();
+    let authorization = text(&headers, "authorization").unwrap();
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=KEY/"), "{authorization}");
+    assert!(authorization.contains("/eu-west-2/aps/aws4_request"), "{authorization}");
+    assert!(text(&headers, "x-amz-date").is_some() && text(&headers, "x-amz-security-token").is_none());
+    let role = SigV4 { role_arn: "arn:r".to_owned(), service_name: "other".to_owned(), ..own.clone() };
+    let headers = sign(&role, &[("AWS_ENDPOINT_URL_STS", &url)]).await.unwrap();
+    assert_eq!(text(&headers, "x-amz-security-token").as_deref(), Some("roletoken"));
+    let authorization = text(&headers, "authorization").unwrap();
+    assert!(
+        authorization.contains("Credential=ROLEKEY/") && authorization.contains("/other/"),
+        "{authorization}"
+    );
+    assert_eq!(amazon.keys(), [("AssumeRole".to_owned(), "KEY".to_owned())]);
+    let nowhere = SigV4 { region: String::new(), ..own };
+    let environment = [("HOME", "/nowhere"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let error = sign(&nowhere, &environment).await.unwrap_err();
+    assert!(error.starts_with("region not configured in sigv4 or in default credentials chain"), "{error}");
+    assert_eq!(token_service("us-east-1", true), "https://sts-fips.us-east-1.amazonaws.com");
 }
 
 const LIGHTSAIL: &str = r#"{"instances": [

@@ -84,13 +84,22 @@ pub(super) fn print_one(out: &mut Output, value: &Value) {
 
 /// `fmt.Sprint`: a blank between values of which neither is a text.
 pub(super) fn print(out: &mut Output, values: &[Value]) {
+    print_each(out, values, |out, value| print_value(out, value, 'v', Flags::default(), 0));
+}
+
+/// The same of values whose pointers are followed first, as by `html`, `js` and `urlquery`.
+pub(super) fn print_followed(out: &mut Output, values: &[Value]) {
+    print_each(out, values, print_one);
+}
+
+fn print_each(out: &mut Output, values: &[Value], each: impl Fn(&mut Output, &Value)) {
     let mut after_text = true;
     for value in values {
         let text = matches!(value, Value::Text(_) | Value::Html(_));
         if !text && !after_text {
             out.push(" ");
         }
-        print_value(out, value, 'v', Flags::default(), 0);
+        each(out, value);
         after_text = text;
     }
 }

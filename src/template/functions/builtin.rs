@@ -5,7 +5,7 @@ use super::escape::{html, js, url_query};
 use super::index::{index, slice};
 use super::{Function, Run, argument, text};
 use crate::template::budget::{Context, TEXT_MAX};
-use crate::template::format::{Output, print, printf, println};
+use crate::template::format::{Output, print, print_followed, printf, println};
 use crate::template::value::{Type, Value};
 
 const ANY: Type = Type::Any;
@@ -84,7 +84,7 @@ fn shown(context: &mut Context<'_>, arguments: &[Value]) -> Result<String, Strin
         })
         .collect();
     let mut out = Output::new(TEXT_MAX);
-    print(&mut out, &printable);
+    print_followed(&mut out, &printable);
     let text = out.finish()?;
     context.read(text.len())?;
     Ok(text)

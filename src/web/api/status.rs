@@ -2,6 +2,7 @@
 
 use super::{Answer, ApiError, Handled};
 use crate::web::app::App;
+use crate::web::notifications::Notifications;
 use crate::web::params::{Params, parse_int};
 use crate::web::time::rfc3339;
 use serde_json::json;
@@ -134,19 +135,16 @@ pub fn blocks(app: &App, _: &Params) -> Handled {
 /// # Errors
 /// None.
 pub fn notifications(app: &App, _: &Params) -> Handled {
-    let config = app.config.load();
-    let failed = config.error.iter().map(|_| {
-        json!({
-            "text": "Configuration reload has failed.",
-            "date": rfc3339(config.failed_ms),
-            "active": true,
-        })
-    });
-    let list: Vec<_> = failed.collect();
-    Ok(Answer::write(|json| json.value(&list)))
+    Ok(notifications_of(&app.notifications))
 }
 
-/// `GET /status/walreplay`: the log is replayed before the first connection is taken.
+/// The same, of a server that may still be starting.
+pub fn notifications_of(notifications: &Notifications) -> Answer {
+    let list = notifications.list();
+    Answer::write(|json| json.value(&list))
+}
+
+/// `GET /status/walreplay`: the log has been replayed by the time that there is an app.
 ///
 /// # Errors
 /// None.

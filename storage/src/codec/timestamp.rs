@@ -148,6 +148,16 @@ impl Timeline {
         }
     }
 
+    /// The first timestamp at or after `from`.
+    #[must_use]
+    pub fn first_from(&self, from: i64) -> Option<i64> {
+        let at = self.count_below(from);
+        match self {
+            Self::Regular { first, step, count } => (at < *count).then(|| grid(*first, *step, at)),
+            Self::Listed(timestamps) => timestamps.get(at).copied(),
+        }
+    }
+
     /// How many timestamps are before `end`.
     fn count_below(&self, end: i64) -> usize {
         match self {
@@ -220,6 +230,7 @@ mod tests {
                     let other: Vec<i64> = before.iter().copied().chain([last.wrapping_add(1)]).collect();
                     prop_assert!(!timeline.holds(&other) && !timeline.holds(before));
                 }
+                prop_assert_eq!(timeline.first_from(mint), column.iter().copied().find(|t| *t >= mint));
                 prop_assert_eq!(timeline.range(), column.first().copied().zip(column.last().copied()));
                 for (mint, maxt) in [(mint, mint.saturating_add(length)), (i64::MIN, mint), (mint, i64::MAX)] {
                     let mut some = Vec::new();

@@ -2,8 +2,10 @@
 
 use super::{Inner, MaintainReport};
 use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
+use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
+use crate::io::disk::Listed;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
@@ -23,8 +25,8 @@ impl Inner {
         });
     }
 
-    /// The timestamp of the head's oldest sample, ms.
-    pub(super) fn oldest_ms(&self) -> Option<i64> {
+    /// The timestamp of the head's oldest sample at or after `from`, ms; of what is in memory also before it.
+    pub(super) fn oldest_ms(&self, from: i64) -> Option<i64> {
         // Samples move from open rows into chunks and from there to level 0: looked for in this order none is
         // missed.
         let rows: Vec<i64> = {
@@ -34,7 +36,7 @@ impl Inner {
         let series = self.head.all_series();
         let waiting = series.iter().filter_map(|one| one.state().first_ms());
         let oldest = rows.into_iter().chain(waiting).min();
-        let flushed = self.head.level0.load().iter().map(|file| file.range().0).min();
+        let flushed = self.head.level0.load().iter().filter_map(|file| file.first_from(from)).min();
         oldest.into_iter().chain(flushed).min()
     }
 
@@ -47,8 +49,8 @@ impl Inner {
             return None;
         }
         // `min` is a bound: there may be nothing for a long time after it.
-        let oldest = self.oldest_ms().unwrap_or(min).max(min);
-        is_long(oldest).then_some(oldest.div_euclid(range) * range)
+        let oldest = self.oldest_ms(min)?.max(min);
+        is_long(oldest).then_some(oldest.div_euclid(range).saturating_mul(range))
     }
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
@@ -96,15 +98,17 @@ impl Inner {
         head.cut_ms.fetch_max(max_time, Ordering::AcqRel);
         // From here on a query that selected before has to look for new blocks too.
         head.cuts.fetch_add(1, Ordering::AcqRel);
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            head.level0.load().iter().cloned().partition(|file| file.range().1 >= max_time);
+        let mut kept = Vec::clone(&head.level0.load());
+        let files = kept.len();
+        kept.retain(|file| file.range().1 >= max_time);
+        let is_fewer = kept.len() < files;
         head.level0.store(Arc::new(kept));
         series.iter().for_each(|one| one.state().drop_before(max_time));
         // Not the oldest sample that is left: one that is appended meanwhile may be older.
         head.min_ms.store(max_time, Ordering::Release);
         drop(series);
-        for file in gone {
-            self.files.remove_file(file.path())?;
+        if is_fewer {
+            self.remove_stray_level0()?;
         }
         self.write_late_blocks(report)?;
         self.drop_idle_series(report);
@@ -114,6 +118,20 @@ impl Inner {
             self.drop_tombstones_before(max_time);
         }
         Ok(())
+    }
+
+    /// Deletes the files of level 0 that are not served any more, also those that an earlier attempt left. When it
+    /// returns, they are gone for good: once retention takes the blocks that have their samples, nothing tells a start
+    /// that these are old.
+    fn remove_stray_level0(&self) -> Result<(), StorageError> {
+        let dir = self.dir.join(filenames::LEVEL0_DIR);
+        let kept = self.head.level0.load();
+        for Listed { path, .. } in self.files.list(&dir)? {
+            if kept.iter().all(|file| file.path() != path) {
+                self.files.remove_file(&path)?;
+            }
+        }
+        self.files.sync_dir(&dir)
     }
 
     /// Writes the samples of a series of the head within a range to `out`, but the deleted ones and those that blocks
@@ -136,9 +154,11 @@ impl Inner {
         read
     }
 
-    /// Forgets the tombstones of what the head has let go of, which nobody can read there any more.
+    /// Forgets the tombstones of what the head has let go of. A file of level 0 may still have it, and a start would
+    /// read it if retention had taken the blocks that say where the head begins.
     fn drop_tombstones_before(&self, before_ms: i64) {
         let Some(tombstones) = self.head.tombstones.load_full() else { return };
+        let before_ms = self.head.oldest_stored_ms().min(before_ms);
         let mut tombstones = Tombstones::clone(&tombstones);
         {
             let index = self.head.index();
@@ -153,7 +173,7 @@ impl Inner {
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
         let idle = |series: &&Arc<MemSeries>| {
             let mut state = series.state();
-            state.owners.retain(|(group, _)| Weak::strong_count(group) > 0);
+            state.owners.retain(|group, _| Weak::strong_count(group) > 0);
             // The index has three references; another is an appender's that has yet to commit, or a query's.
             let idle = state.chunks.is_empty()
                 && state.open_range().is_none()

@@ -48,6 +48,39 @@ fn row(group: &std::sync::Arc<crate::Group>, values: &[(usize, f64)]) -> Row {
 }
 
 #[test]
+fn what_lies_years_apart_is_cut_without_a_look_at_every_window_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let year = 365 * 86_400_000;
+    for t in [1000, 100 * year, 100 * year + 1] {
+        let mut appender = db.appender();
+        appender.append(&labels(0), t, 1.0).unwrap();
+        appender.commit().unwrap();
+    }
+    let report = db.maintain(100 * year).unwrap();
+    assert_eq!(report.blocks_written.len(), 1);
+    let segments = fs::read_dir(dir.path().join("wal.narthex")).unwrap();
+    let newest = segments.map(|entry| entry.unwrap().file_name().into_string().unwrap()).max().unwrap();
+    let number: u64 = newest.split('.').next().unwrap().parse().unwrap();
+    assert!(number < 10, "the log was rotated {number} times");
+    assert_eq!(dump(&db).values().map(Vec::len).sum::<usize>(), 3);
+}
+
+#[test]
+fn a_block_may_begin_where_time_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    for t in [i64::MIN + 1, i64::MIN + 2, 0, 1000] {
+        let mut appender = db.appender();
+        appender.append(&labels(0), t, 1.0).unwrap();
+        appender.commit().unwrap();
+    }
+    db.maintain(1000).unwrap();
+    assert_eq!(db.block_metas().len(), 1);
+    assert_eq!(dump(&db).values().map(Vec::len).sum::<usize>(), 4);
+}
+
+#[test]
 fn a_series_that_vanishes_ends_with_a_staleness_marker_and_may_return() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());

@@ -6,7 +6,7 @@ use super::budget::{Bringer, SeriesBudget};
 use super::cell::{Cell, CellSnapshot};
 use super::entry::Entry;
 use super::row::{Row, RowOutcome, Slot};
-use super::series::{Chunk, MemSeries};
+use super::series::{Chunk, Frames, MemSeries};
 use super::slab::Slabs;
 use super::{AppendError, Head, OPEN_MAX_MS, ROWS_MAX};
 use crate::codec::timestamp::Timeline;
@@ -106,7 +106,7 @@ impl Group {
 
     pub(crate) fn register_series(self: &Arc<Self>, series: &Arc<MemSeries>) -> Result<Slot, AppendError> {
         let mut writer = self.writer();
-        let own = |(group, slot): &(Weak<Group>, u32)| std::ptr::eq(group.as_ptr(), &**self).then_some(*slot);
+        let own = |(group, slot): (&Weak<Group>, u32)| std::ptr::eq(group.as_ptr(), &**self).then_some(slot);
         let known = series.state().owners.iter().find_map(own);
         if let Some(slot) = known {
             writer.released.retain(|released| *released != slot);
@@ -132,7 +132,7 @@ impl Group {
             series.last_ms.fetch_max(newest_ms, Ordering::AcqRel);
         }
         let mut state = series.state();
-        state.owners.retain(|(group, _)| group.strong_count() > 0);
+        state.owners.retain(|group, _| group.strong_count() > 0);
         for other in state.owners.iter().filter_map(|(group, _)| group.upgrade()) {
             series.shared.store(true, Ordering::Release);
             other.has_shared.store(true, Ordering::Release);
@@ -141,7 +141,7 @@ impl Group {
         if series.shared.load(Ordering::Acquire) {
             self.has_shared.store(true, Ordering::Release);
         }
-        state.owners.push((Arc::downgrade(self), slot));
+        state.owners.push(Arc::downgrade(self), slot);
         Ok(Slot(slot))
     }
 
@@ -154,8 +154,8 @@ impl Group {
     /// in the row before and has none now. The row is in the write-ahead log before any query sees it.
     ///
     /// # Errors
-    /// The write-ahead log failed; nothing of the row is kept. Samples that are merely too old are
-    /// counted in the outcome.
+    /// The write-ahead log failed; nothing of the row is kept, or, when it failed for its late samples, what was in
+    /// order is. Samples that are merely too old are counted in the outcome.
     pub fn append_row(self: &Arc<Self>, timestamp: i64, row: &Row) -> Result<RowOutcome, AppendError> {
         let mut late = Vec::new();
         let mut outcome = self.append_in_order(timestamp, row, &mut late)?;
@@ -368,13 +368,15 @@ impl Group {
             writer.give_away(self);
             return;
         }
-        let shared = Arc::new(Timeline::of(&rows.timestamps));
         let mut columns = Columns::default();
         let timestamps = std::mem::take(&mut rows.timestamps);
         rows.before = timestamps.last().copied();
         let mut snapshot = CellSnapshot { timestamps, base: None, bytes: Vec::new() };
-        // The frames of all slots, and for each where it is, and its newest value.
-        let (mut frames, mut pieces) = (Vec::new(), Vec::new());
+        // The frames of the slots by timeline, the first one that of all rows; and for each slot where its frame
+        // is, and its newest value.
+        let whole = Timeline::of(&snapshot.timestamps);
+        let rows_len = whole.len();
+        let (mut batches, mut pieces) = (vec![(whole, Vec::new())], Vec::new());
         let Rows { cells, slabs, .. } = &mut *rows;
         for (index, cell) in cells.iter_mut().enumerate() {
             columns.clear();
@@ -382,21 +384,33 @@ impl Group {
             let decoded = snapshot.read(i64::MIN, i64::MAX, &mut columns);
             debug_assert!(decoded.is_ok(), "a cell of our own making decodes");
             if !columns.is_empty() {
-                let whole = columns.len() == shared.len();
-                let timeline =
-                    if whole { Arc::clone(&shared) } else { Arc::new(Timeline::of(&columns.timestamps)) };
-                let begin = frames.len();
-                frame::encode(&columns, 0..columns.len(), &mut frames);
-                let last = columns.values.last().copied().unwrap_or(STALE_NAN);
-                pieces.push((index, begin..frames.len(), timeline, last));
+                let batch = if columns.len() == rows_len {
+                    0
+                } else {
+                    // Series that come or go together stand beside each other.
+                    let timeline = Timeline::of(&columns.timestamps);
+                    if batches.last().is_none_or(|(last, _)| *last != timeline) {
+                        batches.push((timeline, Vec::new()));
+                    }
+                    batches.len() - 1
+                };
+                if let Some((_, frames)) = batches.get_mut(batch) {
+                    let begin = frames.len();
+                    frame::encode(&columns, 0..columns.len(), frames);
+                    let last = columns.values.last().copied().unwrap_or(STALE_NAN);
+                    pieces.push((index, batch, begin..frames.len(), last));
+                }
             }
             *cell = writer.cell_from(index);
         }
         self.head.sealed.fetch_add(pieces.len() as u64, Ordering::Relaxed);
-        let frames: Arc<[u8]> = Arc::from(frames);
-        for (index, place, timeline, last) in pieces {
-            let Some(Some(series)) = writer.slots.get(index) else { continue };
-            let chunk = Chunk::within(&frames, place, timeline);
+        let batches: Vec<Arc<Frames>> =
+            batches.into_iter().map(|(timeline, bytes)| Frames::new(Arc::new(timeline), bytes)).collect();
+        for (index, batch, place, last) in pieces {
+            let (Some(Some(series)), Some(frames)) = (writer.slots.get(index), batches.get(batch)) else {
+                continue;
+            };
+            let chunk = Chunk::within(frames, place);
             let mut state = series.state();
             if is_stale_nan(last) {
                 // Nothing more comes to the cell that would tell of it.

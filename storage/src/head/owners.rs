@@ -8,55 +8,54 @@ use std::sync::Weak;
 pub(crate) enum Owners {
     #[default]
     None,
-    One((Weak<Group>, u32)),
+    // Two fields: a tuple in their place would be larger.
+    One(Weak<Group>, u32),
     #[allow(clippy::box_collection)] // It is rare, and a vector would make every series larger.
     Many(Box<Vec<(Weak<Group>, u32)>>),
 }
 
 impl Owners {
-    fn as_slice(&self) -> &[(Weak<Group>, u32)] {
-        match self {
-            Self::None => &[],
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Weak<Group>, u32)> {
-        self.as_slice().iter()
+    /// Each group with the slot in it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Weak<Group>, u32)> {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(group, slot) => (Some((group, *slot)), None),
+            Self::Many(many) => (None, Some(many)),
+        };
+        let many = many.into_iter().flat_map(|many| many.iter());
+        one.into_iter().chain(many.map(|(group, slot)| (group, *slot)))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.as_slice().len()
+        match self {
+            Self::None => 0,
+            Self::One(..) => 1,
+            Self::Many(many) => many.len(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.as_slice().is_empty()
+        self.len() == 0
     }
 
-    pub(crate) fn push(&mut self, owner: (Weak<Group>, u32)) {
+    pub(crate) fn push(&mut self, group: Weak<Group>, slot: u32) {
         *self = match std::mem::take(self) {
-            Self::None => Self::One(owner),
-            Self::One(one) => Self::Many(Box::new(vec![one, owner])),
+            Self::None => Self::One(group, slot),
+            Self::One(first, place) => Self::Many(Box::new(vec![(first, place), (group, slot)])),
             Self::Many(mut many) => {
-                many.push(owner);
+                many.push((group, slot));
                 Self::Many(many)
             }
         };
     }
 
-    pub(crate) fn retain(&mut self, keep: impl Fn(&(Weak<Group>, u32)) -> bool) {
-        if self.iter().all(&keep) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Weak<Group>, u32) -> bool) {
+        if self.iter().all(|(group, slot)| keep(group, slot)) {
             return;
         }
-        let mut kept: Vec<_> = self.iter().filter(|owner| keep(owner)).cloned().collect();
-        *self = match (kept.pop(), kept.is_empty()) {
-            (None, _) => Self::None,
-            (Some(one), true) => Self::One(one),
-            (Some(last), false) => {
-                kept.push(last);
-                Self::Many(Box::new(kept))
-            }
-        };
+        let mut kept = Self::None;
+        let all = self.iter().filter(|(group, slot)| keep(group, *slot));
+        all.for_each(|(group, slot)| kept.push(Weak::clone(group), slot));
+        *self = kept;
     }
 }

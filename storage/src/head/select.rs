@@ -94,8 +94,8 @@ impl Head {
                     last = (group.id, place);
                 }
                 match cells.get_mut(last.1) {
-                    Some(cells) => cells.slots.push((at, *slot)),
-                    None => cells.push(Cells { group, slots: vec![(at, *slot)] }),
+                    Some(cells) => cells.slots.push((at, slot)),
+                    None => cells.push(Cells { group, slots: vec![(at, slot)] }),
                 }
             }
         }
@@ -128,7 +128,7 @@ impl Head {
         // Samples only ever move on: from open cells into chunks, from chunks into level 0. So cells are copied
         // first, the list of chunks is taken after them and the files after that: what moves in between is read
         // twice, which `Joints` sorts out, and nothing is missed however fast the series grows.
-        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(*slot));
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.newest(slot));
         let cells = cells.map(|(timestamp, value)| Entry::float(timestamp, value));
         (tail.into_iter().chain(cells).max_by_key(|entry| entry.timestamp), !owners.is_empty())
     }
@@ -161,7 +161,7 @@ impl HeadSeries {
         let in_memory = chunks.iter().any(|chunk| chunk.overlaps(mint, maxt))
             || open.is_some_and(|(first, last)| first <= maxt && last >= mint)
             || owners.iter().any(|(group, slot)| {
-                let cell = group.upgrade().and_then(|group| group.cell(*slot));
+                let cell = group.upgrade().and_then(|group| group.cell(slot));
                 cell.is_some_and(|cell| cell.overlaps(mint, maxt))
             });
         if in_memory {
@@ -182,7 +182,7 @@ impl HeadSeries {
     ) -> Result<Option<(i64, i64)>, StorageError> {
         // In the order in which samples move on, as for `read`.
         let owners = self.series.state().owners.clone();
-        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot)?.range());
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(slot)?.range());
         let mut ranges: Vec<(i64, i64)> = cells.collect();
         {
             let state = self.series.state();
@@ -233,7 +233,7 @@ impl HeadSeries {
         out: &mut Columns,
         joints: &mut Joints<'_>,
     ) -> Result<(), StorageError> {
-        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(*slot));
+        let cells = owners.iter().filter_map(|(group, slot)| group.upgrade()?.cell(slot));
         let cells: Vec<CellSnapshot> = cells.filter(|cell| cell.overlaps(mint, maxt)).collect();
         let (chunks, version) = {
             let state = self.series.state();

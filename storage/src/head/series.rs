@@ -14,12 +14,23 @@ use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Sealed samples: a timestamp column, shared where others have the same, and a frame of the samples.
+/// What was sealed together: frames of several series that have one timestamp column.
+pub(crate) struct Frames {
+    timeline: Arc<Timeline>,
+    bytes: Box<[u8]>,
+}
+
+impl Frames {
+    /// Frames one behind the other, less than 4 GiB of them.
+    pub(crate) fn new(timeline: Arc<Timeline>, bytes: Vec<u8>) -> Arc<Self> {
+        Arc::new(Self { timeline, bytes: bytes.into() })
+    }
+}
+
+/// Sealed samples of one series: where its frame is among those that were sealed together.
 #[derive(Clone)]
 pub(crate) struct Chunk {
-    timeline: Arc<Timeline>,
-    /// Frames of all series that were sealed together, and where this one begins and ends.
-    frames: Arc<[u8]>,
+    frames: Arc<Frames>,
     begin: u32,
     end: u32,
 }
@@ -30,29 +41,29 @@ impl Chunk {
         let mut bytes = Vec::new();
         frame::encode(columns, piece, &mut bytes);
         let end = bytes.len();
-        Self::within(&Arc::from(bytes), 0..end, timeline)
+        Self::within(&Frames::new(timeline, bytes), 0..end)
     }
 
-    /// A chunk whose frame is at a place among others, less than 4 GiB of them.
-    pub(crate) fn within(frames: &Arc<[u8]>, place: Range<usize>, timeline: Arc<Timeline>) -> Self {
+    /// A chunk whose frame is at a place among others.
+    pub(crate) fn within(frames: &Arc<Frames>, place: Range<usize>) -> Self {
         let word = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { timeline, frames: Arc::clone(frames), begin: word(place.start), end: word(place.end) }
+        Self { frames: Arc::clone(frames), begin: word(place.start), end: word(place.end) }
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {
-        &self.timeline
+        &self.frames.timeline
     }
 
     pub(crate) fn frame(&self) -> &[u8] {
-        self.frames.get(self.begin as usize..self.end as usize).unwrap_or_default()
+        self.frames.bytes.get(self.begin as usize..self.end as usize).unwrap_or_default()
     }
 
     pub(crate) fn min(&self) -> i64 {
-        self.timeline.range().map_or(i64::MAX, |(min, _)| min)
+        self.frames.timeline.range().map_or(i64::MAX, |(min, _)| min)
     }
 
     pub(crate) fn max(&self) -> i64 {
-        self.timeline.range().map_or(i64::MIN, |(_, max)| max)
+        self.frames.timeline.range().map_or(i64::MIN, |(_, max)| max)
     }
 
     /// Whether both are the same chunk.
@@ -61,28 +72,26 @@ impl Chunk {
     }
 
     pub(crate) fn overlaps(&self, mint: i64, maxt: i64) -> bool {
-        self.timeline.range().is_some_and(|(min, max)| min <= maxt && max >= mint)
+        self.frames.timeline.range().is_some_and(|(min, max)| min <= maxt && max >= mint)
     }
 
     /// Appends the samples within `[mint, maxt]`.
     pub(crate) fn read(&self, mint: i64, maxt: i64, out: &mut Columns) -> Result<(), CodecError> {
-        let rows = self.timeline.within(mint, maxt);
-        frame::decode(&mut self.frame(), self.timeline.len(), rows.clone(), out)?;
-        self.timeline.extend(rows, &mut out.timestamps);
+        let rows = self.frames.timeline.within(mint, maxt);
+        frame::decode(&mut self.frame(), self.frames.timeline.len(), rows.clone(), out)?;
+        self.frames.timeline.extend(rows, &mut out.timestamps);
         Ok(())
     }
 }
 
 /// The list of a series' chunks, which readers share. Most of the time most series have none.
 #[derive(Clone, Default)]
-pub(crate) struct Chunks(Option<Arc<Vec<Chunk>>>);
+pub(crate) struct Chunks(Option<Arc<[Chunk]>>);
 
 impl Chunks {
     fn push(&mut self, chunk: Chunk) {
-        let chunks = Arc::make_mut(self.0.get_or_insert_default());
-        // There are few, and doubling would take more than they do.
-        chunks.reserve_exact(1);
-        chunks.push(chunk);
+        // There are few, and of most series none.
+        self.0 = Some(self.iter().cloned().chain([chunk]).collect());
     }
 
     /// Keeps the chunks for which `keep` says so; whether there were others.
@@ -93,7 +102,7 @@ impl Chunks {
         let all = self.iter().enumerate();
         let kept: Vec<Chunk> =
             all.filter(|(at, chunk)| keep(*at, chunk)).map(|(_, chunk)| chunk.clone()).collect();
-        self.0 = (!kept.is_empty()).then(|| Arc::new(kept));
+        self.0 = (!kept.is_empty()).then(|| Arc::from(kept));
         true
     }
 }
@@ -101,7 +110,7 @@ impl Chunks {
 impl Deref for Chunks {
     type Target = [Chunk];
     fn deref(&self) -> &[Chunk] {
-        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
@@ -273,6 +282,11 @@ impl SeriesState {
         }
     }
 
+    /// Lets go of the late samples before a time, ms, but those at the timestamps `waiting`, in order; how many went.
+    pub(crate) fn settle_late(&mut self, before_ms: i64, waiting: &[i64]) -> usize {
+        self.private.as_mut().map_or(0, |private| private.late.settle(before_ms, waiting))
+    }
+
     /// Makes chunks of the late samples from a time on, ms; how many samples there were.
     pub(crate) fn seal_late(&mut self, from_ms: i64, timelines: &Timelines) -> usize {
         let mut sealed = Vec::new();
@@ -292,5 +306,6 @@ mod tests {
     #[test]
     fn a_series_takes_little_over_a_hundred_bytes_besides_its_labels() {
         assert!(size_of::<MemSeries>() <= 104, "{}", size_of::<MemSeries>());
+        assert_eq!(size_of::<Chunk>(), 16);
     }
 }

@@ -138,6 +138,26 @@ impl Level0 {
         (self.min, self.max)
     }
 
+    /// The first timestamp at or after `from`, ms. Where the file begins earlier its columns tell: there may be nothing
+    /// for years. One that cannot be read counts for nothing, as do its samples.
+    pub(crate) fn first_from(&self, from: i64) -> Option<i64> {
+        if self.min >= from {
+            return Some(self.min);
+        }
+        let mut bytes = self.bytes.get(self.timelines.clone()).unwrap_or_default();
+        let mut first: Option<i64> = None;
+        while !bytes.is_empty() {
+            let before = bytes.len();
+            match checked(&mut bytes).and_then(|mut column| Timeline::decode(&mut column)) {
+                Ok(column) => first = first.into_iter().chain(column.first_from(from)).min(),
+                // Behind a length that is none nothing can be found.
+                Err(_) if bytes.len() == before => break,
+                Err(_) => {}
+            }
+        }
+        first
+    }
+
     /// Where the log goes on.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks

@@ -138,14 +138,27 @@ export interface CardinalityRow {
   series: number;
   delta: number | null;
   bytes?: number;
-  top_job?: string;
-  top_label?: string;
+  /** Of a label. */
+  values?: number | null;
+  top_job?: string | null;
+  top_label?: string | null;
   last_queried?: number | null;
+  /** Series that a budget refused, of who brings them. */
+  refused?: number;
+  /** Parts of the name of a pair. */
+  label?: string;
+  value?: string;
+  /** Parts of the name of a target. */
+  job?: string;
+  instance?: string;
 }
 
 export interface CardinalityData {
   total: number;
-  compared: number | null;
+  /** How many there were, and when, seconds. */
+  compared: { time: number; total: number } | null;
+  /** How many rows there would be without the limit. */
+  names: number;
   rows: CardinalityRow[];
   exact: boolean;
   seconds: number;

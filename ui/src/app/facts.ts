@@ -3,12 +3,16 @@
 import { get, post } from "../api/client";
 import { useAsk } from "../api/ask";
 import type { QueryData } from "../api/types";
-import { look } from "../state/range";
+import { began, look } from "../state/range";
 
 export interface Facts {
   down: number;
   firing: number;
   series: number | undefined;
+  /** Samples stored in a second. */
+  rate: number | undefined;
+  /** Bytes of blocks and log. */
+  disk: number | undefined;
   version: string;
 }
 
@@ -19,17 +23,29 @@ async function number(query: string, signal: AbortSignal): Promise<number | unde
   return value === undefined ? undefined : Number(value);
 }
 
+/** Says since when there is something, if that is not long: then windows begin there. */
+async function lookBack(head: number, signal: AbortSignal): Promise<void> {
+  const young = Number.isFinite(head) && head > 0 && Date.now() / 1000 - head < 2 * 3600;
+  const blocks = young ? (await get<{ blocks: unknown[] }>("status/tsdb/blocks", {}, signal)).data.blocks : [];
+  began.value = young && blocks.length === 0 ? head : undefined;
+}
+
 async function ask(signal: AbortSignal): Promise<{ data: Facts; warnings: string[]; infos: string[] }> {
-  const [down, firing, build, tsdb] = await Promise.all([
+  const [down, firing, rate, disk, build, tsdb] = await Promise.all([
     number("count(up == 0)", signal),
     number('count(ALERTS{alertstate="firing"})', signal),
+    number("sum(rate(prometheus_tsdb_head_samples_appended_total[1m]))", signal),
+    number("sum(prometheus_tsdb_storage_blocks_bytes) + sum(prometheus_tsdb_wal_storage_size_bytes)", signal),
     get<{ version: string; revision: string }>("status/buildinfo", {}, signal),
-    get<{ headStats: { numSeries: number } }>("status/tsdb", { limit: 1 }, signal),
+    get<{ headStats: { numSeries: number; minTime: number } }>("status/tsdb", { limit: 1 }, signal),
   ]);
+  await lookBack(tsdb.data.headStats.minTime / 1000, signal);
   const facts: Facts = {
     down: down ?? 0,
     firing: firing ?? 0,
     series: tsdb.data.headStats.numSeries,
+    rate,
+    disk,
     version: build.data.revision.replace(/^narthex-/, ""),
   };
   return { data: facts, warnings: [], infos: [] };

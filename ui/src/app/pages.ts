@@ -18,6 +18,7 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: "", title: "Overview", icon: "overview", key: "o", load: () => import("../pages/overview/page"), also: ["overview"] },
   { path: "query", title: "Explore", icon: "explore", key: "e", load: () => import("../pages/explore/page"), also: ["explore", "graph"] },
+  { path: "dashboards", title: "Dashboards", icon: "dashboards", key: "d", load: () => import("../pages/dashboards/page"), also: [] },
   { path: "targets", title: "Targets", icon: "targets", key: "t", load: () => import("../pages/targets/page"), also: ["service-discovery"] },
   { path: "alerts", title: "Alerts", icon: "alerts", key: "a", load: () => import("../pages/alerts/page"), also: ["rules"] },
   { path: "cardinality", title: "Cardinality", icon: "cardinality", key: "c", load: () => import("../pages/cardinality/page"), also: ["tsdb-status"] },

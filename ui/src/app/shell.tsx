@@ -2,7 +2,7 @@
 
 import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { count } from "../format/numbers";
+import { count, format } from "../format/numbers";
 import { Icon, Logo } from "../parts/icons";
 import { Empty, Offline } from "../parts/states";
 import { refresh, shift, zoom } from "../state/range";
@@ -106,6 +106,18 @@ function Rail({ current, onGoTo }: { current: Page | undefined; onGoTo: () => vo
       <div class="foot">
         <span>series</span>
         <b>{facts?.series === undefined ? "–" : count(facts.series)}</b>
+        {facts?.rate !== undefined && (
+          <>
+            <span>samples/s</span>
+            <b>{count(Math.round(facts.rate))}</b>
+          </>
+        )}
+        {facts?.disk !== undefined && (
+          <>
+            <span>disk</span>
+            <b>{format(facts.disk, "bytes")}</b>
+          </>
+        )}
         <span>version</span>
         <b>{facts?.version ?? "–"}</b>
       </div>

@@ -21,6 +21,8 @@ export interface Drawn {
   dash?: number[] | undefined;
   /** Grey context, behind the others. */
   context?: boolean;
+  /** A bound, beside a stack of the others; it comes after them. */
+  apart?: boolean;
   width?: number;
 }
 
@@ -49,10 +51,12 @@ const TIP_ROWS = 12;
 function stack(drawn: readonly Drawn[]): (number | null)[][] {
   const sums: number[] = [];
   return drawn.map((line) =>
-    line.values.map((value, i) => {
-      sums[i] = (sums[i] ?? 0) + (value ?? 0);
-      return sums[i] ?? 0;
-    }),
+    line.apart
+      ? line.values
+      : line.values.map((value, i) => {
+          sums[i] = (sums[i] ?? 0) + (value ?? 0);
+          return sums[i] ?? 0;
+        }),
   );
 }
 
@@ -120,14 +124,14 @@ export function Chart(props: ChartProps) {
             stroke: line.colour,
             width: points ? 0 : (line.width ?? (line.context ? 1 : 1.5)),
             ...(line.dash ? { dash: line.dash } : {}),
-            ...(stacked ? { fill: `${line.colour}b0` } : {}),
+            ...(stacked && !line.apart ? { fill: `${line.colour}b0` } : {}),
             spanGaps: false,
             // A lone point between gaps would have no line: it is a dot.
             points: points ? { show: true, size: 4, fill: line.colour } : { size: 4, fill: line.colour, filter: lone },
           };
         }),
       ],
-      ...(stacked ? { bands: drawn.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) } : {}),
+      ...(stacked ? { bands: drawn.slice(1).filter((line) => !line.apart).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) } : {}),
       hooks: {
         setCursor: [
           (u) => {

@@ -1,10 +1,11 @@
 // Numbers as people read them: three significant digits, a unit of the right size.
 
 /** What a value is measured in. */
-export type Unit = "bytes" | "bytes/s" | "seconds" | "ratio" | "count" | "per second" | "time" | "number";
+export type Unit = "bytes" | "bytes/s" | "bits/s" | "percent" | "seconds" | "ratio" | "count" | "per second" | "time" | "number";
 
 const IEC = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 const SI_RATE = ["B/s", "kB/s", "MB/s", "GB/s", "TB/s", "PB/s"];
+const SI_BITS = ["b/s", "kb/s", "Mb/s", "Gb/s", "Tb/s", "Pb/s"];
 const SI = ["", " k", " M", " G", " T", " P", " E"];
 
 /** Thin spaces would be finer, but figures of one table have to line up: a narrow no-break space does. */
@@ -71,10 +72,13 @@ export function format(value: number, unit: Unit): string {
       return scaled(value, 1024, IEC);
     case "bytes/s":
       return scaled(value, 1000, SI_RATE);
+    case "bits/s":
+      return scaled(value, 1000, SI_BITS);
     case "seconds":
       return duration(value);
+    case "percent":
     case "ratio": {
-      const percent = value * 100;
+      const percent = unit === "ratio" ? value * 100 : value;
       const fraction = percent !== 0 && Math.abs(percent) < 9.95 ? 1 : 0;
       return `${trim(percent.toFixed(fraction))} %`;
     }

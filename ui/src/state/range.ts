@@ -3,6 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { parseDuration, parseTime, printDuration } from "../format/time";
 import { place, setParams } from "./url";
+import { defaultRange } from "./young";
 
 /** Seconds since the epoch, by the browser's clock. */
 export const now = signal(Date.now() / 1000);
@@ -10,19 +11,24 @@ export const now = signal(Date.now() / 1000);
 /** Distances between looks, seconds; 0 is never. */
 export const EVERY = [0, 5, 15, 30, 60, 300] as const;
 
-const DEFAULT_RANGE = 2 * 3600;
-
-/** Length of the window, seconds. */
-export const range = computed(() => parseDuration(place.value.params.get("range") ?? "") ?? DEFAULT_RANGE);
+/** Counts looks: what depends on it is asked anew. */
+export const look = signal(0);
 /** The end of the window when it is fixed; otherwise it goes along with the clock. */
 export const fixedEnd = computed(() => {
   const text = place.value.params.get("end");
   return text === null ? undefined : parseTime(text, now.peek());
 });
+/** When the first of all samples was taken, seconds, where it was lately. */
+export const began = signal<number | undefined>(undefined);
+
+/** Length of the window, seconds. */
+export const range = computed(() => {
+  // Grows with the looks.
+  void look.value;
+  return parseDuration(place.value.params.get("range") ?? "") ?? defaultRange(fixedEnd.value === undefined ? began.value : undefined, Date.now() / 1000);
+});
 /** Seconds from look to look. */
 export const every = signal(15);
-/** Counts looks: what depends on it is asked anew. */
-export const look = signal(0);
 
 /** The window: its two ends at the present look, seconds, whole ones. */
 export const window_ = computed(() => {

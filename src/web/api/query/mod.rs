@@ -31,6 +31,7 @@ pub struct Request {
     lookback_ms: Option<i64>,
     stats: String,
     waits: backtest::Waits,
+    files: Option<backtest::Files>,
 }
 
 impl Request {
@@ -51,12 +52,17 @@ impl Request {
         };
         let timeout = timeout(app.queries.limits.timeout, params)?;
         let lookback_ms = lookback(params)?;
-        let (text, waits) = match kind {
-            Kind::Backtest => (params.get("expr").to_owned(), backtest::Waits::read(params)?),
+        let files = match kind {
+            Kind::Backtest => backtest::Files::read(app, params, (start, end, step))?,
+            _ => None,
+        };
+        let (text, waits) = match (kind, &files) {
+            (Kind::Backtest, Some(files)) => (files.title(), backtest::Waits::default()),
+            (Kind::Backtest, None) => (params.get("expr").to_owned(), backtest::Waits::read(params)?),
             _ => (params.get("query").to_owned(), backtest::Waits::default()),
         };
         let spec = Spec { text, kind, start, end, step, client, received_ms: app.now_ms() };
-        Ok(Self { spec, timeout, limit, lookback_ms, stats: params.get("stats").to_owned(), waits })
+        Ok(Self { spec, timeout, limit, lookback_ms, stats: params.get("stats").to_owned(), waits, files })
     }
 
     /// Evaluates a query, or explains it.
@@ -79,8 +85,13 @@ impl Request {
             Kind::Instant => engine.instant(&store, &spec.text, spec.start, &options).map(Evaluated::Value),
             Kind::Range => engine.range(&store, &spec.text, steps, &options).map(Evaluated::Value),
             Kind::Explain => plan::explain(app, spec, &options).map(Evaluated::Plan),
-            Kind::Backtest => backtest::run(app, &store, spec, (self.waits, self.limit), running)
-                .map(|backtest| Evaluated::Backtest(Box::new(backtest))),
+            Kind::Backtest => {
+                let done = match &self.files {
+                    Some(files) => backtest::run_files(app, &store, spec, (files, self.limit), running),
+                    None => backtest::run(app, &store, spec, (self.waits, self.limit), running),
+                };
+                done.map(|backtest| Evaluated::Backtest(Box::new(backtest)))
+            }
         }
     }
 

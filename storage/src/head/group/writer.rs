@@ -152,7 +152,7 @@ impl Writer {
         for series in self.slots.iter().flatten() {
             if series.shared.load(Ordering::Acquire) {
                 let mut state = series.state();
-                state.owners.retain(|(group, _)| group.strong_count() > 0);
+                state.owners.retain(|group, _| group.strong_count() > 0);
                 let shared = state.owners.len() > 1 || state.open_range().is_some();
                 series.shared.store(shared, Ordering::Release);
                 any |= shared;
@@ -207,10 +207,8 @@ impl Writer {
                 return true;
             }
             if let Some(series) = slots.get_mut(index).and_then(Option::take) {
-                let own = |(owner, owned): &(Weak<Group>, u32)| {
-                    *owned == slot && std::ptr::eq(owner.as_ptr(), group)
-                };
-                series.state().owners.retain(|owner| !own(owner));
+                let own = |owner: &Weak<Group>, owned| owned == slot && std::ptr::eq(owner.as_ptr(), group);
+                series.state().owners.retain(|owner, owned| !own(owner, owned));
                 free.push(slot);
             }
             false

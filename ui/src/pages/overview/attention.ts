@@ -87,7 +87,8 @@ export const CHECKS: readonly Check[] = [
   {
     id: "fs-fills",
     severity: "warning",
-    query: `node_filesystem_avail_bytes{${REAL_FS}} / -deriv(node_filesystem_avail_bytes{${REAL_FS}}[6h]) > 0 < 86400 and predict_linear(node_filesystem_avail_bytes{${REAL_FS}}[6h], 86400) < 0`,
+    // Half an hour of samples at least: a trend of less is noise.
+    query: `node_filesystem_avail_bytes{${REAL_FS}} / -deriv(node_filesystem_avail_bytes{${REAL_FS}}[6h]) > 0 < 86400 and predict_linear(node_filesystem_avail_bytes{${REAL_FS}}[6h], 86400) < 0 and node_filesystem_avail_bytes{${REAL_FS}} offset 30m`,
     who: instance,
     what: (labels) => `${labels["mountpoint"] ?? "file system"} fills up`,
     detail: (value) => `full in about ${duration(value)} at the rate of the last 6 h`,

@@ -9,6 +9,7 @@ import { Show } from "../../parts/states";
 import { CHECKS, findings, worstFirst } from "./attention";
 import { AttentionList } from "./attention-list";
 import { Figures } from "./figures";
+import { FileSystems } from "./file-systems";
 import { Matrix } from "./matrix";
 import { NodeTable } from "./node-table";
 import { FULLEST, RESOURCES, rateWindow, withWindow } from "./use";
@@ -84,6 +85,7 @@ export default function Overview() {
             {(data) => <Matrix data={data} errors={errors.state.value.answer?.data ?? {}} alone={alone} start={start} end={end} step={step} rates={rates} />}
           </Show>
         </section>
+        {alone && <FileSystems end={end} />}
         {!alone && matrix.state.value.answer && (
           <NodeTable data={matrix.state.value.answer.data} fullest={errors.state.value.answer?.data["fullest"] ?? []} start={start} end={end} step={step} />
         )}

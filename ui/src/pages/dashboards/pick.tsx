@@ -1,0 +1,102 @@
+// Choices in the page bar: which dashboard, and its variables.
+
+import { go, link, setParams } from "../../state/url";
+import type { Entry } from "./builtin";
+import type { Resolved } from "./variables";
+import { writeList } from "./variables";
+import { ALL } from "./substitute";
+
+export function PickBoard({ entries, id }: { entries: readonly Entry[]; id: string | undefined }) {
+  const groups = [...new Set(entries.map((entry) => entry.group))];
+  return (
+    <select class="dash-pick" data-filter value={id ?? ""} aria-label="Dashboard" onChange={(event) => go(link("dashboards", event.currentTarget.value === "" ? {} : { d: event.currentTarget.value }))}>
+      <option value="">All dashboards</option>
+      {groups.map((group) => (
+        <optgroup key={group} label={group}>
+          {entries
+            .filter((entry) => entry.group === group)
+            .map((entry) => (
+              <option key={entry.id} value={entry.id}>
+                {entry.title}
+              </option>
+            ))}
+        </optgroup>
+      ))}
+    </select>
+  );
+}
+
+export function Variables({ resolved }: { resolved: readonly Resolved[] }) {
+  return (
+    <>
+      {resolved.map((one) => (
+        <Choice key={one.variable.name} {...one} />
+      ))}
+    </>
+  );
+}
+
+function set(name: string, values: readonly string[]): void {
+  setParams({ [`var-${name}`]: writeList(values) }, true);
+}
+
+function Choice({ variable, options, chosen }: Resolved) {
+  const { name, label = name } = variable;
+  if (variable.hidden) return null;
+  if (variable.free) {
+    return (
+      <label class="btn">
+        <span class="k">{label}</span>
+        <input class="bare" size={12} value={chosen[0] ?? ""} onChange={(event) => set(name, [event.currentTarget.value])} />
+      </label>
+    );
+  }
+  // Nothing to choose from: a cluster without a name.
+  if (options.length === 0 || (options.length === 1 && !variable.multi)) return options[0] ? <span class="chip">{`${label} ${options[0]}`}</span> : null;
+  if (variable.multi) return <Many variable={variable} options={options} chosen={chosen} />;
+  return (
+    <label class="btn">
+      <span class="k">{label}</span>
+      <select class="bare" value={chosen[0]} onChange={(event) => set(name, [event.currentTarget.value])}>
+        {variable.all && <option value={ALL}>All</option>}
+        {options.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Many({ variable, options, chosen }: Resolved) {
+  const { name, label = name } = variable;
+  const all = chosen.includes(ALL);
+  const toggle = (option: string) => {
+    const without = chosen.filter((one) => one !== option && one !== ALL);
+    const next = chosen.includes(option) ? without : [...without, option];
+    set(name, next.length === 0 ? (variable.all ? [ALL] : options.slice(0, 1)) : next);
+  };
+  return (
+    <details class="dash-many">
+      <summary class="btn">
+        <span class="k">{label}</span>
+        {all ? "All" : chosen.length === 1 ? chosen[0] : `${chosen.length} of ${options.length}`}
+      </summary>
+      <fieldset class="popover" aria-label={label}>
+        {variable.all && (
+          <label>
+            <input type="checkbox" checked={all} onChange={() => set(name, [ALL])} />
+            All
+          </label>
+        )}
+        {options.map((option) => (
+          <label key={option}>
+            <input type="checkbox" checked={chosen.includes(option)} onChange={() => toggle(option)} />
+            {option}
+          </label>
+        ))}
+      </fieldset>
+    </details>
+  );
+}
