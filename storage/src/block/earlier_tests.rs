@@ -37,10 +37,22 @@ fn recorded() -> Vec<(&'static str, Columns)> {
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/block/fixtures/version3")
 }
-#[test]
-fn a_block_of_version_3_has_all_its_samples() {
-    let block = open(&fixture());
-    assert_eq!(block.meta().version, 3);
+
+/// A copy of the fixture that says it has another version.
+fn copy_as_version(version: u32) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["meta.json", "chunks", "timelines", "index"] {
+        fs::copy(fixture().join(file), dir.path().join(file)).unwrap();
+    }
+    let meta = fs::read_to_string(dir.path().join("meta.json")).unwrap();
+    let changed = meta.replace("\"version\": 3", &format!("\"version\": {version}"));
+    fs::write(dir.path().join("meta.json"), changed).unwrap();
+    dir
+}
+
+fn has_all_its_samples(dir: &Path, version: u32) {
+    let block = open(dir);
+    assert_eq!(block.meta().version, version);
     for (number, (name, columns)) in (0..).zip(recorded()) {
         let labels = Labels::from_pairs([("__name__", name), ("job", "node")]);
         assert_eq!(block.find(&labels).unwrap(), Some(number));
@@ -49,13 +61,18 @@ fn a_block_of_version_3_has_all_its_samples() {
 }
 
 #[test]
+fn a_block_of_version_3_has_all_its_samples() {
+    has_all_its_samples(&fixture(), 3);
+}
+
+#[test]
+fn a_block_of_version_4_has_the_layout_of_version_3() {
+    has_all_its_samples(copy_as_version(4).path(), 4);
+}
+
+#[test]
 fn a_block_of_a_newer_version_is_refused_by_its_number() {
-    let dir = tempfile::tempdir().unwrap();
-    for file in ["meta.json", "chunks", "timelines", "index"] {
-        fs::copy(fixture().join(file), dir.path().join(file)).unwrap();
-    }
-    let meta = fs::read_to_string(dir.path().join("meta.json")).unwrap();
-    fs::write(dir.path().join("meta.json"), meta.replace("\"version\": 3", "\"version\": 6")).unwrap();
+    let dir = copy_as_version(6);
     let error = Block::open(&Files::os(), dir.path()).err().unwrap().to_string();
     assert!(error.contains("version 6 is not ours"), "{error}");
 }
