@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 const SAMPLES: i64 = 100;
 
-/// What is in the block: a series for each way in which values were written.
-fn recorded() -> Vec<(&'static str, Columns)> {
-    let series: [(&str, fn(i64) -> f64); 7] = [
+type ValueAt = fn(i64) -> f64;
+
+/// What is in the files of earlier versions: a series for each way in which values were written.
+pub(crate) fn recorded() -> Vec<(&'static str, Columns)> {
+    let series: [(&str, ValueAt); 7] = [
         ("constant", |_| 0.1),
         ("counter", |at| (1_000_000 + at * 1_500 + at % 7 * 100) as f64),
         ("gauge", |at| (at * 7_919 % 400) as f64 / 100.0),
@@ -26,7 +28,7 @@ fn recorded() -> Vec<(&'static str, Columns)> {
         ("sum", |at| 1.1 * at as f64 + 0.1 / 3.0),
         ("zero", |_| 0.0),
     ];
-    let columns = |value: fn(i64) -> f64| {
+    let columns = |value: ValueAt| {
         let mut columns = Columns::default();
         (0..SAMPLES).for_each(|at| columns.push(MIN + at * 15_000, value(at)));
         columns

@@ -5,7 +5,7 @@
 
 mod chunk;
 #[cfg(test)]
-mod earlier_tests;
+pub(crate) mod earlier_tests;
 mod file;
 mod index;
 mod meta;

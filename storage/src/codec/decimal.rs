@@ -81,23 +81,29 @@ pub(super) fn exponent(values: &[f64], integers: &mut [i64]) -> Option<usize> {
     (misfits <= misfits_max).then_some(exponent)
 }
 
-/// Puts the integer before in the place of each misfit, or the next one where there is none before; whether there was
-/// none.
+/// Puts in the place of each misfit what goes on as the integers before it did, if that leads to the next one, so that a gap
+/// does not cost a counter its even steps; else the integer before, or the next one where there is none before. Whether
+/// there was no misfit.
 pub(super) fn bridge(integers: &mut [i64]) -> bool {
     let mut fits = true;
     let mut previous = integers.iter().copied().find(|integer| *integer != MISFIT).unwrap_or(0);
-    for integer in integers {
+    let (mut before, mut rest) = (previous, integers);
+    while let Some((integer, behind)) = rest.split_first_mut() {
         if *integer == MISFIT {
             fits = false;
-            *integer = previous;
+            let next = behind.iter().copied().find(|integer| *integer != MISFIT).unwrap_or(previous);
+            let onward = previous + (previous - before);
+            let leads = (previous.min(next)..=previous.max(next)).contains(&onward);
+            *integer = if leads { onward } else { previous };
         }
-        previous = *integer;
+        (before, previous) = (previous, *integer);
+        rest = behind;
     }
     fits
 }
 
 /// As many units in the last place may lie between a value and its decimal.
-const RESIDUAL_MAX: i64 = 31;
+const RESIDUAL_MAX: i64 = 511;
 /// Values that say which exponent is tried.
 const ASKED: usize = 8;
 

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_decimals_take_little_more_than_decimals() {
+    fn sums_of_decimals_take_what_decimals_and_their_drift_do() {
         let mut sum = 0.0;
         let sums: Vec<f64> = (0..480)
             .map(|i| {
@@ -317,7 +317,7 @@ mod tests {
             })
             .collect();
         let len = round_trip(&sums);
-        assert!(len < 480, "{len}");
+        assert!(len < 640, "{len}");
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
         let without = round_trip(&values);
         values[200] = STALE_NAN;
         let with = round_trip(&values);
-        assert!(with < without + 8, "{with} and {without}");
+        assert!(with < without + 4, "{with} and {without}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What was written is read, and what is damaged is noticed.
 
 use super::{Level0, Marks, Writer};
+use crate::block::earlier_tests::recorded;
 use crate::codec::timestamp::Timeline;
 use crate::head::entry::SampleValue;
 use crate::head::series::Chunk;
@@ -135,4 +136,17 @@ fn files_of_the_version_before_are_read_and_newer_ones_refused() {
             Some(error) => assert!(opened.err().unwrap().to_string().contains(error)),
         }
     }
+}
+
+#[test]
+fn a_file_of_version_1_has_all_its_samples() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/level0/fixtures/version1");
+    let file = Level0::open(&Files::os(), &path).unwrap();
+    let mut ids = (0..100).filter(|id| file.has(*id));
+    for (name, columns) in recorded() {
+        let values = columns.values.iter().map(|value| value.to_bits());
+        let want: Vec<_> = columns.timestamps.iter().copied().zip(values).collect();
+        assert_eq!(read(&file, ids.next().unwrap(), i64::MIN, i64::MAX).unwrap(), want, "{name}");
+    }
+    assert_eq!(ids.next(), None);
 }
