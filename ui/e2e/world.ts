@@ -11,7 +11,10 @@ import { type Browser, type Page, chromium } from "playwright-core";
 const BINARY = process.env["NARTHEX_BIN"] ?? new URL("../../target/debug/narthex", import.meta.url).pathname;
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** What the target shows: figures of two nodes' worth, and a label that would be an attack if it were HTML. */
+/** A text that would be an attack if it were HTML. */
+const ATTACK = "<img src=x onerror=window.attacked=1>";
+
+/** What the target shows: figures of two nodes' worth, and a label that is hostile. */
 const PAGE = `# TYPE node_load1 gauge
 node_load1 0.5
 # TYPE node_cpu_seconds_total counter
@@ -22,14 +25,21 @@ node_memory_MemTotal_bytes 8589934592
 # TYPE node_memory_MemAvailable_bytes gauge
 node_memory_MemAvailable_bytes 4294967296
 # TYPE hostile gauge
-hostile{text="<img src=x onerror=window.attacked=1>"} 1
+hostile{text="${ATTACK}"} 1
 `;
+
+/** As many series as somebody may ask for by mistake. */
+export function many(series: number): string {
+  return `# TYPE many gauge\n${Array.from({ length: series }, (_, n) => `many{n="${n}",part="${n % 10}"} ${n}`).join("\n")}\n`;
+}
 
 export interface World {
   url: string;
   page: Page;
   /** Errors that the browser's console told. */
   errors: string[];
+  /** Whether a text of the server's became a part of the page. */
+  attacked: () => Promise<boolean>;
   /** Ends the server, as a crash would. */
   crash: () => Promise<void>;
   /** Starts it again. */
@@ -56,19 +66,28 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-/** Starts everything; `prefix` is the route prefix, such as `/metrics-ui`. */
-export async function world(prefix = ""): Promise<World> {
+interface Wishes {
+  /** The route prefix, such as `/metrics-ui`. */
+  prefix?: string;
+  /** What the target shows besides, in the text format. */
+  extra?: string;
+}
+
+/** Starts everything. */
+export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
-  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE));
+  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra));
   const targetPort = await listen(target);
   const gone = await freePort();
   writeFileSync(
     join(dir, "rules.yml"),
-    'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n',
+    'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n  - {alert: Waits, expr: up == 0, for: 1h, annotations: {summary: "' +
+      ATTACK +
+      '"}}\n',
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}"]}]\n`,
+    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;
@@ -92,6 +111,7 @@ export async function world(prefix = ""): Promise<World> {
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
+  const attacked = () => page.evaluate(() => "attacked" in window || document.querySelector("img") !== null);
   const close = async () => {
     await browser.close();
     await crash();
@@ -99,5 +119,5 @@ export async function world(prefix = ""): Promise<World> {
     target.close();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { url, page, errors, crash, start, close };
+  return { url, page, errors, attacked, crash, start, close };
 }

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import "@fontsource-variable/inter/wght.css";
+import "./styles/type.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";

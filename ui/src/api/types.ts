@@ -37,6 +37,11 @@ export interface RangeData {
   stats?: QueryStats;
 }
 
+export interface ExemplarSeries {
+  seriesLabels: LabelSet;
+  exemplars: { labels: LabelSet; value: string; timestamp: number }[];
+}
+
 export interface ActiveTarget {
   discoveredLabels: LabelSet;
   labels: LabelSet;
@@ -55,6 +60,23 @@ export interface TargetsData {
   activeTargets: ActiveTarget[];
   droppedTargets: { discoveredLabels: LabelSet; scrapePool: string }[];
   droppedTargetCounts: Record<string, number> | null;
+}
+
+export interface RelabelRule {
+  action: string;
+  source_labels?: string[];
+  separator?: string;
+  regex?: string;
+  modulus?: number;
+  target_label?: string;
+  replacement?: string;
+}
+
+export interface RelabelStep {
+  rule: RelabelRule;
+  /** The labels after the rule. */
+  output: LabelSet;
+  keep: boolean;
 }
 
 export interface Alert {
@@ -95,6 +117,21 @@ export interface RuleGroup {
 export interface RulesData {
   groups: RuleGroup[];
   groupNextToken?: string;
+}
+
+export interface BacktestAlert {
+  labels: LabelSet;
+  /** First and last evaluation of each time, seconds. */
+  pending: [number, number][];
+  firing: [number, number][];
+  /** The value when it began to fire. */
+  values: string[];
+}
+
+export interface BacktestData {
+  evaluations: number;
+  alerts: BacktestAlert[];
+  truncated: boolean;
 }
 
 export interface RunningQuery {

@@ -10,6 +10,7 @@ import { timeTicks, valueTicks } from "../format/ticks";
 import { setWindow } from "../state/range";
 import { dark, utc } from "../state/settings";
 import { token } from "./colours";
+import { type Dot, dotAt, drawDots } from "./dots";
 
 /** The time that the pointer is at, seconds; all charts of a page show it. */
 export const crosshair = signal<number | undefined>(undefined);
@@ -43,7 +44,14 @@ export interface ChartProps {
   /** Names behind the ends of the lines. */
   ends?: boolean;
   xAxis?: boolean;
+  /** Single points over the lines. */
+  dots?: readonly Dot[] | undefined;
+  /** Which of them stands out. */
+  dot?: number | undefined;
+  onDot?: (index: number) => void;
 }
+
+const NO_DOTS: readonly Dot[] = [];
 
 const TIP_ROWS = 12;
 
@@ -64,7 +72,10 @@ export function Chart(props: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<{ index: number; left: number; top: number } | undefined>();
-  const { times, drawn, unit, height, form = "lines", scale = "zero", max, ends, xAxis = true } = props;
+  const { times, drawn, unit, height, form = "lines", scale = "zero", max, ends, xAxis = true, dots = NO_DOTS } = props;
+  // What a drawn chart asks for when it is drawn or clicked.
+  const latest = useRef(props);
+  latest.current = props;
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
@@ -87,7 +98,7 @@ export function Chart(props: ChartProps) {
         x: { time: false, range: () => [times[0] ?? 0, times[times.length - 1] ?? 1] },
         y: {
           ...(scale === "log" ? { distr: 3 as const } : {}),
-          range: (_, low, high) => bounds(low, high, scale, max, unit),
+          range: (_, low, high) => bounds(...withDots(low, high, dots), scale, max, unit),
         },
       },
       axes: [
@@ -153,11 +164,18 @@ export function Chart(props: ChartProps) {
             setWindow(Math.floor(from), Math.ceil(to));
           },
         ],
-        draw: ends ? [(u) => drawEnds(u, drawn, data, token("text-2"), font)] : [],
+        draw: [
+          (u) => ends && drawEnds(u, drawn, data, token("text-2"), font),
+          (u) => dots.length > 0 && drawDots(u, dots, latest.current.dot),
+        ],
       },
     };
     const created = new uPlot(options, [times, ...data] as uPlot.AlignedData, element);
     plot.current = created;
+    created.over.addEventListener("click", () => {
+      const clicked = dotAt(created, dots, created.cursor.left ?? -1, created.cursor.top ?? -1);
+      if (clicked !== undefined) latest.current.onDot?.(clicked);
+    });
     const resize = new ResizeObserver(() => created.setSize({ width: element.clientWidth, height }));
     resize.observe(element);
     const follow = effect(() => {
@@ -171,7 +189,8 @@ export function Chart(props: ChartProps) {
       created.destroy();
       plot.current = null;
     };
-  }, [times, drawn, unit, height, form, scale, max, ends, xAxis, dark.value, utc.value]);
+  }, [times, drawn, unit, height, form, scale, max, ends, xAxis, dots, dark.value, utc.value]);
+  useEffect(() => plot.current?.redraw(false), [props.dot]);
   return (
     <div class="chart" role="img" aria-label={props.label}>
       <div ref={host} />
@@ -189,6 +208,13 @@ function lone(u: uPlot, seriesIndex: number, _show: boolean, gaps?: null | numbe
     if (values[i] != null && values[i - 1] == null && values[i + 1] == null) found.push(i);
   }
   return found.length === 0 ? null : found;
+}
+
+/** The bounds of the lines and of the dots among them. */
+function withDots(low: number | null, high: number | null, dots: readonly Dot[]): [number | null, number | null] {
+  const values = dots.flatMap(({ value }) => (value === undefined ? [] : [value]));
+  if (values.length === 0) return [low, high];
+  return [Math.min(low ?? Infinity, ...values), Math.max(high ?? -Infinity, ...values)];
 }
 
 function bounds(low: number | null, high: number | null, scale: string, max: number | undefined, unit: Unit): [number, number] {

@@ -12,8 +12,9 @@ import { type Column, Table } from "../../parts/table";
 import { TimeBar } from "../../parts/timebar";
 import { look, stepFor, window_ } from "../../state/range";
 import { place, setParams } from "../../state/url";
-import { Timeline } from "./timeline";
 import { RuleDetail } from "./rule-detail";
+import { spans } from "./spans";
+import { Timeline } from "./timeline";
 import "./alerts.css";
 
 export interface Row {
@@ -99,7 +100,7 @@ function Rules({ rows, recording, past, start, end, step }: { rows: Row[]; recor
       { id: "active", head: "Active", right: true, by: (row) => row.rule.alerts?.length ?? 0, cell: (row) => (row.rule.alerts?.length ? row.rule.alerts.length : "") },
       group,
       cost,
-      { id: "timeline", head: "Window", right: true, cell: (row) => <Timeline name={row.rule.name} past={past} start={start} end={end} step={step} broken={row.state === "broken"} /> },
+      { id: "timeline", head: "Window", right: true, cell: (row) => <Timeline spans={spans(past, row.rule.name, step)} start={start} end={end} step={step} broken={row.state === "broken"} /> },
     ];
   }, [recording, past, start, end, step]);
   return (

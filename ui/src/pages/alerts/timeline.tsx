@@ -1,40 +1,22 @@
-// When an alert was pending and when it fired, in the page's window.
+// When an alert was pending and when it fired, as a line of time.
 
-import type { MatrixSeries } from "../../api/types";
 import { hourMinute } from "../../format/time";
 import { utc } from "../../state/settings";
-
-interface Span {
-  from: number;
-  to: number;
-  state: string;
-}
-
-/** Spans of a state: samples that follow one another at the step. */
-export function spans(past: readonly MatrixSeries[], name: string, step: number): Span[] {
-  return past
-    .filter((series) => series.metric["alertname"] === name)
-    .flatMap((series) => {
-      const out: Span[] = [];
-      for (const [time] of series.values ?? []) {
-        const last = out[out.length - 1];
-        if (last && time - last.to <= step * 1.5) last.to = time;
-        else out.push({ from: time, to: time, state: series.metric["alertstate"] ?? "" });
-      }
-      return out;
-    });
-}
+import type { Span } from "./spans";
 
 const WIDTH = 220;
+/** Spans that are read out; more would not be listened to. */
+const TOLD = 10;
 
-export function Timeline({ name, past, start, end, step, broken }: { name: string; past: readonly MatrixSeries[]; start: number; end: number; step: number; broken: boolean }) {
-  const found = spans(past, name, step);
-  const x = (time: number) => ((time - start) / Math.max(1, end - start)) * WIDTH;
-  const text = found.map((span) => `${span.state} ${hourMinute(span.from, { utc: utc.value })} to ${hourMinute(span.to, { utc: utc.value })}`).join(", ");
+export function Timeline({ spans, start, end, step, broken = false, width = WIDTH }: { spans: readonly Span[]; start: number; end: number; step: number; broken?: boolean; width?: number }) {
+  const x = (time: number) => Math.min(width, Math.max(0, ((time - start) / Math.max(1, end - start)) * width));
+  const clock = { utc: utc.value };
+  const told = spans.slice(0, TOLD).map((span) => `${span.state} ${hourMinute(span.from, clock)} to ${hourMinute(span.to, clock)}`);
+  if (spans.length > TOLD) told.push(`${spans.length - TOLD} more`);
   return (
-    <svg class="timeline" width={WIDTH} height="14" role="img" aria-label={text === "" ? "quiet" : text}>
-      <rect x="0" y="6" width={WIDTH} height="2" fill="var(--line)" />
-      {found.map((span) => (
+    <svg class="timeline" width={width} height="14" role="img" aria-label={told.length === 0 ? "quiet" : told.join(", ")}>
+      <rect x="0" y="6" width={width} height="2" fill="var(--line)" />
+      {spans.map((span) => (
         <rect
           key={`${span.state} ${span.from}`}
           x={x(span.from)}
@@ -44,10 +26,10 @@ export function Timeline({ name, past, start, end, step, broken }: { name: strin
           rx="1"
           fill={span.state === "firing" ? "var(--crit)" : "var(--warn-fill)"}
         >
-          <title>{`${span.state} from ${hourMinute(span.from, { utc: utc.value })}`}</title>
+          <title>{`${span.state} from ${hourMinute(span.from, clock)} to ${hourMinute(span.to, clock)}`}</title>
         </rect>
       ))}
-      {broken && <rect x={WIDTH - 8} y="2" width="8" height="10" fill="none" stroke="var(--crit)" stroke-dasharray="2 2" />}
+      {broken && <rect x={width - 8} y="2" width="8" height="10" fill="none" stroke="var(--crit)" stroke-dasharray="2 2" />}
     </svg>
   );
 }

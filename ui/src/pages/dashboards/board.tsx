@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { get } from "../../api/client";
-import { parseDuration } from "../../format/time";
+import { scrapeInterval } from "../../api/interval";
 import { Failed, Loading } from "../../parts/states";
 import { fixedEnd, range, stepFor, window_ } from "../../state/range";
 import { place } from "../../state/url";
@@ -20,13 +20,6 @@ import { meaning } from "./variables";
 /** Seconds from scrape to scrape where the configuration does not tell. */
 const INTERVAL = 15;
 
-/** How often is scraped, by the configuration. */
-export function scrapeInterval(yaml: string): number {
-  const global = /^global:\n((?:[ \t]+.*\n?)*)/m.exec(yaml)?.[1] ?? "";
-  const text = /^\s*scrape_interval:\s*"?([\w.]+)/m.exec(global)?.[1];
-  return (text === undefined ? undefined : parseDuration(text)) || INTERVAL;
-}
-
 /** What is known before the first panel asks. */
 async function prepare(board: Board, params: URLSearchParams, start: number, end: number, signal: AbortSignal) {
   const names = namesOf(board);
@@ -34,8 +27,8 @@ async function prepare(board: Board, params: URLSearchParams, start: number, end
     names.length === 0
       ? Promise.resolve([])
       : get<string[]>("label/__name__/values", { "match[]": [`{__name__=~"${names.join("|")}"}`], start, end }, signal).then((answer) => answer.data),
-    get<{ yaml: string }>("status/config", {}, signal).then(
-      (answer) => scrapeInterval(answer.data.yaml),
+    scrapeInterval(signal).then(
+      (interval) => interval ?? INTERVAL,
       () => INTERVAL,
     ),
   ]);

@@ -3,15 +3,18 @@
 import { useMemo, useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { post } from "../../api/client";
-import type { QueryStats, RangeData } from "../../api/types";
+import type { ExemplarSeries, QueryStats, RangeData } from "../../api/types";
 import { Chart, type ChartProps, type Drawn } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
 import { type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
 import { type Unit, count, duration, format } from "../../format/numbers";
-import { unitOfQuery } from "../../format/units";
+import { unitOfMetric, unitOfQuery } from "../../format/units";
 import { Empty, Show } from "../../parts/states";
 import { type Column, Table } from "../../parts/table";
 import { dark } from "../../state/settings";
+import { exemplarsOf, sameAxis } from "./exemplar-list";
+import { Exemplars } from "./exemplars";
+import { metricNames } from "./names";
 import { Why } from "./why";
 
 /** More lines than this are not drawn. */
@@ -45,6 +48,12 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
   const [alone, setAlone] = useState<ReadonlySet<string>>(new Set());
   const unit = unitOfQuery(query);
   const all = useMemo(() => toLines(data.result, start, end, step), [data, start, end, step]);
+  const marked = useAsk<ExemplarSeries[]>((signal) => post("query_exemplars", { query, start, end }, signal), [query, start, end]).state.value.answer?.data;
+  const exemplars = useMemo(() => exemplarsOf(marked ?? [], start, end), [marked, start, end]);
+  // Without any the chart stays as it is: a large one takes a while to draw anew.
+  const dots = useMemo(() => (exemplars.shown.length === 0 ? undefined : exemplars.shown.map(({ time, value }) => ({ time, value: sameAxis(query) ? value : undefined }))), [exemplars, query]);
+  const [exemplar, setExemplar] = useState<string | undefined>();
+  const dot = exemplars.shown.findIndex(({ id }) => id === exemplar);
   const rows = useMemo(() => {
     // The largest at the end get the colours.
     const byLast = all.lines.map((line, i) => ({ i, last: figures(line.values).last ?? -Infinity })).sort((a, b) => b.last - a.last);
@@ -71,11 +80,18 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
     <>
       <Stats stats={data.stats} series={rows.length} drawn={Math.min(rows.length, DRAWN_MAX)} unit={unit} csv={() => toCsv(all)} name={name} />
       <div class="graph">
-        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip />
+        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip dots={dots} dot={dot} onDot={(i) => setExemplar(exemplars.shown[i]?.id)} />
       </div>
+      {exemplars.shown.length > 0 && <Exemplars {...exemplars} chosen={exemplar} onChoose={setExemplar} unit={unitOfExemplars(query)} />}
       <Legend rows={rows} common={all.common} unit={unit} alone={alone} onToggle={toggle} />
     </>
   );
+}
+
+/** Exemplars of buckets hold what was observed, not how often. */
+function unitOfExemplars(query: string): Unit {
+  const [name] = metricNames(query);
+  return name === undefined ? "number" : unitOfMetric(name.replace(/_bucket$/, ""));
 }
 
 function Stats({ stats, series, drawn, unit, csv, name }: { stats: QueryStats | undefined; series: number; drawn: number; unit: Unit; csv: () => string; name: string }) {

@@ -11,6 +11,7 @@ import { Editor } from "./editor";
 import "./explore.css";
 import { Explain } from "./explain";
 import { Graph } from "./graph";
+import { HintList } from "./hints/hint-list";
 import { Raw } from "./raw";
 import { QUERIES_MAX, type Query, type Tab, adoptWindow, history, readQueries, readTab, remember, writeQueries } from "./state";
 import { TableView } from "./table-view";
@@ -109,6 +110,7 @@ export default function Explore() {
                   </button>
                 )}
               </div>
+              <HintList query={draft.text} onFix={(text) => run(change(i, { text }))} />
             </div>
           ))}
           <div class="run">

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { TargetsData } from "../../api/types";
 import { Empty } from "../../parts/states";
 import { Table } from "../../parts/table";
+import { RelabelSteps } from "./relabel-steps";
 
 export function Dropped({ data, job, filter }: { data: TargetsData; job: string | null; filter: string }) {
   const rows = useMemo(() => {
@@ -32,18 +33,24 @@ export function Dropped({ data, job, filter }: { data: TargetsData; job: string 
             { id: "labels", head: "Labels", cell: (row) => <span class="t2 small">{Object.keys(row.discoveredLabels).length} discovered labels</span> },
           ]}
           detail={(row) => (
-            <table aria-label="Discovered labels">
-              <tbody>
-                {Object.entries(row.discoveredLabels).map(([name, value]) => (
-                  <tr key={name}>
-                    <td>
-                      <code>{name}</code>
-                    </td>
-                    <td class="wrap">{value}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <div class="target-detail">
+              <div>
+                <div class="strong">Relabelling, rule by rule</div>
+                <RelabelSteps pool={row.scrapePool} discovered={row.discoveredLabels} />
+              </div>
+              <table aria-label="Discovered labels">
+                <tbody>
+                  {Object.entries(row.discoveredLabels).map(([name, value]) => (
+                    <tr key={name}>
+                      <td>
+                        <code>{name}</code>
+                      </td>
+                      <td class="wrap">{value}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
           )}
         />
       )}

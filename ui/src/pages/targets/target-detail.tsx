@@ -7,6 +7,7 @@ import type { ActiveTarget } from "../../api/types";
 import { parseDuration } from "../../format/time";
 import { link } from "../../state/url";
 import { look } from "../../state/range";
+import { RelabelSteps } from "./relabel-steps";
 
 const SCRAPES = 30;
 
@@ -49,6 +50,8 @@ export function TargetDetail({ target }: { target: ActiveTarget }) {
       <div>
         <div class="strong">Labels, before and after relabelling</div>
         <Labels target={target} />
+        <div class="strong">Relabelling, rule by rule</div>
+        <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />
       </div>
     </div>
   );

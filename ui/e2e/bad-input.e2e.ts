@@ -1,0 +1,112 @@
+// What nobody wishes for: too much, wrong, hostile, or nobody there. The page stays usable and says what happened.
+
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { type World, many, world } from "./world";
+
+// Large answers take a while beside others.
+vi.setConfig({ testTimeout: 240_000 });
+
+let it_: World;
+beforeAll(async () => {
+  it_ = await world({ extra: many(10_000) });
+  it_.page.setDefaultTimeout(120_000);
+});
+afterAll(() => it_.close());
+
+it("draws the first thousand of ten thousand series, says so, and goes on", async () => {
+  it_.errors.length = 0;
+  await it_.page.goto(`${it_.url}/query?g0.expr=many&g0.tab=graph&range=5m&step=10s`);
+  await it_.page.getByText(/^1\s?000 of 10\s?000 series drawn$/).waitFor();
+  const legend = it_.page.getByRole("table", { name: "Series" });
+  expect(await legend.getAttribute("aria-rowcount")).toBe("10000");
+  // Only what is in view has rows.
+  expect(await legend.locator("tr[data-row]").count()).toBeLessThan(300);
+  await it_.page.getByRole("tab", { name: "Table" }).click();
+  const result = it_.page.getByRole("table", { name: "Result" });
+  await result.getByRole("button", { name: "value" }).click();
+  await result.getByRole("cell", { name: "9999", exact: true }).first().waitFor();
+  expect(await result.locator("tr[data-row]").count()).toBeLessThan(300);
+  await it_.page.keyboard.press("g");
+  await it_.page.keyboard.press("t");
+  await it_.page.getByRole("heading", { name: "Targets", level: 1 }).waitFor();
+  expect(it_.errors).toEqual([]);
+});
+
+it.each([
+  ["sum(up", "1:7", "p"],
+  ["up ==", "1:6", "="],
+  ["up +\nrate(up)", "2:6", "up"],
+  ["frobnicate(up)", "1:1", "frobnicate"],
+])("underlines where %j is wrong", async (query, position, text) => {
+  for (const tab of ["table", "graph"]) {
+    await it_.page.goto(`${it_.url}/query?${new URLSearchParams({ "g0.expr": query, "g0.tab": tab }).toString()}`);
+    const alert = it_.page.getByRole("alert");
+    await alert.waitFor();
+    expect(await alert.locator("pre").textContent()).toContain(position);
+    expect(await alert.locator("u").textContent()).toBe(text);
+  }
+});
+
+it("shows what is hostile as text, in legends, tips and details", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=hostile or up&g0.tab=graph&range=5m`);
+  await it_.page.getByRole("table", { name: "Series" }).getByText("onerror=window.attacked").first().waitFor();
+  const plot = await it_.page.locator(".graph .u-over").boundingBox();
+  if (plot === null) throw new Error("no plot");
+  await it_.page.mouse.move(plot.x + plot.width - 3, plot.y + plot.height / 2);
+  await it_.page.locator(".tip").getByText("onerror=window.attacked").first().waitFor();
+  expect(await it_.attacked()).toBe(false);
+  await it_.page.goto(`${it_.url}/targets`);
+  await it_.page.getByRole("table", { name: "Targets of node" }).getByText("127.0.0.1").first().click();
+  await it_.page.getByRole("table", { name: "Labels" }).getByText("onerror=window.attacked").first().waitFor();
+  expect(await it_.attacked()).toBe(false);
+  await it_.page.goto(`${it_.url}/alerts?range=5m`);
+  await it_.page.getByRole("table", { name: "Alerting rules" }).getByText("Waits").click();
+  await it_.page.locator(".rule-detail").getByText("onerror=window.attacked").first().waitFor();
+  expect(await it_.attacked()).toBe(false);
+});
+
+it("lists twenty thousand targets of an answer of 30 MB", async () => {
+  const target = (n: number) => ({
+    discoveredLabels: { __address__: `host-${n}:9100`, __meta_filler: "x".repeat(1200) },
+    labels: { job: "large", instance: `host-${n}:9100` },
+    scrapePool: "large",
+    scrapeUrl: `http://host-${n}:9100/metrics`,
+    globalUrl: `http://host-${n}:9100/metrics`,
+    lastError: n === 19_999 ? "the last one is down" : "",
+    lastScrape: new Date().toISOString(),
+    lastScrapeDuration: 0.01,
+    health: n === 19_999 ? "down" : "up",
+    scrapeInterval: "15s",
+    scrapeTimeout: "10s",
+  });
+  const body = JSON.stringify({ status: "success", data: { activeTargets: Array.from({ length: 20_000 }, (_, n) => target(n)), droppedTargets: [], droppedTargetCounts: {} } });
+  expect(body.length).toBeGreaterThan(30e6);
+  await it_.page.route("**/api/v1/targets", (route) => route.fulfill({ contentType: "application/json", body }));
+  try {
+    await it_.page.goto(`${it_.url}/targets`);
+    const table = it_.page.getByRole("table", { name: "Targets of large" });
+    // The one with trouble stands first.
+    await table.getByText("the last one is down").waitFor();
+    expect(await table.locator("tr[data-row]").count()).toBeLessThan(300);
+    await it_.page.getByRole("textbox", { name: "Filter targets" }).fill("host-777:");
+    await table.getByText("host-777:9100").waitFor();
+  } finally {
+    await it_.page.unroute("**/api/v1/targets");
+  }
+});
+
+it("keeps the last picture while the server is gone, and looks anew when it is back", async () => {
+  await it_.page.goto(`${it_.url}/query?g0.expr=up&g0.tab=table`);
+  const result = it_.page.getByRole("table", { name: "Result" });
+  await result.getByText("127.0.0.1").first().waitFor();
+  await it_.page.getByRole("textbox", { name: "Query A" }).fill("count(up)");
+  await it_.crash();
+  await it_.page.getByRole("button", { name: "Refresh" }).click();
+  await it_.page.getByText("The server does not answer").first().waitFor();
+  expect(await result.getByText("127.0.0.1").first().isVisible()).toBe(true);
+  expect(await it_.page.getByRole("textbox", { name: "Query A" }).textContent()).toBe("count(up)");
+  await it_.start();
+  await it_.page.getByRole("button", { name: "Run" }).click();
+  await result.getByRole("cell", { name: "2", exact: true }).waitFor();
+  await it_.page.getByText("The server does not answer").first().waitFor({ state: "detached" });
+});

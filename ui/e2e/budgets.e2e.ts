@@ -1,0 +1,194 @@
+// What a page may weigh, and how long it may take. Sizes are exact; times have room for a machine that others use too.
+
+import { get } from "node:http";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type World, many, world } from "./world";
+
+const KB = 1000;
+/** How many times slower than the budget a busy machine may be. */
+const ROOM = 50;
+/** For what takes long beside others, ms; the budget is checked by the page's own clock. */
+const PATIENCE = 120_000;
+
+let it_: World;
+beforeAll(async () => {
+  it_ = await world({ extra: many(10_000) });
+});
+afterAll(() => it_.close());
+
+/** What the server sends for an asset: its bytes on the wire, and its text. */
+function fetchAsset(path: string): Promise<{ bytes: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    get(`${it_.url}/${path}`, { headers: { "accept-encoding": "gzip" } }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () => {
+        const body = Buffer.concat(parts);
+        if (response.statusCode !== 200) reject(new Error(`${path}: status ${response.statusCode}`));
+        else resolve({ bytes: body.length, text: (response.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString("latin1") });
+      });
+    }).on("error", reject);
+  });
+}
+
+/** All assets that can be reached from the first page, with their bytes. */
+async function assets(): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  const queue = [""];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (found.has(path)) continue;
+    const { bytes, text } = await fetchAsset(path);
+    found.set(path, bytes);
+    if (path !== "" && !/\.(js|css)$/.test(path)) continue;
+    for (const [name] of text.matchAll(/[\w.-]+-[\w-]{8}\.(js|css|woff2)\b/g)) queue.push(`assets/${name}`);
+  }
+  return found;
+}
+
+/** Scripts that a page loads, with their bytes on the wire. */
+async function scriptsOf(path: string, ready: string): Promise<Map<string, number>> {
+  const context = await it_.page.context().browser()?.newContext();
+  if (!context) throw new Error("no browser");
+  try {
+    const page = await context.newPage();
+    const found: Promise<[string, number]>[] = [];
+    page.on("requestfinished", (request) => {
+      if (request.resourceType() === "script") found.push(request.sizes().then((sizes) => [new URL(request.url()).pathname, sizes.responseBodySize]));
+    });
+    await page.goto(`${it_.url}/${path}`);
+    await page.locator(ready).first().waitFor();
+    return new Map(await Promise.all(found));
+  } finally {
+    await context.close();
+  }
+}
+
+const sum = (sizes: Iterable<number>) => [...sizes].reduce((all, one) => all + one, 0);
+
+describe("sizes", () => {
+  it("of scripts: 90 kB for the first page, 160 kB for the editor", async () => {
+    const first = await scriptsOf("", ".figures");
+    const explore = await scriptsOf("query", ".cm-editor");
+    const more = [...explore].filter(([name]) => !first.has(name)).map(([, bytes]) => bytes);
+    expect(first.size).toBeGreaterThan(0);
+    expect(sum(first.values())).toBeLessThanOrEqual(90 * KB);
+    expect(more.length).toBeGreaterThan(0);
+    expect(sum(more)).toBeLessThanOrEqual(160 * KB);
+  });
+
+  it("of the rest: 12 kB of styles, 50 kB of type, 350 kB in all", async () => {
+    const all = await assets();
+    const of = (kind: string) => sum([...all].filter(([name]) => name.endsWith(kind)).map(([, bytes]) => bytes));
+    expect(of(".js")).toBeGreaterThan(200 * KB);
+    expect(of(".css")).toBeGreaterThan(0);
+    expect(of(".css")).toBeLessThanOrEqual(12 * KB);
+    expect(of(".woff2")).toBeGreaterThan(0);
+    expect(of(".woff2")).toBeLessThanOrEqual(50 * KB);
+    expect(sum(all.values())).toBeLessThanOrEqual(350 * KB);
+  });
+});
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+describe("times", () => {
+  it("of the first page: something within 200 ms, figures within 500 ms", async () => {
+    await it_.page.goto(`${it_.url}/`);
+    await it_.page.locator(".figures b").first().waitFor();
+    const { paint, figures } = await it_.page.evaluate(() => ({
+      paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity,
+      figures: performance.now(),
+    }));
+    expect(paint).toBeLessThan(200 * ROOM);
+    expect(figures).toBeLessThan(500 * ROOM);
+  });
+
+  it("of a graph of 1,000 series with 1,000 points: drawn within 400 ms, hover within 8 ms", async () => {
+    // Samples count for five minutes, so the window reaches past them.
+    const end = Math.floor(Date.now() / 1000) + 280;
+    await it_.page.addInitScript(() => {
+      const watch = new MutationObserver(() => {
+        if (document.querySelector(".u-over") === null) return;
+        watch.disconnect();
+        requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn")));
+      });
+      watch.observe(document, { childList: true, subtree: true });
+    });
+    await it_.page.goto(`${it_.url}/query?g0.expr=many{n=~"[0-9]{1,3}"}&g0.tab=graph&range=5m&end=${end}&step=300ms`);
+    await it_.page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0, undefined, { timeout: PATIENCE });
+    await it_.page.getByText(/^1\s?000 series$/).first().waitFor({ timeout: PATIENCE });
+    const taken = await it_.page.evaluate(() => {
+      const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
+      return (performance.getEntriesByName("drawn")[0]?.startTime ?? Infinity) - (answer?.responseEnd ?? 0);
+    });
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(400 * ROOM);
+    const plot = it_.page.locator(".graph .u-over");
+    const hovers = await plot.evaluate(async (over) => {
+      const box = over.getBoundingClientRect();
+      const taken: number[] = [];
+      for (let i = 0; i < 15; i += 1) {
+        const begin = performance.now();
+        over.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: box.left + 50 + i * 20, clientY: box.top + 50 }));
+        taken.push(performance.now() - begin);
+        await new Promise(requestAnimationFrame);
+      }
+      return taken;
+    });
+    expect(median(hovers)).toBeLessThan(8 * ROOM);
+  }, 2 * PATIENCE);
+
+  it("of 10,000 rows: the first within 300 ms, a key within 50 ms", async () => {
+    await it_.page.goto(`${it_.url}/query?g0.expr=many&g0.tab=graph&range=1m&step=20s`);
+    const rows = it_.page.getByRole("table", { name: "Series" }).locator("tr[data-row]");
+    await rows.first().waitFor();
+    const shown = await it_.page.evaluate(() => {
+      const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
+      return performance.now() - (answer?.responseEnd ?? 0);
+    });
+    expect(shown).toBeLessThan(300 * ROOM);
+    await rows.first().focus();
+    const keys = await it_.page.evaluate(async () => {
+      const taken: number[] = [];
+      for (let i = 0; i < 10; i += 1) {
+        const begin = performance.now();
+        document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+        taken.push(performance.now() - begin);
+        await new Promise(requestAnimationFrame);
+      }
+      return taken;
+    });
+    expect(median(keys)).toBeLessThan(50 * ROOM);
+    expect(await it_.page.evaluate(() => document.activeElement?.getAttribute("aria-rowindex"))).toBe("11");
+  });
+});
+
+it("asks nothing while nobody looks", async () => {
+  const context = await it_.page.context().browser()?.newContext();
+  if (!context) throw new Error("no browser");
+  try {
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(`${it_.url}/targets`);
+    await page.getByText("127.0.0.1").first().waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const look = (hidden: boolean) =>
+      page.evaluate((is) => {
+        Object.defineProperty(document, "hidden", { value: is, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, hidden);
+    await look(true);
+    asked.length = 0;
+    await page.clock.runFor(120_000);
+    expect(asked).toEqual([]);
+    const again = page.waitForRequest(/api\/v1\/targets/);
+    await look(false);
+    await again;
+  } finally {
+    await context.close();
+  }
+});

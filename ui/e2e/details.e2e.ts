@@ -1,0 +1,77 @@
+// What opens below a row or a graph: exemplars, relabelling, the past of alerts, backtests.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { axe } from "./axe";
+import { type World, world } from "./world";
+
+let it_: World;
+beforeAll(async () => {
+  it_ = await world();
+});
+afterAll(() => it_.close());
+
+describe.each(["light", "dark"])("in the %s theme", (theme) => {
+  it("shows exemplars on the graph, and what a click on one finds", async () => {
+    const end = Math.floor(Date.now() / 1000);
+    const exemplar = (timestamp: number, trace: string) => ({ labels: { trace_id: trace }, value: "0.25", timestamp });
+    const data = [{ seriesLabels: { __name__: "seconds_bucket", le: "1" }, exemplars: [exemplar(end - 150, "<b>first</b>"), exemplar(end - 60, "second")] }];
+    await it_.page.route("**/api/v1/query_exemplars", (route) => route.fulfill({ json: { status: "success", data } }));
+    try {
+      await it_.page.goto(`${it_.url}/query?g0.expr=vector(1)&g0.tab=graph&range=5m&end=${end}&theme=${theme}`);
+      await it_.page.getByText("2 exemplars").waitFor();
+      const plot = await it_.page.locator(".graph .u-over").boundingBox();
+      if (plot === null) throw new Error("no plot");
+      // Halfway through the window, at the foot.
+      await it_.page.mouse.click(plot.x + plot.width / 2, plot.y + plot.height - 6);
+      const chosen = it_.page.getByRole("region", { name: "Chosen exemplar" });
+      await chosen.getByText("<b>first</b>").waitFor();
+      await it_.page.getByRole("table", { name: "Exemplars" }).getByText("trace_id=second").click();
+      await chosen.getByText("second", { exact: true }).waitFor();
+      expect(await axe(it_.page)).toEqual([]);
+      await chosen.getByRole("button", { name: "Close the exemplar" }).click();
+      await chosen.waitFor({ state: "detached" });
+    } finally {
+      await it_.page.unroute("**/api/v1/query_exemplars");
+    }
+  });
+
+  it("shows what each relabelling rule makes of a target", async () => {
+    await it_.page.goto(`${it_.url}/targets?theme=${theme}`);
+    await it_.page.getByRole("table", { name: "Targets of node" }).getByText("127.0.0.1").first().click();
+    const steps = it_.page.getByRole("list", { name: "Relabelling, rule by rule" });
+    await steps.waitFor();
+    expect(await steps.getByRole("listitem").allTextContents()).toEqual([
+      expect.stringMatching(/target_label: env, replacement: test.*env: {2}test$/),
+      expect.stringMatching(/action: drop.*changes nothing$/),
+    ]);
+    expect(await axe(it_.page)).toEqual([]);
+  });
+
+  it("names the rule that dropped a target", async () => {
+    await it_.page.goto(`${it_.url}/targets?show=dropped&theme=${theme}`);
+    await it_.page.getByRole("cell", { name: "unwanted:1" }).click();
+    const steps = it_.page.getByRole("list", { name: "Relabelling, rule by rule" });
+    await steps.getByText("drops the target").waitFor();
+    expect(await steps.getByRole("listitem").last().textContent()).toContain('regex: "unwanted:.*"');
+    expect(await axe(it_.page)).toEqual([]);
+  });
+
+  it("tells when an alert fired, and whether another rule would have", async () => {
+    await it_.page.goto(`${it_.url}/alerts?range=5m&theme=${theme}`);
+    await it_.page.getByRole("table", { name: "Alerting rules" }).getByText("TargetDown").click();
+    const past = it_.page.getByRole("table", { name: "Alerts in this window" });
+    await past.getByText(/instance=127.0.0.1/).waitFor();
+    await past.getByRole("img", { name: /^firing \d\d:\d\d to/ }).waitFor();
+    const backtest = it_.page.getByRole("region", { name: "Would it have fired?" });
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText(/would have fired once/).waitFor();
+    await backtest.getByRole("textbox", { name: "Expression to try" }).fill("up == 2");
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText("With your change").waitFor();
+    await backtest.getByText("would not have fired").waitFor();
+    expect(await axe(it_.page)).toEqual([]);
+    await backtest.getByRole("textbox", { name: "Expression to try" }).fill("sum(up");
+    await backtest.getByRole("button", { name: "Try it" }).click();
+    await backtest.getByText("unclosed left parenthesis").waitFor();
+  });
+});
