@@ -60,7 +60,7 @@ impl Aws {
             return Ok(side.clone());
         }
         let timeout = Duration::from_secs(10).min(api.timeout);
-        let side = Arc::new(Api::new(&HttpClientConfig::default(), timeout, api.metrics.clone())?);
+        let side = Arc::new(Api::new("aws", &HttpClientConfig::default(), timeout, api.metrics.clone())?);
         Ok(self.side.insert(side).clone())
     }
 

@@ -35,8 +35,12 @@ impl Signer {
     }
 
     pub(super) fn within(config: &SigV4, environment: Environment) -> Result<Self, String> {
-        let side =
-            Arc::new(Api::new(&HttpClientConfig::default(), PATIENCE, Arc::new(SdMetrics::default()))?);
+        let side = Arc::new(Api::new(
+            "sigv4",
+            &HttpClientConfig::default(),
+            PATIENCE,
+            Arc::new(SdMetrics::default()),
+        )?);
         let aws = Aws {
             region: config.region.clone(),
             endpoint: String::new(),

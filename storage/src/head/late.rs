@@ -90,11 +90,17 @@ impl Head {
             samples.iter().for_each(|(series, _)| series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
+        let newest = self.max_ms.load(Ordering::Acquire);
         for (series, entry) in samples {
             self.push_late(series, entry.clone());
+            let is_histogram = entry.value.histogram().is_some();
+            self.counters.late.add(is_histogram, 1);
+            self.counters.histograms_appended.fetch_add(u64::from(is_histogram), Ordering::Relaxed);
+            if let Some(watcher) = self.counters.watcher() {
+                watcher.late(newest.saturating_sub(entry.timestamp));
+            }
         }
         self.samples_appended.fetch_add(samples.len() as u64, Ordering::Relaxed);
-        self.late_appended.fetch_add(samples.len() as u64, Ordering::Relaxed);
         Ok(samples.len())
     }
 
