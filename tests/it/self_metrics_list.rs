@@ -47,10 +47,10 @@ const ABSENT: &[(&str, &str)] = &[
     ("prometheus_tsdb_compactions_skipped_total", "compaction cannot be switched off"),
     ("prometheus_tsdb_stale_series_compaction*", "stale series leave the head with the others"),
     ("prometheus_tsdb_selected_series_compaction*", "there is no compaction of chosen series"),
-    ("prometheus_tsdb_retention_limit_percentage", "the setting is refused"),
+    ("prometheus_tsdb_retention_limit_percentage", "the setting has no effect yet"),
     ("prometheus_tsdb_exemplar_*", "exemplars are not stored"),
-    ("prometheus_remote_storage_*", "remote_write is refused: there are no queues"),
-    ("prometheus_wal_watcher_*", "remote_write is refused: nobody follows the log"),
+    ("prometheus_remote_storage_*", "remote_write is not served: there are no queues"),
+    ("prometheus_wal_watcher_*", "remote_write is not served: nobody follows the log"),
     ("prometheus_remote_read_*", "neither side of remote read is served"),
     (
         "prometheus_api_remote_write_*",
