@@ -1,13 +1,14 @@
 //! Work on many things side by side, by as many threads as there are cores.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Threads at once, at most.
 const THREADS_MAX: usize = 8;
 
-/// How many threads [`map`] uses at most.
+/// How many threads [`map`] uses at most. Asked once: the answer takes a look at several files.
 pub(crate) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX))
 }
 
 /// Does `work` on every item; the results in the order of the items.

@@ -66,10 +66,12 @@ fn torture(seed: u64, steps: usize, tally: &mut Tally) -> Result<(), String> {
 
 fn tell(seeds: u64, tally: &Tally, begun: Instant) {
     println!(
-        "{seeds} seeds, {} operations of the disk, {} samples, {} cuts ({} during a recovery), {} databases that \
-         went on, {} faults, {} s",
+        "{seeds} seeds, {} operations of the disk, {} samples, {} late ones, {} deletions, {} cuts ({} during a \
+         recovery), {} databases that went on, {} faults, {} s",
         tally.operations,
         tally.samples,
+        tally.late,
+        tally.deletions,
         tally.cuts,
         tally.double_cuts,
         tally.went_on,

@@ -231,7 +231,11 @@ impl BlockWriter {
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
         self.files.sync_dir(&self.temporary)?;
         let target = self.dir.join(filenames::block(&self.meta.ulid));
-        self.files.rename_durably(&self.temporary, &target)?;
+        if let Err(error) = self.files.rename_durably(&self.temporary, &target) {
+            // If the name is there but not on the disk, the next start would find it beside whatever is written instead.
+            let _ = self.files.rename_durably(&target, &self.temporary);
+            return Err(error);
+        }
         Ok(Some(target))
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{Inner, MaintainReport};
 use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
+use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
+use crate::io::disk::Listed;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
@@ -120,8 +122,10 @@ impl Inner {
     /// Lets the head go of what a block has now.
     fn let_go(&self, series: Vec<Arc<MemSeries>>, max_time: i64) -> Result<(), StorageError> {
         let (head, counters) = (&self.head, &self.head.counters);
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            head.level0.load().iter().cloned().partition(|file| file.range().1 >= max_time);
+        let mut kept = Vec::clone(&head.level0.load());
+        let files = kept.len();
+        kept.retain(|file| file.range().1 >= max_time);
+        let is_fewer = kept.len() < files;
         head.level0.store(Arc::new(kept));
         for one in &series {
             let mut state = one.state();
@@ -133,12 +137,24 @@ impl Inner {
         // Not the oldest sample that is left: one that is appended meanwhile may be older.
         head.min_ms.store(max_time, Ordering::Release);
         drop(series);
-        for file in gone {
-            count(&counters.level0_deletions);
-            let deleted = self.files.remove_file(file.path());
-            deleted.inspect_err(|_| count(&counters.level0_deletions_failed))?;
+        if is_fewer { self.remove_stray_level0() } else { Ok(()) }
+    }
+
+    /// Deletes the files of level 0 that are not served any more, also those that an earlier attempt left. When it
+    /// returns, they are gone for good: once retention takes the blocks that have their samples, nothing tells a start
+    /// that these are old.
+    fn remove_stray_level0(&self) -> Result<(), StorageError> {
+        let counters = &self.head.counters;
+        let dir = self.dir.join(filenames::LEVEL0_DIR);
+        let kept = self.head.level0.load();
+        for Listed { path, .. } in self.files.list(&dir)? {
+            if kept.iter().all(|file| file.path() != path) {
+                count(&counters.level0_deletions);
+                let deleted = self.files.remove_file(&path);
+                deleted.inspect_err(|_| count(&counters.level0_deletions_failed))?;
+            }
         }
-        Ok(())
+        self.files.sync_dir(&dir)
     }
 
     /// Writes the samples of a series of the head within a range to `out`, but the deleted ones and those that blocks
@@ -161,9 +177,11 @@ impl Inner {
         read
     }
 
-    /// Forgets the tombstones of what the head has let go of, which nobody can read there any more.
+    /// Forgets the tombstones of what the head has let go of. A file of level 0 may still have it, and a start would
+    /// read it if retention had taken the blocks that say where the head begins.
     fn drop_tombstones_before(&self, before_ms: i64) {
         let Some(tombstones) = self.head.tombstones.load_full() else { return };
+        let before_ms = self.head.oldest_stored_ms().min(before_ms);
         let mut tombstones = Tombstones::clone(&tombstones);
         {
             let index = self.head.index();

@@ -5,6 +5,7 @@ use super::{Db, Inner};
 use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{Merged, merge};
 use crate::filenames;
+use crate::io::disk::Listed;
 use crate::labels::matcher::Matcher;
 use crate::query::StorageError;
 use crate::query::postings::resolve;
@@ -32,6 +33,8 @@ impl Db {
     /// An index cannot be read, or the tombstones cannot be written: then a part of it may be deleted.
     pub fn delete(&self, matcher_sets: &[Vec<Matcher>], mint: i64, maxt: i64) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.remove_strays()?;
+        self.inner.settle_late()?;
         let blocks = self.inner.blocks.load();
         for block in blocks.iter().filter(|block| block.overlaps(mint, maxt)) {
             self.inner.delete_from_block(block, matcher_sets, (mint, maxt))?;
@@ -58,6 +61,22 @@ impl Db {
 }
 
 impl Inner {
+    /// Takes blocks of ours away that are not served: they were written, and then the disk failed, or they are in
+    /// others and could not be removed. The next start would serve them, with all that was deleted meanwhile.
+    fn remove_strays(&self) -> Result<(), StorageError> {
+        let blocks = self.blocks.load();
+        for Listed { path, is_dir, .. } in self.files.list(&self.dir)? {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_stray =
+                is_dir && filenames::is_block(name) && blocks.iter().all(|block| block.dir() != path);
+            // One that cannot be read is left for people to look at.
+            if is_stray && ServedBlock::open(&self.files, &path).is_ok_and(|block| block.is_ours()) {
+                remove_block(&self.files, &path)?;
+            }
+        }
+        Ok(())
+    }
+
     fn delete_from_block(
         &self,
         block: &ServedBlock,

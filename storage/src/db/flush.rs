@@ -40,15 +40,16 @@ impl Inner {
         let head = &self.head;
         // What is logged in older segments is in the groups' rows and the series by the time they are sealed
         // below; what is logged from here on may be in the file too.
-        let segment = {
+        let (segment, is_late) = {
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            let segment = head.wal.rotate()?;
-            self.log_late_again()?;
-            segment
+            (head.wal.rotate()?, self.log_late_again()?)
         };
-        // Durable before the file is: from then on a start does not read the older segments.
-        if let Some(tombstones) = head.tombstones.load().as_deref() {
+        let tombstones = head.tombstones.load_full();
+        if let Some(tombstones) = tombstones.as_deref() {
             self.log_tombstones(tombstones)?;
+        }
+        // Durable before the file is: from then on a start does not read the older segments.
+        if is_late || tombstones.is_some() {
             head.wal.sync()?;
         }
         let newest = head.max_ms.load(Ordering::Acquire);

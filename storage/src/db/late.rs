@@ -2,13 +2,14 @@
 
 use super::{Inner, MaintainReport};
 use crate::block::{BlockPlan, BlockWriter, ServedBlock, in_order};
+use crate::head::entry::Entry;
 use crate::head::series::MemSeries;
 use crate::query::{Columns, StorageError};
 use crate::wal::record::Kind;
-use crate::wal::runs;
+use crate::wal::{runs, settled};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// The late samples of a series that one block gets: all timestamps, and the samples that are not deleted.
 struct Part {
@@ -26,21 +27,43 @@ impl Inner {
         self.head.late.load(Ordering::Relaxed) > WAITING_MAX
     }
 
-    /// Tells the newest segment of the log what an older one told of late samples that stay in memory. To be
-    /// called while no commit is under way.
-    pub(super) fn log_late_again(&self) -> Result<(), StorageError> {
+    /// Tells the newest segment of the log what an older one told of late samples that stay in memory; whether there
+    /// are any. To be called while no commit is under way.
+    pub(super) fn log_late_again(&self) -> Result<bool, StorageError> {
         let head = &self.head;
         if head.late.load(Ordering::Relaxed) == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let waiting: Vec<_> = head
-            .all_series()
-            .iter()
-            .filter_map(|one| Some((one.id, one.state().late()?.within(i64::MIN, i64::MAX).to_vec())))
-            .collect();
+        let waiting = self.waiting(i64::MAX);
         head.wal.append(|_, out| {
             runs::put(out, Kind::Late, waiting.iter().map(|(id, entries)| (*id, entries.as_slice())));
-        })
+        })?;
+        Ok(true)
+    }
+
+    /// The late samples in memory before a time, ms, by the ids of their series.
+    fn waiting(&self, before_ms: i64) -> Vec<(u32, Vec<Entry>)> {
+        let before = |one: &Arc<MemSeries>| {
+            Some((one.id, one.state().late()?.within(i64::MIN, before_ms.saturating_sub(1)).to_vec()))
+        };
+        self.head.all_series().iter().filter_map(before).collect()
+    }
+
+    /// Tells the log which late samples it need not bring back, since blocks have them: one that is deleted there
+    /// would be shown again. When it returns, that is on the disk.
+    pub(super) fn settle_late(&self) -> Result<(), StorageError> {
+        let head = &self.head;
+        let before_ms = head.cut_ms.load(Ordering::Acquire);
+        if before_ms == i64::MIN {
+            return Ok(());
+        }
+        {
+            let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = self.waiting(before_ms);
+            let waiting = waiting.iter().map(|(id, entries)| (*id, entries.iter().map(|one| one.timestamp)));
+            head.wal.append(|_, out| settled::put(out, before_ms, waiting))?;
+        }
+        head.wal.sync()
     }
 
     /// Writes the late samples that are too old for the head to blocks of their own.

@@ -252,11 +252,9 @@ impl Appender {
     /// head let go of its time. Nothing became visible.
     pub fn commit(&mut self) -> Result<usize, AppendError> {
         let head = Arc::clone(&self.head);
-        let result = if self.samples.is_empty() { Ok(0) } else { self.write(&head) };
-        let late = std::mem::take(&mut self.late);
+        let result = if self.is_empty() { Ok(0) } else { self.write(&head) };
         self.rollback();
-        let late = if late.is_empty() || result.is_err() { 0 } else { head.append_late(&late)? };
-        result.map(|samples| samples + late)
+        result
     }
 
     fn write(&mut self, head: &Head) -> Result<usize, AppendError> {
@@ -271,10 +269,17 @@ impl Appender {
                 Kind::Runs,
                 runs_of(&self.runs, &self.samples).map(|(run, samples)| (run.series.id, samples)),
             );
+            head.log_late(&self.late, out);
         });
         if let Err(error) = written {
-            self.runs.iter().for_each(|run| run.series.logged.store(false, Ordering::Release));
+            let late = self.late.iter().map(|(series, _)| series);
+            let series = self.runs.iter().map(|run| &run.series).chain(late);
+            series.for_each(|series| series.logged.store(false, Ordering::Release));
             return Err(error.into());
+        }
+        let late = head.show_late(self.late.drain(..));
+        if self.samples.is_empty() {
+            return Ok(late);
         }
         let count = self.samples.len();
         let histograms = self.samples.iter().filter(|entry| entry.value.histogram().is_some()).count();
@@ -292,7 +297,7 @@ impl Appender {
         head.epoch.fetch_add(1, Ordering::AcqRel);
         head.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
         head.counters.histograms_appended.fetch_add(histograms as u64, Ordering::Relaxed);
-        Ok(count)
+        Ok(count + late)
     }
 
     /// What was true when the samples were staged may have changed until they are committed.

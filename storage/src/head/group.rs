@@ -163,8 +163,8 @@ impl Group {
     /// in the row before and has none now. The row is in the write-ahead log before any query sees it.
     ///
     /// # Errors
-    /// The write-ahead log failed; nothing of the row is kept. Samples that are merely too old are
-    /// counted in the outcome.
+    /// The write-ahead log failed; nothing of the row is kept, or, when it failed for its late samples, what was in
+    /// order is. Samples that are merely too old are counted in the outcome.
     pub fn append_row(self: &Arc<Self>, timestamp: i64, row: &Row) -> Result<RowOutcome, AppendError> {
         let mut late = Vec::new();
         let mut outcome = self.append_in_order(timestamp, row, &mut late)?;

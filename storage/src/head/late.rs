@@ -47,6 +47,13 @@ impl Late {
         self.0.retain(|one| timestamps.binary_search(&one.timestamp).is_err());
     }
 
+    /// Lets go of the samples before a time, ms, but those at the timestamps `waiting`, in order; how many went.
+    pub(crate) fn settle(&mut self, before_ms: i64, waiting: &[i64]) -> usize {
+        let before = self.0.len();
+        self.0.retain(|one| one.timestamp >= before_ms || waiting.binary_search(&one.timestamp).is_ok());
+        before - self.0.len()
+    }
+
     /// Takes the samples from `mint` on, as chunks.
     pub(crate) fn seal_from(&mut self, mint: i64, timelines: &Timelines, mut each: impl FnMut(Chunk)) {
         let begin = self.0.partition_point(|one| one.timestamp < mint);
@@ -75,33 +82,42 @@ impl Head {
         }
     }
 
+    /// Writes the records of late samples.
+    pub(super) fn log_late(&self, samples: &[(Arc<MemSeries>, Entry)], out: &mut Vec<u8>) {
+        self.log_series(samples.iter().map(|(series, _)| series), out);
+        let runs = samples.iter().map(|(series, entry)| (series.id, std::slice::from_ref(entry)));
+        runs::put(out, Kind::Late, runs);
+    }
+
     /// Logs late samples and makes them visible; how many there were.
     ///
     /// # Errors
     /// The log failed; nothing is visible.
-    pub(crate) fn append_late(&self, samples: &[(Arc<MemSeries>, Entry)]) -> Result<usize, AppendError> {
+    pub(super) fn append_late(&self, samples: &[(Arc<MemSeries>, Entry)]) -> Result<usize, AppendError> {
         let _commit = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.wal.append(|_, out| {
-            self.log_series(samples.iter().map(|(series, _)| series), out);
-            let runs = samples.iter().map(|(series, entry)| (series.id, std::slice::from_ref(entry)));
-            runs::put(out, Kind::Late, runs);
-        });
-        if let Err(error) = written {
+        if let Err(error) = self.wal.append(|_, out| self.log_late(samples, out)) {
             samples.iter().for_each(|(series, _)| series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
+        Ok(self.show_late(samples.iter().cloned()))
+    }
+
+    /// Makes late samples visible that the log has; how many there were.
+    pub(super) fn show_late(&self, samples: impl Iterator<Item = (Arc<MemSeries>, Entry)>) -> usize {
         let newest = self.max_ms.load(Ordering::Acquire);
+        let mut count = 0;
         for (series, entry) in samples {
-            self.push_late(series, entry.clone());
             let is_histogram = entry.value.histogram().is_some();
             self.counters.late.add(is_histogram, 1);
             self.counters.histograms_appended.fetch_add(u64::from(is_histogram), Ordering::Relaxed);
             if let Some(watcher) = self.counters.watcher() {
                 watcher.late(newest.saturating_sub(entry.timestamp));
             }
+            self.push_late(&series, entry);
+            count += 1;
         }
-        self.samples_appended.fetch_add(samples.len() as u64, Ordering::Relaxed);
-        Ok(samples.len())
+        self.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
+        count
     }
 
     /// Adds a late sample.

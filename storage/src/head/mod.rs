@@ -175,6 +175,11 @@ impl Head {
         record::put_list(out, Kind::Series, fresh, |out, series| series.encode(out));
     }
 
+    /// The timestamp from which on files of level 0 have samples, ms.
+    pub(crate) fn oldest_stored_ms(&self) -> i64 {
+        self.level0.load().iter().map(|file| file.range().0).min().unwrap_or(i64::MAX)
+    }
+
     pub(crate) fn note_time(&self, timestamp: i64) {
         self.min_ms.fetch_min(timestamp, Ordering::AcqRel);
         self.max_ms.fetch_max(timestamp, Ordering::AcqRel);

@@ -289,6 +289,11 @@ impl SeriesState {
         }
     }
 
+    /// Lets go of the late samples before a time, ms, but those at the timestamps `waiting`, in order; how many went.
+    pub(crate) fn settle_late(&mut self, before_ms: i64, waiting: &[i64]) -> usize {
+        self.private.as_mut().map_or(0, |private| private.late.settle(before_ms, waiting))
+    }
+
     /// Makes chunks of the late samples from a time on, ms; how many samples there were.
     pub(crate) fn seal_late(&mut self, from_ms: i64, timelines: &Timelines) -> usize {
         let mut sealed = Vec::new();

@@ -25,6 +25,10 @@ pub struct Tally {
     pub went_on: u64,
     /// Workloads whose disk failed at an operation.
     pub faults: u64,
+    /// Samples that came late and were taken.
+    pub late: u64,
+    /// Deletions.
+    pub deletions: u64,
 }
 
 impl Tally {
@@ -37,6 +41,8 @@ impl Tally {
         self.double_cuts += other.double_cuts;
         self.went_on += other.went_on;
         self.faults += other.faults;
+        self.late += other.late;
+        self.deletions += other.deletions;
     }
 }
 
@@ -84,6 +90,9 @@ impl Run {
         tally.runs += 1;
         tally.operations += journal.len() as u64;
         tally.samples += workload.model.acknowledged() as u64;
+        let (late, deletions) = workload.counts();
+        tally.late += late;
+        tally.deletions += deletions;
         let model = workload.model;
         Ok(Self { seed, mode, journal, model, now_ms })
     }
@@ -157,7 +166,8 @@ impl Run {
         }
         if rng.once_in(4) {
             tally.went_on += 1;
-            let mut workload = Workload::new(rng.bits(), &disk, self.mode, Model::of(shown), self.now_ms);
+            let model = Model::of(shown).with_deletions_of(&self.model, at);
+            let mut workload = Workload::new(rng.bits(), &disk, self.mode, model, self.now_ms);
             go_on(&mut workload, &disk, rng).map_err(|error| format!("going on: {error}"))?;
         }
         Ok(())

@@ -176,6 +176,9 @@ impl State {
         let fault = self.fault.filter(|f| at >= f.first && at - f.first < f.count)?;
         let fails = fault.kind == FaultKind::Io || need == Need::Space;
         self.failed += u64::from(fails);
+        if fails && std::env::var_os("TORTURE_BT").is_some() {
+            eprintln!("FAILS {}", std::backtrace::Backtrace::force_capture());
+        }
         fails.then_some(fault.kind)
     }
 

@@ -85,7 +85,7 @@ fn run(seed: u64, steps: usize, fault: Option<Fault>, tally: &mut Tally) -> Resu
                 drop(db);
                 if rng.once_in(4) {
                     tally.went_on += 1;
-                    let model = Model::of(shown);
+                    let model = Model::of(shown).with_deletions_of(&workload.model, at);
                     let mut next = Workload::new(rng.bits(), &disk, mode, model, workload.now_ms());
                     go_on(&mut next, &disk, &mut rng).map_err(|error| format!("going on: {error}"))?;
                 }

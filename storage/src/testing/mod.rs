@@ -7,6 +7,7 @@
 //! judges what an engine that opens on the remains gives back.
 
 pub mod crash;
+pub mod deletions;
 pub mod disk;
 pub mod fault;
 pub mod image;

@@ -1,5 +1,6 @@
 //! What the database must hold, may hold and must not hold, at every moment of a run.
 
+use super::deletions::{Deletion, Selector};
 use super::samples::{Dump, Point};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ struct Record {
     acknowledged: Option<(usize, usize)>,
     /// When the database said that a power cut does not hurt it.
     durable: Option<usize>,
+    /// By which deletion which attempt was to go.
+    deleted: Vec<(usize, usize)>,
 }
 
 /// All samples of a run.
@@ -31,18 +34,93 @@ pub struct Model {
     unsynced: Vec<(u32, i64)>,
     /// From when on samples before a time may go.
     expired: Vec<(usize, i64)>,
+    deletions: Vec<Deletion>,
 }
 
 impl Model {
     /// A model of a database that holds just this, durably.
     #[must_use]
     pub fn of(dump: Dump) -> Self {
-        let record =
-            |point| Record { attempts: vec![(0, point)], acknowledged: Some((0, 0)), durable: Some(0) };
+        let record = |point| Record {
+            attempts: vec![(0, point)],
+            acknowledged: Some((0, 0)),
+            durable: Some(0),
+            deleted: Vec::new(),
+        };
         let samples =
             |samples: BTreeMap<i64, Point>| samples.into_iter().map(|(t, p)| (t, record(p))).collect();
         let series = dump.into_iter().map(|(number, all)| (number, samples(all))).collect();
         Self { series, ..Self::default() }
+    }
+
+    /// The same model with what another one knew of deletions when its run ended at `now`: they may hide samples that
+    /// come later, and one that was under way may be undone for what it hides.
+    #[must_use]
+    pub fn with_deletions_of(mut self, other: &Self, now: usize) -> Self {
+        for (series, samples) in &other.series {
+            for (timestamp, record) in samples {
+                let hidden = record.acknowledged.is_some_and(|(_, attempt)| {
+                    other.may_be_deleted(*series, *timestamp, now)
+                        && !other.must_be_gone(record, attempt, now, End::PowerCut)
+                });
+                if let Some(point) = record.point().filter(|_| hidden) {
+                    let known = self.series.entry(*series).or_default().entry(*timestamp);
+                    known.or_insert_with(|| Record {
+                        attempts: vec![(0, point.clone())],
+                        ..Record::default()
+                    });
+                }
+            }
+        }
+        let known = other.deletions.iter().cloned();
+        self.deletions = known.map(|one| Deletion { begun: 0, ..one }).collect();
+        self
+    }
+
+    /// Samples are about to be deleted.
+    pub fn delete(&mut self, now: usize, selector: Selector, range: (i64, i64)) {
+        let number = self.deletions.len();
+        for (_, samples) in self.series.iter_mut().filter(|(series, _)| selector.selects(**series)) {
+            for (_, record) in samples.range_mut(range.0..=range.1) {
+                record.deleted.extend(record.acknowledged.map(|(_, attempt)| (number, attempt)));
+            }
+        }
+        self.deletions.push(Deletion { selector, range, begun: now, done: None, durable: false });
+    }
+
+    /// The database says that it deleted them; `durable` when a power cut cannot hurt that any more.
+    pub fn deleted(&mut self, now: usize, durable: bool) {
+        if let Some(last) = self.deletions.last_mut() {
+            (last.done, last.durable) = (Some(now), durable);
+        }
+    }
+
+    /// Whether a deletion that had begun by a time may hide a sample.
+    fn may_be_deleted(&self, series: u32, timestamp: i64, now: usize) -> bool {
+        self.deletions.iter().any(|one| one.begun <= now && one.covers(series, timestamp))
+    }
+
+    /// Whether a series may have a deleted sample from a time on, which the database remembers though it does not
+    /// show it.
+    #[must_use]
+    pub fn may_hide(&self, series: u32, from_ms: i64) -> bool {
+        self.deletions.iter().any(|one| one.selector.selects(series) && one.range.1 >= from_ms)
+    }
+
+    /// Whether anything was tried for a sample.
+    #[must_use]
+    pub fn knows(&self, series: u32, timestamp: i64) -> bool {
+        self.series.get(&series).is_some_and(|samples| samples.contains_key(&timestamp))
+    }
+
+    /// Whether a sample that was acknowledged must not be shown any more.
+    fn must_be_gone(&self, record: &Record, attempt: usize, now: usize, end: End) -> bool {
+        record.deleted.iter().any(|(number, which)| {
+            *which == attempt
+                && self.deletions.get(*number).is_some_and(|one| {
+                    one.done.is_some_and(|done| done <= now) && (one.durable || end == End::Kill)
+                })
+        })
     }
 
     /// A sample is about to be appended.
@@ -113,6 +191,12 @@ impl Model {
     pub fn check_running(&self, dump: &Dump, only: Option<u32>) -> Result<(), String> {
         for (series, samples) in dump {
             for (timestamp, point) in samples {
+                let record = self.series.get(series).and_then(|samples| samples.get(timestamp));
+                if let Some((record, (_, attempt))) = record.and_then(|one| Some((one, one.acknowledged?)))
+                    && self.must_be_gone(record, attempt, usize::MAX, End::Kill)
+                {
+                    return Err(format!("series {series} at {timestamp} shows {point:?}, which is deleted"));
+                }
                 let known = self.at(*series, *timestamp);
                 let gone = known.is_none() && self.may_be_gone(*timestamp, usize::MAX);
                 if !gone && !known.is_some_and(|known| known.same(point)) {
@@ -125,7 +209,8 @@ impl Model {
         for (series, samples) in self.series.iter().filter(|(s, _)| only.is_none_or(|only| **s == only)) {
             for (timestamp, _) in samples.iter().filter(|(_, record)| record.acknowledged.is_some()) {
                 let shown = dump.get(series).is_some_and(|samples| samples.contains_key(timestamp));
-                if !shown && !self.may_be_gone(*timestamp, usize::MAX) {
+                let deleted = self.may_be_deleted(*series, *timestamp, usize::MAX);
+                if !shown && !deleted && !self.may_be_gone(*timestamp, usize::MAX) {
                     return Err(format!("series {series} at {timestamp} is not shown"));
                 }
             }
@@ -138,17 +223,22 @@ impl Model {
     /// # Errors
     /// Says what was not.
     pub fn check_written(&self, dump: &Dump) -> Result<(), String> {
-        self.check_written_by(dump, usize::MAX)
+        self.check_written_by(dump, usize::MAX, End::Kill)
     }
 
-    fn check_written_by(&self, dump: &Dump, now: usize) -> Result<(), String> {
+    fn check_written_by(&self, dump: &Dump, now: usize, end: End) -> Result<(), String> {
         for (series, samples) in dump {
             for (timestamp, point) in samples {
                 let record = self.series.get(series).and_then(|samples| samples.get(timestamp));
                 // What retention let go may be there again after a crash, until it goes again.
                 let gone = record.is_none() && self.may_be_gone(*timestamp, now);
-                if !gone && !record.is_some_and(|record| record.may_be(point, now)) {
-                    return Err(format!("series {series} at {timestamp} shows {point:?}, never written"));
+                let mut may_be = record.into_iter().flat_map(|record| {
+                    record.may_be(point, now).filter(|at| !self.must_be_gone(record, *at, now, end))
+                });
+                if !gone && may_be.next().is_none() {
+                    return Err(format!(
+                        "series {series} at {timestamp} shows {point:?}, never written or deleted: {record:?}"
+                    ));
                 }
             }
         }
@@ -160,14 +250,16 @@ impl Model {
     /// # Errors
     /// Says what is wrong.
     pub fn check_survivor(&self, dump: &Dump, now: usize, end: End) -> Result<(), String> {
-        self.check_written_by(dump, now)?;
+        self.check_written_by(dump, now, end)?;
         for (series, samples) in &self.series {
             for (timestamp, record) in samples {
                 let bound = match end {
                     End::Kill => record.acknowledged.map(|(at, _)| at),
                     End::PowerCut => record.durable,
                 };
-                if bound.is_none_or(|bound| bound > now) || self.may_be_gone(*timestamp, now) {
+                let may_be_gone =
+                    self.may_be_gone(*timestamp, now) || self.may_be_deleted(*series, *timestamp, now);
+                if bound.is_none_or(|bound| bound > now) || may_be_gone {
                     continue;
                 }
                 let shown = dump.get(series).and_then(|samples| samples.get(timestamp));
@@ -208,7 +300,9 @@ impl Record {
         self.attempts.get(self.acknowledged?.1).map(|(_, point)| point)
     }
 
-    fn may_be(&self, point: &Point, now: usize) -> bool {
-        self.attempts.iter().any(|(begun, tried)| *begun <= now && tried.same(point))
+    /// The attempts that a sample may come from.
+    fn may_be(&self, point: &Point, now: usize) -> impl Iterator<Item = usize> {
+        let tried = self.attempts.iter().enumerate();
+        tried.filter(move |(_, (begun, tried))| *begun <= now && tried.same(point)).map(|(at, _)| at)
     }
 }

@@ -28,7 +28,7 @@ fn for_seeds(
 #[test]
 fn the_database_agrees_with_the_model() {
     let tally = for_seeds(0..400, |seed, tally| Run::new(seed, 120, tally).map(|_| ()));
-    assert!(tally.samples > 5_000, "{tally:?}");
+    assert!(tally.samples > 5_000 && tally.late > 500 && tally.deletions > 500, "{tally:?}");
 }
 
 #[test]

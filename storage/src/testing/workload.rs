@@ -1,5 +1,6 @@
 //! A seeded workload: the same appends, cuts, restarts and refusals for the same seed.
 
+use super::deletions::Selector;
 use super::disk::SimDisk;
 use super::model::Model;
 use super::rng::Rng;
@@ -22,6 +23,10 @@ const BLOCK_RANGE_MS: i64 = 60_000;
 const RETENTION_MS: i64 = 5 * BLOCK_RANGE_MS;
 /// Series that groups and appenders share.
 const SHARED: u32 = 4;
+/// Series that only appenders have, behind those that they share with groups.
+const ALONE: u32 = 4;
+/// How late a sample may come while there is a window for it, ms.
+const WINDOW_MS: i64 = 2 * BLOCK_RANGE_MS;
 
 /// Where the database lies on the simulated disk.
 #[must_use]
@@ -72,6 +77,10 @@ pub struct Workload {
     now_ms: i64,
     /// The newest timestamp so far, ms.
     newest_ms: i64,
+    /// Late samples that were taken.
+    late: u64,
+    /// Deletions that were done.
+    deletions: u64,
     /// What the database holds.
     pub model: Model,
     /// Whether to tell each step on the standard error output.
@@ -123,6 +132,8 @@ impl Workload {
             next_series: 10,
             now_ms,
             newest_ms: now_ms,
+            late: 0,
+            deletions: 0,
             model,
             verbose: false,
         }
@@ -156,6 +167,7 @@ impl Workload {
     /// Whether an error may be: only when the disk failed meanwhile.
     fn excused(&self, failed_before: u64, error: &dyn std::error::Error) -> Result<(), String> {
         if self.disk.failed() > failed_before {
+            self.tell(|| format!("the disk failed: {error}"));
             return Ok(());
         }
         Err(format!("an error on a disk that works: {error}"))
@@ -202,7 +214,7 @@ impl Workload {
     pub fn step(&mut self) -> Result<(), String> {
         self.open()?;
         self.now_ms += self.rng.between(1, 12_000);
-        let choice = self.rng.below(40);
+        let choice = self.rng.below(46);
         self.tell(|| format!("step {choice} at {}", self.now_ms));
         match choice {
             0 => self.close(),
@@ -221,6 +233,9 @@ impl Workload {
                 self.now_ms += BLOCK_RANGE_MS;
                 Ok(())
             }
+            40 | 41 => self.delete(),
+            42 => self.clean(),
+            43..46 => self.append_late(),
             _ => self.row(),
         }
     }
@@ -276,6 +291,98 @@ impl Workload {
             self.excused(failed, &error)?;
         }
         Ok(())
+    }
+
+    /// Deletes samples of some series. Groups keep their newest ones: what they take next depends on them, and it
+    /// would not be known any more which those are.
+    fn delete(&mut self) -> Result<(), String> {
+        let Some(db) = &self.db else { return Ok(()) };
+        let one = self.rng.below(self.next_series as usize) as u32;
+        let selector = match self.rng.below(4) {
+            0 => Selector::Even,
+            1 => Selector::Tens(one / 10),
+            2 => Selector::One(SHARED + one % ALONE),
+            _ => Selector::One(one),
+        };
+        let alone = matches!(selector, Selector::One(one) if (SHARED..SHARED + ALONE).contains(&one));
+        let last = if alone && self.rng.once_in(2) {
+            i64::MAX
+        } else {
+            let newest = (0..self.next_series).filter(|series| selector.selects(*series));
+            let newest = newest.filter_map(|series| self.model.newest(series)).map(|(newest, _)| newest - 1);
+            newest.min().unwrap_or(self.now_ms).saturating_sub(self.rng.between(0, 60_000))
+        };
+        let first =
+            if self.rng.once_in(3) { i64::MIN } else { last.min(self.now_ms) - self.rng.between(0, 200_000) };
+        self.model.delete(self.disk.now(), selector, (first, last));
+        self.tell(|| format!("delete {selector:?} from {first} to {last}"));
+        let failed = self.disk.failed();
+        match db.delete(&[selector.matchers()], first, last) {
+            Ok(()) => {
+                self.model.deleted(self.disk.now(), self.mode != Mode::Never);
+                self.deletions += 1;
+            }
+            Err(error) => self.excused(failed, &error)?,
+        }
+        Ok(())
+    }
+
+    /// Writes blocks again without what is deleted of them.
+    fn clean(&mut self) -> Result<(), String> {
+        let failed = self.disk.failed();
+        let Some(db) = &self.db else { return Ok(()) };
+        if let Err(error) = db.clean_tombstones() {
+            self.excused(failed, &error)?;
+        }
+        Ok(())
+    }
+
+    /// Appends samples that come late, at times that their series have nothing at.
+    fn append_late(&mut self) -> Result<(), String> {
+        let Some(db) = &self.db else { return Ok(()) };
+        db.set_out_of_order_window(WINDOW_MS);
+        let mut appender = db.appender();
+        let mut taken: BTreeMap<(u32, i64), Point> = BTreeMap::new();
+        for _ in 0..=self.rng.below(3) {
+            let series = self.rng.below((SHARED + ALONE) as usize) as u32;
+            let timestamp = self.now_ms - self.rng.between(0, WINDOW_MS + 10_000);
+            let newest = self.model.newest(series).is_some_and(|(newest, _)| newest > timestamp);
+            if !newest || self.model.knows(series, timestamp) || taken.contains_key(&(series, timestamp)) {
+                continue;
+            }
+            let point = Point::float(float(series, &mut self.rng));
+            let SampleValue::Float(value) = point.value else { continue };
+            match appender.append(&labels(series), timestamp, value) {
+                Ok(()) => drop(taken.insert((series, timestamp), point)),
+                Err(AppendError::TooOld) if timestamp < self.now_ms - WINDOW_MS / 2 => {}
+                Err(error) => return Err(format!("late sample of series {series} at {timestamp}: {error}")),
+            }
+        }
+        db.set_out_of_order_window(0);
+        let begun = self.disk.now();
+        for (place, point) in &taken {
+            self.model.attempt(begun, *place, point.clone());
+        }
+        self.tell(|| format!("late commit of {taken:?}"));
+        let failed = self.disk.failed();
+        match appender.commit() {
+            Ok(count) if count == taken.len() => {}
+            Ok(count) => return Err(format!("{count} of {} late samples committed", taken.len())),
+            Err(AppendError::Storage(error)) => return self.excused(failed, &error),
+            Err(error) => return Err(format!("commit of late samples: {error}")),
+        }
+        let now = self.disk.now();
+        for place in taken.into_keys() {
+            self.late += 1;
+            self.model.acknowledge(now, place, self.mode == Mode::Always);
+        }
+        Ok(())
+    }
+
+    /// Late samples that were taken, and deletions that were done.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.late, self.deletions)
     }
 
     fn forget_target(&mut self) -> Result<(), String> {
@@ -338,7 +445,9 @@ impl Workload {
         }
         let late = self.rng.once_in(20);
         let timestamp = if late { self.now_ms - self.rng.between(0, 40_000) } else { self.now_ms };
-        self.append_row(at, &values, timestamp)
+        // Whether they are late is not known for sure of series with deleted samples.
+        let unsure = late && values.keys().any(|series| self.model.may_hide(*series, timestamp));
+        self.append_row(at, &values, if unsure { self.now_ms } else { timestamp })
     }
 
     fn append_row(&mut self, at: usize, values: &BTreeMap<u32, f64>, timestamp: i64) -> Result<(), String> {
@@ -408,7 +517,7 @@ impl Workload {
         let mut unsure = 0;
         let mut taken = Vec::new();
         for _ in 0..=self.rng.below(6) {
-            let series = self.rng.below(2 * SHARED as usize) as u32;
+            let series = self.rng.below((SHARED + ALONE) as usize) as u32;
             let known = self.model.newest(series).map(|(timestamp, point)| (timestamp, point.clone()));
             let newest = staged.get(&series).cloned().or(known);
             let (timestamp, point) = match &newest {
@@ -430,7 +539,8 @@ impl Workload {
                     appender.append_histogram(&labels(series), timestamp, Arc::clone(histogram), point.start)
                 }
             };
-            let gone = newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
+            let hidden = self.model.may_hide(series, timestamp);
+            let gone = hidden || newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
             let order = newest.as_ref().map(|(newest, _)| timestamp.cmp(newest));
             let again = newest.is_some_and(|(_, newest)| newest.value.same(&point.value));
             match (result, order) {
@@ -448,6 +558,8 @@ impl Workload {
                 (Err(AppendError::Duplicate), Some(std::cmp::Ordering::Equal)) if !again => {}
                 (Err(AppendError::OutOfOrder), Some(std::cmp::Ordering::Less)) => {}
                 (Err(AppendError::OutOfBounds), _) if self.is_old(timestamp) => {}
+                // By a deleted sample, which is remembered.
+                (Err(AppendError::Duplicate | AppendError::OutOfOrder), _) if hidden => {}
                 (result, order) => {
                     return Err(format!("{result:?} of series {series} at {timestamp}, which is {order:?}"));
                 }

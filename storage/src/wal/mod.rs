@@ -6,6 +6,7 @@
 pub mod reader;
 pub mod record;
 pub(crate) mod runs;
+pub(crate) mod settled;
 pub mod writer;
 
 pub use writer::{Wal, WalSync};

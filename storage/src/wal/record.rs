@@ -11,6 +11,7 @@
 //! RUNS    samples by series, as in `wal::runs`
 //! TOMBSTONES deleted intervals by series, as in `tombstones::file`
 //! LATE    the same, of samples older than others of their series
+//! SETTLED which late samples blocks have, as in `wal::settled`
 //! VOID    (segment varint, offset varint)*
 //! ```
 //! `sequence` counts a group's rows; a gap tells the replay that a row is missing, after which the group
@@ -50,13 +51,16 @@ pub enum Kind {
     Void = 15,
     /// Late samples, in the form of [`Kind::Runs`].
     Late = 8,
+    /// Blocks have the late samples before a time that stand before this in the log.
+    Settled = 9,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         let rows = [Self::Series, Self::Full, Self::Schema, Self::Row];
-        let samples = [Self::Samples, Self::Runs, Self::Tombstones, Self::Late, Self::Void];
-        rows.into_iter().chain(samples).find(|k| *k as u8 == byte)
+        let samples = [Self::Samples, Self::Runs, Self::Tombstones, Self::Late];
+        let marks = [Self::Settled, Self::Void];
+        rows.into_iter().chain(samples).chain(marks).find(|k| *k as u8 == byte)
     }
 }
 

@@ -11,11 +11,12 @@ use crate::parallel;
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
 use crate::wal::runs;
+use crate::wal::settled::Settled;
 use names::Names;
 use roaring::RoaringBitmap;
 use rows::{Common, Share};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// Records that are worth threads.
@@ -113,6 +114,7 @@ impl Replay {
             Kind::Runs => self.runs(payload),
             Kind::Tombstones => self.tombstones(payload),
             Kind::Late => self.late(payload),
+            Kind::Settled => self.settled(payload),
             // Labels and voids were read before everything else, and those of groups are the shares'.
             Kind::Void | Kind::Series | Kind::Schema | Kind::Full | Kind::Row => Ok(()),
         }
@@ -130,7 +132,11 @@ impl Replay {
             self.dropped += share.dropped;
         }
         drop(index);
-        parallel::map(shares, |share| share.finish());
+        if self.records < MANY as u64 {
+            shares.iter().for_each(Share::finish);
+        } else {
+            parallel::map(shares, |share| share.finish());
+        }
     }
 
     fn samples(&mut self, mut payload: &[u8]) -> Result<(), CodecError> {
@@ -162,12 +168,14 @@ impl Replay {
         if known { Ok(()) } else { Err(CodecError("tombstones of an unknown series")) }
     }
 
-    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples.
+    /// Forgets what is deleted before the end of the blocks, which know it themselves, but of late samples and where a
+    /// file of level 0 reaches back.
     fn forget_tombstones(&mut self) {
         let index = self.head.index();
+        let before_ms = self.head.oldest_stored_ms().min(self.min_valid_ms);
         for (id, intervals) in std::mem::take(&mut self.tombstones).iter() {
             let late = index.get(id).is_some_and(|series| series.state().late().is_some());
-            let left = intervals.iter().filter(|(_, max)| late || *max >= self.min_valid_ms);
+            let left = intervals.iter().filter(|(_, max)| late || *max >= before_ms);
             left.for_each(|(min, max)| self.tombstones.add(id, min, max));
         }
     }
@@ -189,6 +197,24 @@ impl Replay {
             self.samples += 1;
             Ok(())
         })
+    }
+
+    /// Lets go of late samples that blocks have, where they may be deleted by now.
+    fn settled(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        let settled = Settled::take(payload)?;
+        if self.head.late.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let mut waiting: HashMap<u32, &[i64]> = HashMap::new();
+        for (id, timestamps) in &settled.waiting {
+            waiting.insert(self.known(*id)?.id, timestamps);
+        }
+        for series in self.head.all_series() {
+            let waiting = waiting.get(&series.id).copied().unwrap_or_default();
+            let gone = series.state().settle_late(settled.before_ms, waiting);
+            self.head.late.fetch_sub(gone as u64, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn sample(&mut self, id: u32, entry: Entry) -> Result<(), CodecError> {
