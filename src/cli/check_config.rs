@@ -326,7 +326,7 @@ mod tests {
         let checked = |agent: bool| {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let options = ConfigOptions { agent, ..ConfigOptions::default() };
-            let verdict = check_config(&[path.clone()], &options, &mut out, &mut err).unwrap();
+            let verdict = check_config(std::slice::from_ref(&path), &options, &mut out, &mut err).unwrap();
             (verdict, String::from_utf8(err).unwrap().replace(dir.path().to_str().unwrap(), "D"))
         };
         assert_eq!(checked(false), (Verdict::Good, String::new()));

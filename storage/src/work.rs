@@ -186,3 +186,62 @@ impl WorkStats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Db, DbOptions, Labels, WalSync};
+    use std::collections::HashSet;
+    use std::sync::Mutex;
+
+    #[derive(Debug, Default)]
+    struct Heard {
+        work: Mutex<HashSet<Work>>,
+        late: Mutex<Vec<i64>>,
+        samples: AtomicU64,
+    }
+
+    impl Watcher for Heard {
+        fn took(&self, work: Work, _: Duration) {
+            self.work.lock().unwrap().insert(work);
+        }
+        fn late(&self, ms: i64) {
+            self.late.lock().unwrap().push(ms);
+        }
+        fn written(&self, _: usize, samples: usize, _: i64) {
+            self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_the_database_does_is_counted_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = DbOptions { block_range_ms: 1000, wal_sync: WalSync::Always, ..DbOptions::default() };
+        let db = Db::open(dir.path(), options).unwrap();
+        let heard = Arc::new(Heard::default());
+        db.watch(heard.clone());
+        let labels = Labels::from_pairs([("__name__", "a")]);
+        let mut appender = db.appender();
+        (0..=30).for_each(|i| appender.append(&labels, i * 100, i as f64).unwrap());
+        appender.commit().unwrap();
+        assert!(appender.append(&labels, 50, 1.0).is_err());
+        db.set_out_of_order_window(1000);
+        assert!(appender.append(&labels, 60, 1.0).is_err());
+        appender.append(&labels, 2950, 1.0).unwrap();
+        appender.commit().unwrap();
+        db.maintain(3000).unwrap();
+        let work = db.work();
+        assert_eq!((work.out_of_order, work.too_old, work.late), ((1, 0), (1, 0), (1, 0)));
+        assert_eq!((work.appenders, work.appenders_created), (1, 1));
+        assert_eq!(work.chunks_created - work.chunks_removed, db.stats(0).chunks);
+        assert!(work.cuts > 0 && work.flushes >= work.cuts && work.log_writes >= 2, "{work:?}");
+        assert_eq!((work.cuts_failed, work.flushes_failed, work.writing_block), (0, 0, false));
+        assert_eq!(*heard.late.lock().unwrap(), [50]);
+        let in_blocks: u64 = db.block_metas().iter().map(|meta| meta.stats.num_samples).sum();
+        assert_eq!(heard.samples.load(Ordering::Relaxed), in_blocks);
+        let all = HashSet::from([Work::LogSync, Work::LogTruncation, Work::HeadCollection]);
+        assert_eq!(*heard.work.lock().unwrap(), all);
+        drop(appender);
+        assert_eq!(db.work().appenders, 0);
+    }
+}

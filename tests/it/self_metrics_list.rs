@@ -189,8 +189,10 @@ fn absent(name: &str) -> Option<usize> {
     })
 }
 
+type Pairs<'a> = BTreeMap<&'a str, &'a str>;
+
 /// Types and, by name, the labels of the samples.
-fn page(text: &str) -> (BTreeMap<&str, &str>, Vec<(&str, BTreeMap<&str, &str>)>) {
+fn page(text: &str) -> (Pairs<'_>, Vec<(&str, Pairs<'_>)>) {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
