@@ -19,6 +19,7 @@ fn main() -> Result<(), Failed> {
     let ui = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("ui");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-env-changed=NARTHEX_UI");
+    println!("cargo:rustc-env=NARTHEX_RUSTC={}", compiler());
     for source in SOURCES {
         println!("cargo:rerun-if-changed={}", ui.join(source).display());
     }
@@ -34,6 +35,13 @@ fn main() -> Result<(), Failed> {
         }
     };
     Ok(std::fs::write(table, text)?)
+}
+
+/// The compiler and its version, in one word: `rustc-1.90.0`.
+fn compiler() -> String {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let text = Command::new(rustc).arg("--version").output().map(|done| done.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&text).split_whitespace().take(2).collect::<Vec<_>>().join("-")
 }
 
 /// All files below a directory, sorted.

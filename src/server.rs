@@ -190,6 +190,7 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let begin = Instant::now();
     let db = Arc::new(open(flags.storage_path.clone(), options).await?);
     telemetry.storage.replay_seconds.set(begin.elapsed().as_secs_f64());
+    db.watch(telemetry.work.clone());
     opening.set(db.clone());
     let (control, orders) = mpsc::channel(16);
     let queries = Queries::new(limits(&flags, pool), &flags.storage_path, telemetry.clone());

@@ -14,7 +14,7 @@ use crate::http::tls::client_config;
 use crate::rules::file::{self as rule_file, FileOptions};
 use crate::settings::duration::format_duration;
 use crate::settings::http::Source;
-use crate::settings::{self, HttpClientConfig};
+use crate::settings::{self, HttpClientConfig, yaml};
 use narthex_storage::labels::quote;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -76,6 +76,14 @@ fn check_file(file: &Path, options: &ConfigOptions) -> Findings {
     match Config::load(file) {
         Ok(config) => {
             findings.names = config.global.names;
+            if options.agent {
+                agent_mode(&config, &mut findings);
+            }
+            // It was read a moment ago.
+            let text = settings::read(file).unwrap_or_default();
+            if let Some(line) = yaml::second_document(&text) {
+                findings.warnings.push((line, "only the first document of the file is read".to_owned()));
+            }
             if !options.syntax_only {
                 named_files(&config, &mut findings);
                 for job in &config.scrape_configs {
@@ -102,6 +110,18 @@ fn check_file(file: &Path, options: &ConfigOptions) -> Findings {
     }
     findings.faults.sort_by_key(|(line, _)| *line);
     findings
+}
+
+/// Sections that agent mode does not allow.
+fn agent_mode(config: &Config, findings: &mut Findings) {
+    let section = config.alerting.alertmanagers.first().map(|section| section.line);
+    let alerting = section.or((!config.alerting.relabel.is_empty()).then_some(0));
+    let rules = config.files.iter().find(|(_, _, what)| what == "rule_files").map(|(_, line, _)| *line);
+    let remote_read = config.unserved.iter().find(|what| what.section == "remote_read").map(|what| what.line);
+    for (name, line) in [("alerting", alerting), ("rule_files", rules), ("remote_read", remote_read)] {
+        let fault = |line| (line, format!("field {name} is not allowed in agent mode"));
+        findings.faults.extend(line.map(fault));
+    }
 }
 
 /// Jobs whose series a query does not see between two scrapes.
@@ -294,6 +314,48 @@ mod tests {
         assert!(out.contains(
             "WARNING: D/c.yml:6: file \"D/later.json\" for file_sd in scrape job \"a\" does not exist"
         ));
+    }
+
+    #[test]
+    fn agent_mode_allows_no_alerting_rules_and_remote_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.yml");
+        let text = "rule_files: ['*.rules.yml']\nalerting:\n  alertmanagers:\n  - static_configs: [{targets: [a]}]\n\
+                    remote_read:\n- url: http://h/\n";
+        std::fs::write(&path, text).unwrap();
+        let checked = |agent: bool| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let options = ConfigOptions { agent, ..ConfigOptions::default() };
+            let verdict = check_config(std::slice::from_ref(&path), &options, &mut out, &mut err).unwrap();
+            (verdict, String::from_utf8(err).unwrap().replace(dir.path().to_str().unwrap(), "D"))
+        };
+        assert_eq!(checked(false), (Verdict::Good, String::new()));
+        let (verdict, err) = checked(true);
+        assert_eq!(verdict, Verdict::Bad);
+        for fault in [
+            "D/c.yml:1: field rule_files is not allowed in agent mode\n",
+            "D/c.yml:4: field alerting is not allowed in agent mode\n",
+            "field remote_read is not allowed in agent mode\n",
+        ] {
+            assert!(err.contains(fault), "{fault} is not in {err}");
+        }
+    }
+
+    #[test]
+    fn of_several_documents_the_first_is_read_and_the_others_are_mentioned() {
+        let group = |name: &str| format!("groups: [{{name: {name}, rules: [{{record: a, expr: up}}]}}]\n");
+        let rules = format!("{}---\n{}", group("one"), group("two"));
+        let (good, out, err) = check(&[
+            ("c.yml", "rule_files: [r.yml]\n---\nno_field_of_a_configuration: 1\n"),
+            ("r.yml", rules.as_str()),
+        ]);
+        assert_eq!((good, err.as_str()), (true, ""));
+        for line in [
+            "  WARNING: D/c.yml:2: only the first document of the file is read\n",
+            "  WARNING: line 2: only the first document of the file is read\n  SUCCESS: 1 rules found\n",
+        ] {
+            assert!(out.contains(line), "{line} is not in {out}");
+        }
     }
 
     #[test]

@@ -41,12 +41,17 @@ pub struct Answer {
 }
 
 impl Api {
-    /// A client with the settings of an entry.
+    /// A client with the settings of an entry, whose connections are counted under a name.
     ///
     /// # Errors
     /// They cannot be used, for example because a certificate does not exist.
-    pub fn new(http: &HttpClientConfig, timeout: Duration, metrics: Arc<SdMetrics>) -> Result<Self, String> {
-        Ok(Self { client: HttpClient::new(http).map_err(|e| e.to_string())?, timeout, metrics })
+    pub fn new(
+        name: &str,
+        http: &HttpClientConfig,
+        timeout: Duration,
+        metrics: Arc<SdMetrics>,
+    ) -> Result<Self, String> {
+        Ok(Self { client: HttpClient::new(name, http).map_err(|e| e.to_string())?, timeout, metrics })
     }
 
     /// Sends a request and reads the answer, whatever its status.

@@ -120,7 +120,7 @@ impl Provider for ConsulSd {
 
     fn start(&self, context: &Context) -> Result<Running, String> {
         // The server may answer a little after the time that it was given.
-        let api = Api::new(&self.http, WATCH + RETRY, context.metrics.clone())?;
+        let api = Api::new("consul_sd", &self.http, WATCH + RETRY, context.metrics.clone())?;
         let config = Arc::new(self.clone());
         Ok(Running::Watch(Box::new(move |updates| Box::pin(run(config, Arc::new(api), updates)))))
     }

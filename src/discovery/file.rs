@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
@@ -94,10 +94,19 @@ impl Files {
             config.files.iter().flat_map(|pattern| expand_glob(Path::new(pattern))).collect();
         found.sort();
         found.dedup();
-        self.groups.retain(|path, _| found.contains(path));
+        self.groups.retain(|path, _| {
+            let stays = found.contains(path);
+            if !stays {
+                metrics.file_gone(&path.display().to_string());
+            }
+            stays
+        });
         for path in found {
             match read(&path) {
                 Ok(groups) => {
+                    if let Some(at) = changed_at(&path) {
+                        metrics.file_read(&path.display().to_string(), at);
+                    }
                     self.groups.insert(path, groups);
                 }
                 Err(reason) => {
@@ -108,6 +117,12 @@ impl Files {
         }
         self.groups.values().flatten().cloned().collect()
     }
+}
+
+/// When a file changed last, seconds since the epoch.
+fn changed_at(path: &Path) -> Option<f64> {
+    let changed = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
+    Some(changed.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
 }
 
 fn read(path: &Path) -> Result<Vec<TargetGroup>, String> {
@@ -157,7 +172,9 @@ async fn run(config: FileSd, metrics: Arc<SdMetrics>, updates: Updates) {
     loop {
         let (config, metrics) = (config.clone(), metrics.clone());
         let read = tokio::task::spawn_blocking(move || {
+            let begin = Instant::now();
             let groups = files.refresh(&config, &metrics);
+            metrics.file_scan.observe(begin.elapsed().as_secs_f64());
             (files, groups)
         });
         let Ok((kept, found)) = read.await else { return };

@@ -67,7 +67,7 @@ impl Providers {
 
     fn start(&self, set: &'static str, config: &str, discovery: &Discovery) -> Provided {
         let context = Context { config: config.to_owned(), metrics: self.metrics.clone() };
-        let (updates, groups) = Updates::channel();
+        let (updates, groups) = Updates::counted(self.metrics.received(set));
         let task = match discovery.provider().start(&context) {
             Ok(Running::Refresh { mechanism, every_ms, source }) => {
                 Some(tokio::spawn(refresh::run(mechanism, every_ms, source, context, updates)))

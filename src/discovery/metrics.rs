@@ -15,12 +15,19 @@ const BOUNDS: &[f64] = &[0.01, 0.1, 1.0, 10.0];
 pub struct SdMetrics {
     targets: Family<Gauge>,
     failed_configs: Family<Gauge>,
+    received: Family<Counter>,
     updates: Family<Counter>,
+    delayed: Family<Counter>,
     last_update: Family<Gauge>,
     refresh_failures: Family<Counter>,
     refresh_duration: Family<Summary>,
     refresh_histogram: Family<Histogram>,
     consul_calls: Family<Summary>,
+    /// How long it took to read the files of an entry, seconds.
+    pub file_scan: Summary,
+    file_mtime: Family<Gauge>,
+    /// How long Kuma took to answer, seconds.
+    pub kuma_fetch: Summary,
     /// Counters without labels that mechanisms have of their own, by name.
     own: Vec<(&'static str, &'static str, Counter)>,
     /// Those of discovery in Kubernetes.
@@ -73,6 +80,16 @@ impl Default for SdMetrics {
                 "Current number of service discovery configurations that failed to load.",
                 &["name"],
             ),
+            received: Family::new(
+                "prometheus_sd_received_updates_total",
+                "Total number of update events received from the SD providers.",
+                &["name"],
+            ),
+            delayed: Family::new(
+                "prometheus_sd_updates_delayed_total",
+                "Total number of update events that couldn't be sent immediately.",
+                &["name"],
+            ),
             updates: Family::new(
                 "prometheus_sd_updates_total",
                 "Total number of update events sent to the SD consumers.",
@@ -100,6 +117,13 @@ impl Default for SdMetrics {
                 || Histogram::new(BOUNDS),
             ),
             consul_calls: consul_calls(),
+            file_scan: Summary::default(),
+            file_mtime: Family::new(
+                "prometheus_sd_file_mtime_seconds",
+                "Timestamp (mtime) of files read by FileSD. Timestamp is set at read time.",
+                &["filename"],
+            ),
+            kuma_fetch: Summary::default(),
             own: OWN.iter().map(|(name, help)| (*name, *help, Counter::default())).collect(),
             #[cfg(feature = "kubernetes")]
             kubernetes: Arc::default(),
@@ -161,6 +185,28 @@ impl SdMetrics {
         self.consul_calls.of(&["catalog", call])
     }
 
+    /// Counts what the providers of a set (`scrape` or `notify`) tell.
+    #[must_use]
+    pub fn received(&self, set: &str) -> Arc<Counter> {
+        self.received.of(&[set])
+    }
+
+    /// Counts news that had to wait before a consumer of the set was told.
+    #[must_use]
+    pub fn delayed(&self, set: &str) -> Arc<Counter> {
+        self.delayed.of(&[set])
+    }
+
+    /// A file with targets was read that had changed last at this time, seconds since the epoch.
+    pub fn file_read(&self, file: &str, changed_at: f64) {
+        self.file_mtime.of(&[file]).set(changed_at);
+    }
+
+    /// Forgets a file that is gone.
+    pub fn file_gone(&self, file: &str) {
+        self.file_mtime.retain(|values| values.iter().all(|known| known != file));
+    }
+
     /// A provider of the set (`scrape` or `notify`) could not be set up.
     pub fn failed(&self, set: &str) {
         let gauge = self.failed_configs.of(&[set]);
@@ -191,12 +237,29 @@ impl Collect for SdMetrics {
     fn collect(&self, page: &mut Page) {
         self.targets.render(page);
         self.failed_configs.render(page);
+        self.received.render(page);
         self.updates.render(page);
+        self.delayed.render(page);
         self.last_update.render(page);
         self.refresh_failures.render(page);
         self.refresh_duration.render(page);
         self.refresh_histogram.render(page);
         self.consul_calls.render(page);
+        self.file_mtime.render(page);
+        for (name, help, summary) in [
+            (
+                "prometheus_sd_file_scan_duration_seconds",
+                "The duration of the File-SD scan in seconds.",
+                &self.file_scan,
+            ),
+            (
+                "prometheus_sd_kuma_fetch_duration_seconds",
+                "The duration of a Kuma MADS fetch call.",
+                &self.kuma_fetch,
+            ),
+        ] {
+            summary.render(page, name, help);
+        }
         for (name, help, counter) in &self.own {
             page.single(name, "counter", help, counter.get() as f64);
         }

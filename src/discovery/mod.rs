@@ -33,6 +33,7 @@ pub use static_config::{StaticConfig, static_groups};
 
 use crate::settings::HttpClientConfig;
 use crate::settings::decode::Fields;
+use crate::telemetry::metrics::Counter;
 use refresh::Refresh;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -159,19 +160,29 @@ pub type Known = Option<BTreeMap<String, Arc<TargetGroup>>>;
 
 /// Where a provider puts what it found.
 #[derive(Debug)]
-pub struct Updates(watch::Sender<Known>);
+pub struct Updates {
+    sender: watch::Sender<Known>,
+    received: Arc<Counter>,
+}
 
 impl Updates {
     /// A place for updates, and the other end of it.
     #[must_use]
     pub fn channel() -> (Self, watch::Receiver<Known>) {
+        Self::counted(Arc::default())
+    }
+
+    /// As `channel`; the updates are counted, also those that change nothing.
+    #[must_use]
+    pub fn counted(received: Arc<Counter>) -> (Self, watch::Receiver<Known>) {
         let (sender, receiver) = watch::channel(None);
-        (Self(sender), receiver)
+        (Self { sender, received }, receiver)
     }
 
     /// These groups are all there are.
     pub fn replace(&self, groups: Vec<TargetGroup>) {
-        self.0.send_if_modified(|known| {
+        self.received.add(1);
+        self.sender.send_if_modified(|known| {
             let old = known.take();
             let same = |group: &TargetGroup| old.as_ref().and_then(|old| old.get(&group.source)).cloned();
             let new: BTreeMap<_, _> = groups
@@ -189,7 +200,8 @@ impl Updates {
 
     /// Changes some groups: by source, `None` for one that is gone. What is not named stays.
     pub fn change(&self, changes: Vec<(String, Option<TargetGroup>)>) {
-        self.0.send_if_modified(|known| {
+        self.received.add(1);
+        self.sender.send_if_modified(|known| {
             let mut changed = known.is_none();
             let groups = known.get_or_insert_default();
             for (source, group) in changes {
@@ -208,7 +220,7 @@ impl Updates {
 
     /// Ends when nobody wants to know any more.
     pub async fn closed(&self) {
-        self.0.closed().await;
+        self.sender.closed().await;
     }
 }
 

@@ -41,7 +41,7 @@ impl<A: Ask> Provider for Polled<A> {
 
     fn start(&self, context: &Context) -> Result<Running, String> {
         let timeout = Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0).max(1));
-        let api = Api::new(&self.http, timeout, context.metrics.clone())?;
+        let api = Api::new(&format!("{}_sd", self.mechanism), &self.http, timeout, context.metrics.clone())?;
         let source = Box::new(Asking { ask: self.ask.clone(), api });
         Ok(Running::Refresh { mechanism: self.mechanism, every_ms: self.every_ms, source })
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// A client for questions to stand-ins.
 pub fn api() -> Api {
-    Api::new(&HttpClientConfig::default(), Duration::from_secs(30), Arc::new(SdMetrics::default())).unwrap()
+    Api::new("test", &HttpClientConfig::default(), Duration::from_secs(30), Arc::new(SdMetrics::default()))
+        .unwrap()
 }
 
 /// Asks once.

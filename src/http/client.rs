@@ -5,6 +5,7 @@ use super::oauth2::Tokens;
 use super::tls::client_config;
 use crate::settings::HttpClientConfig;
 use crate::settings::http::{Source, TlsConfig};
+use crate::telemetry::dial::{DIALS, Dialer};
 use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +67,7 @@ pub enum HttpError {
 pub struct HttpClient {
     config: HttpClientConfig,
     route: Arc<Route>,
+    dialer: Dialer,
     tokens: Option<Tokens>,
     built: ArcSwap<Built>,
 }
@@ -84,15 +86,16 @@ struct Built {
 }
 
 impl HttpClient {
-    /// A client; reads the TLS files.
+    /// A client; reads the TLS files. Its connections are counted under a name.
     ///
     /// # Errors
     /// The TLS settings cannot be used.
-    pub fn new(config: &HttpClientConfig) -> Result<Self, HttpError> {
+    pub fn new(name: &str, config: &HttpClientConfig) -> Result<Self, HttpError> {
         let route = Arc::new(Route::new(&config.proxy)?);
         let tokens = config.oauth2.as_deref().map(Tokens::new).transpose()?;
-        let built = ArcSwap::from_pointee(Built::new(config, route.clone())?);
-        Ok(Self { config: config.clone(), route, tokens, built })
+        let dialer = DIALS.of(name);
+        let built = ArcSwap::from_pointee(Built::new(config, (&route, &dialer))?);
+        Ok(Self { config: config.clone(), route, dialer, tokens, built })
     }
 
     /// Gets a URL, with redirects where the configuration allows them.
@@ -165,12 +168,12 @@ impl HttpClient {
         if built.stamps.is_empty() {
             return Ok(built);
         }
-        let (config, route) = (self.config.clone(), self.route.clone());
+        let (config, route, dialer) = (self.config.clone(), self.route.clone(), self.dialer.clone());
         let task = tokio::task::spawn_blocking(move || {
             if built.stamps.iter().all(|(path, stamp)| changed_at(path) == *stamp) {
                 return Ok(built);
             }
-            Built::new(&config, route).map(Arc::new)
+            Built::new(&config, (&route, &dialer)).map(Arc::new)
         });
         let built = task.await.map_err(|e| HttpError::Transport(e.to_string()))??;
         self.built.store(built.clone());
@@ -233,7 +236,7 @@ impl HttpClient {
 }
 
 impl Built {
-    fn new(config: &HttpClientConfig, route: Arc<Route>) -> Result<Self, HttpError> {
+    fn new(config: &HttpClientConfig, (route, dialer): (&Arc<Route>, &Dialer)) -> Result<Self, HttpError> {
         let tls = client_config(&config.tls)?;
         let stamps = tls_files(&config.tls).map(|path| (path.clone(), changed_at(path))).collect();
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
@@ -247,7 +250,7 @@ impl Built {
                 .map_err(|e| HttpError::Tls(format!("invalid server_name: {e}")))?;
             builder.with_server_name_resolver(FixedServerNameResolver::new(name))
         };
-        let connector = Connector::new(tcp, route);
+        let connector = Connector::new(tcp, route.clone(), dialer.clone());
         let connector = if config.enable_http2 {
             builder.enable_http1().enable_http2().wrap_connector(connector)
         } else {

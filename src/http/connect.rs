@@ -2,6 +2,7 @@
 
 use super::client::HttpError;
 use crate::settings::proxy::Proxy;
+use crate::telemetry::dial::{Dial, DialFailure, Dialer};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -78,13 +79,14 @@ fn is_loopback(host: &str) -> bool {
 pub struct Connector {
     tcp: HttpConnector,
     route: Arc<Route>,
+    dialer: Dialer,
 }
 
 impl Connector {
-    /// A connector.
+    /// A connector whose connections are counted.
     #[must_use]
-    pub fn new(tcp: HttpConnector, route: Arc<Route>) -> Self {
-        Self { tcp, route }
+    pub fn new(tcp: HttpConnector, route: Arc<Route>, dialer: Dialer) -> Self {
+        Self { tcp, route, dialer }
     }
 }
 
@@ -98,23 +100,52 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
-        let mut tcp = self.tcp.clone();
-        let route = self.route.clone();
+        let (tcp, route) = (self.tcp.clone(), self.route.clone());
+        let mut dial = self.dialer.attempt();
         Box::pin(async move {
-            let Some(proxy) = route.proxy(&server) else {
-                return Ok(Stream { tcp: tcp.call(server).await?, to_proxy: false });
-            };
-            if server.scheme_str() != Some("https") {
-                return Ok(Stream { tcp: tcp.call(proxy.uri().clone()).await?, to_proxy: true });
+            match connect(tcp, &route, server).await {
+                Ok((tcp, to_proxy)) => {
+                    dial.establish();
+                    Ok(Stream { tcp, to_proxy, _dial: dial })
+                }
+                Err(error) => {
+                    dial.fail(failure(&*error));
+                    Err(error)
+                }
             }
-            let mut tunnel =
-                Tunnel::new(proxy.uri().clone(), tcp).with_headers(route.connect_headers.clone());
-            if let Some(auth) = proxy.basic_auth() {
-                tunnel = tunnel.with_auth(auth.clone());
-            }
-            Ok(Stream { tcp: tunnel.call(server).await?, to_proxy: false })
         })
     }
+}
+
+/// A connection to a server, and whether a proxy that has to be told about requests is at its end.
+async fn connect(
+    mut tcp: HttpConnector,
+    route: &Route,
+    server: Uri,
+) -> Result<(TokioIo<TcpStream>, bool), BoxError> {
+    let Some(proxy) = route.proxy(&server) else { return Ok((tcp.call(server).await?, false)) };
+    if server.scheme_str() != Some("https") {
+        return Ok((tcp.call(proxy.uri().clone()).await?, true));
+    }
+    let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp).with_headers(route.connect_headers.clone());
+    if let Some(auth) = proxy.basic_auth() {
+        tunnel = tunnel.with_auth(auth.clone());
+    }
+    Ok((tunnel.call(server).await?, false))
+}
+
+/// Why there is no connection. What the client's library says of a name is only in its text.
+fn failure(error: &(dyn std::error::Error + 'static)) -> DialFailure {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return DialFailure::Refused,
+            Some(io::ErrorKind::TimedOut) => return DialFailure::Timeout,
+            _ if error.to_string().starts_with("dns error") => return DialFailure::Resolution,
+            _ => next = error.source(),
+        }
+    }
+    DialFailure::Unknown
 }
 
 /// A connection.
@@ -122,6 +153,8 @@ pub struct Stream {
     tcp: TokioIo<TcpStream>,
     /// The other side is a proxy that wants to be told whom each request is for.
     to_proxy: bool,
+    /// Counted as closed when it goes.
+    _dial: Dial,
 }
 
 impl Connection for Stream {

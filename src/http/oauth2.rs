@@ -55,7 +55,7 @@ impl Tokens {
             proxy: config.proxy.clone(),
             ..HttpClientConfig::default()
         };
-        let client = Box::new(HttpClient::new(&client)?);
+        let client = Box::new(HttpClient::new("oauth2", &client)?);
         Ok(Self { config: config.clone(), client, state: Mutex::default() })
     }
 

@@ -265,6 +265,7 @@ impl Notifier {
             return;
         }
         let (id, notifier) = (section.id, Arc::downgrade(self));
+        let delayed = self.providers.metrics().delayed("notify");
         section.follower = Some(tokio::spawn(async move {
             loop {
                 changed(&mut listeners).await;
@@ -278,6 +279,8 @@ impl Notifier {
                 }
                 drop(notifier);
                 tokio::time::sleep(PACE).await;
+                let waited = listeners.iter().filter(|one| one.has_changed().unwrap_or(false));
+                delayed.add(waited.count() as u64);
             }
         }));
     }
@@ -308,7 +311,7 @@ impl Notifier {
 
 /// What a section's requests are sent with, and signed with.
 fn client(section: &AlertmanagerConfig) -> Result<(HttpClient, Option<Signer>), String> {
-    let client = HttpClient::new(&section.http).map_err(|error| error.to_string())?;
+    let client = HttpClient::new("alertmanager", &section.http).map_err(|error| error.to_string())?;
     Ok((client, section.sigv4.as_ref().map(Signer::new).transpose()?))
 }
 

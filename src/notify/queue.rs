@@ -233,7 +233,7 @@ mod tests {
         };
         let to = Destination {
             url: format!("http://{address}/api/v2/alerts").parse().unwrap(),
-            client: Arc::new(HttpClient::new(&HttpClientConfig::default()).unwrap()),
+            client: Arc::new(HttpClient::new("alertmanager", &HttpClientConfig::default()).unwrap()),
             signer: Some(Arc::new(Signer::new(&config).unwrap())),
             timeout: Duration::from_secs(30),
             batch: 1,

@@ -38,6 +38,8 @@ impl Default for FileOptions {
 pub struct RuleFile {
     /// In the order of the file.
     pub groups: Vec<GroupSpec>,
+    /// Where a second document begins, of which nothing is read.
+    pub second_document: Option<usize>,
 }
 
 impl RuleFile {
@@ -165,7 +167,8 @@ pub fn parse(text: &str, options: &FileOptions) -> Result<RuleFile, Vec<RuleFaul
         .map_err(|e| vec![RuleFault { line: e.line, places: Vec::new(), message: e.message }])?;
     let mut reader = Reader { options, faults: Vec::new() };
     let mut decoder = Decoder::default();
-    let file = reader.file(&mut decoder, &root);
+    let mut file = reader.file(&mut decoder, &root);
+    file.second_document = yaml::second_document(text);
     let mut faults = shape_faults(decoder);
     // What has the wrong shape has not been understood: nothing else is said about it.
     if faults.is_empty() {
@@ -245,7 +248,7 @@ impl Reader<'_> {
             }
         }
         self.finish(file);
-        RuleFile { groups }
+        RuleFile { groups, second_document: None }
     }
 
     fn group(&mut self, decoder: &mut Decoder, node: &Node) -> GroupSpec {

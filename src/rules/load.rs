@@ -7,6 +7,7 @@ use narthex_promql::ParseOptions;
 use narthex_storage::labels::quote;
 use std::collections::HashSet;
 use std::path::Path;
+use tracing::warn;
 
 /// A group and the file that it stands in.
 #[derive(Debug, Clone)]
@@ -32,6 +33,9 @@ pub fn load(config: &Config, parse: ParseOptions) -> Result<Vec<LoadedGroup>, Ve
             let shown = path.display().to_string();
             match file::load(&path, &options) {
                 Ok(file) => {
+                    if let Some(line) = file.second_document {
+                        warn!(file = shown, line, "Only the first document of a rule file is read");
+                    }
                     let each = file.groups.into_iter().map(|spec| LoadedGroup { file: shown.clone(), spec });
                     groups.extend(each);
                 }

@@ -197,6 +197,7 @@ impl ScrapeManager {
     fn follow(self: &Arc<Self>, job: &mut Job, name: &str) {
         let mut listeners = job.discovered.listeners();
         let (name, manager) = (name.to_owned(), Arc::downgrade(self));
+        let delayed = self.providers.metrics().delayed("scrape");
         let follower = tokio::spawn(async move {
             loop {
                 changed(&mut listeners).await;
@@ -206,6 +207,8 @@ impl ScrapeManager {
                 }
                 drop(manager);
                 tokio::time::sleep(PACE).await;
+                let waited = listeners.iter().filter(|one| one.has_changed().unwrap_or(false));
+                delayed.add(waited.count() as u64);
             }
         });
         if let Some(former) = job.follower.replace(follower) {

@@ -70,7 +70,7 @@ impl Pool {
         type_and_unit: bool,
         series: SeriesLimit,
     ) -> Result<Self, String> {
-        let client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
+        let client = Arc::new(HttpClient::new(&config.job_name, &config.http).map_err(|e| e.to_string())?);
         let metric_relabel = metric_relabel(&config);
         series.apply(&config);
         Ok(Self {
@@ -93,7 +93,8 @@ impl Pool {
     /// Its HTTP settings cannot be used; the old ones stay.
     pub fn reconfigure(&mut self, config: Arc<ScrapeConfig>, seed: Option<u64>) -> Result<(), String> {
         if *config != *self.config {
-            self.client = Arc::new(HttpClient::new(&config.http).map_err(|e| e.to_string())?);
+            self.client =
+                Arc::new(HttpClient::new(&config.job_name, &config.http).map_err(|e| e.to_string())?);
             if !config.same_metric_relabel(&self.config) {
                 self.metric_relabel = metric_relabel(&config);
             }

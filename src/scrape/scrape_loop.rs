@@ -382,6 +382,9 @@ impl Loop {
             self.state.note_metadata(&appender.metadata());
         }
         drop(guard);
+        if plan.settings.extra_metrics {
+            self.telemetry.scrape.whole.observe(started.elapsed().as_secs_f64());
+        }
         let target = &plan.target.url_text;
         if let Err(error) = &stored {
             error!(target, %error, "Scrape commit failed");

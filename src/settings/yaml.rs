@@ -105,6 +105,20 @@ pub fn parse(text: &str) -> Result<Node, YamlError> {
     Ok(builder.root.unwrap_or(Node::null(1)))
 }
 
+/// The line at which a second document begins, which [`parse`] does not read.
+#[must_use]
+pub fn second_document(text: &str) -> Option<usize> {
+    let mut begun = 0;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.ok()?;
+        begun += usize::from(matches!(event, Event::DocumentStart(..)));
+        if begun > 1 {
+            return Some(span.start.line().max(1));
+        }
+    }
+    None
+}
+
 /// A collection that is not complete.
 struct Open {
     node: Node,

@@ -1,6 +1,7 @@
 //! What the server tells about itself: metrics under Prometheus's names, and a log.
 
 pub mod budget;
+pub mod dial;
 pub mod engine;
 pub mod family;
 pub mod log;
@@ -12,6 +13,7 @@ pub mod sketch;
 pub mod storage;
 pub mod summary;
 pub mod web;
+pub mod work;
 
 use budget::BudgetMetrics;
 use engine::EngineMetrics;
@@ -22,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use storage::StorageMetrics;
 use web::WebMetrics;
+use work::WorkMetrics;
 
 /// A part of the server that has metrics of its own.
 pub trait Collect: std::fmt::Debug + Send + Sync {
@@ -44,6 +47,8 @@ pub struct Telemetry {
     pub scrape: ScrapeMetrics,
     /// The upkeep of the database.
     pub storage: StorageMetrics,
+    /// What the database tells of its work.
+    pub work: Arc<WorkMetrics>,
     /// Scrapes that ended, well or not.
     pub scrapes: Counter,
     /// How long it took to clean blocks of deleted samples.
@@ -106,6 +111,9 @@ impl Telemetry {
             ("revision", concat!("narthex-", env!("CARGO_PKG_VERSION"))),
             ("goos", std::env::consts::OS),
             ("goarch", architecture()),
+            ("goversion", env!("NARTHEX_RUSTC")),
+            ("branch", ""),
+            ("tags", if cfg!(feature = "kubernetes") { "kubernetes" } else { "" }),
         ];
         page.sample("prometheus_build_info", &version, 1.0);
         for (name, help, gauge) in [
@@ -158,6 +166,7 @@ impl Telemetry {
         self.budgets.render(&mut page);
         if let Some(db) = db {
             self.storage.render(&mut page, db);
+            self.work.render(&mut page, db);
         }
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         parts.iter().for_each(|part| part.collect(&mut page));
@@ -166,6 +175,7 @@ impl Telemetry {
             "prometheus_tsdb_tombstone_cleanup_seconds",
             "The time taken to recompact blocks to remove tombstones.",
         );
+        dial::DIALS.collect(&mut page);
         process::render(&mut page, self.start_seconds);
         page.into_text()
     }

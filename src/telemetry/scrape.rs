@@ -28,6 +28,8 @@ pub struct ScrapeMetrics {
     pub exceeded_label_limits: Counter,
     /// Scrapes of pages that were too large.
     pub exceeded_body_size: Counter,
+    /// How long scrapes took until their samples were stored, seconds; of jobs with `extra_scrape_metrics`.
+    pub whole: Histogram,
     /// Scrapes with more samples than there may be.
     pub exceeded_sample_limit: Counter,
     reload_length: Family<Summary>,
@@ -83,6 +85,8 @@ impl Default for ScrapeMetrics {
             exceeded_label_limits: Counter::default(),
             exceeded_body_size: Counter::default(),
             exceeded_sample_limit: Counter::default(),
+            // In the text format Prometheus shows no bounds of it either.
+            whole: Histogram::new(&[]),
             reload_length: Family::with("prometheus_target_reload_length_seconds", reload, INTERVAL, many),
             interval_length: Family::with(
                 "prometheus_target_interval_length_seconds",
@@ -190,6 +194,8 @@ impl ScrapeMetrics {
         ] {
             page.single(&format!("prometheus_target_{name}"), "counter", help, counter.get() as f64);
         }
+        let help = "Total duration of the scrape from start to commit completion in seconds.";
+        self.whole.render(page, "prometheus_target_scrape_duration_seconds", help);
         self.reload_length.render(page);
         self.interval_length.render(page);
         self.interval_histogram.render(page);

@@ -21,7 +21,6 @@ pub struct StorageMetrics {
     looks: Counter,
     failures: Counter,
     blocks: Counter,
-    cuts: Counter,
     changes: Counter,
     seconds: Histogram,
 }
@@ -35,7 +34,6 @@ impl Default for StorageMetrics {
             looks: Counter::default(),
             failures: Counter::default(),
             blocks: Counter::default(),
-            cuts: Counter::default(),
             changes: Counter::default(),
             seconds: Histogram::new(BOUNDS),
         }
@@ -46,7 +44,6 @@ impl StorageMetrics {
     /// The database was looked after: so many blocks were cut from the head, merged and deleted.
     pub fn maintained(&self, cut: usize, merged: usize, deleted: usize, seconds: f64) {
         self.looks.add(1);
-        self.cuts.add(cut as u64);
         self.blocks.add((cut + merged) as u64);
         self.changes.add(u64::from(cut + merged + deleted > 0));
         if cut + merged > 0 {
@@ -81,12 +78,6 @@ impl StorageMetrics {
                 "counter",
                 "Total number of compactions that were executed for the partition.",
                 self.blocks.get() as f64,
-            ),
-            (
-                "prometheus_tsdb_head_truncations_total",
-                "counter",
-                "Total number of head truncations attempted.",
-                self.cuts.get() as f64,
             ),
             // The list of blocks is read at the start and then only changed.
             (
@@ -252,5 +243,7 @@ fn facts(page: &mut Page, db: &Db) {
     }
     let name = "prometheus_tsdb_head_samples_appended_total";
     page.family(name, "counter", "Total number of appended samples.");
-    page.sample(name, &[("type", "float")], stats.samples_appended as f64);
+    let histograms = db.work().histograms_appended;
+    page.sample(name, &[("type", "float")], stats.samples_appended.saturating_sub(histograms) as f64);
+    page.sample(name, &[("type", "histogram")], histograms as f64);
 }

@@ -46,6 +46,7 @@ pub mod testing;
 mod tombstones;
 pub mod verify;
 pub mod wal;
+pub mod work;
 
 mod filenames;
 
@@ -66,3 +67,4 @@ pub use query::{Columns, LabelQuery, Newest, Querier, Queryable, Rows, SelectHin
 pub use retention::{DownsampleStage, RetentionRule};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale_nan};
 pub use wal::WalSync;
+pub use work::{Watcher, Work, WorkStats};

@@ -29,6 +29,8 @@ mod rules;
 mod rules_peer;
 mod scrape;
 mod self_metrics;
+mod self_metrics_list;
+mod side_by_side;
 mod starting;
 mod tsdb;
 mod web_config;

@@ -67,6 +67,8 @@ pub struct ConfigOptions {
     pub ignore_unknown_fields: bool,
     /// Files that the configuration names are not looked at.
     pub syntax_only: bool,
+    /// What agent mode does not allow is a fault.
+    pub agent: bool,
     /// How far queries look back, ms.
     pub lookback_ms: i64,
     /// What expressions may contain.
@@ -80,6 +82,7 @@ impl Default for ConfigOptions {
             lint,
             ignore_unknown_fields: false,
             syntax_only: false,
+            agent: false,
             lookback_ms: 300_000,
             features: Features::default(),
         }
@@ -154,6 +157,7 @@ pub fn command() -> clap::Command {
             sub("config", "Check configuration files")
                 .arg(files("Configuration files").required(true))
                 .arg(switch("syntax-only", "Do not look at the files that the configuration names."))
+                .arg(switch("agent", "Refuse what a configuration for agent mode must not have."))
                 .arg(lint("all, none, duplicate-rules, too-long-scrape-interval. [default: duplicate-rules]"))
                 .arg(fatal())
                 .arg(unknown()),
@@ -208,6 +212,7 @@ pub fn read(matches: &ArgMatches) -> Result<Action, UsageError> {
                 lint: lint(matches, &["duplicate-rules", "too-long-scrape-interval"])?,
                 ignore_unknown_fields: matches.get_flag("ignore-unknown-fields"),
                 syntax_only: matches.get_flag("syntax-only"),
+                agent: matches.get_flag("agent"),
                 lookback_ms: duration(matches, "query.lookback-delta", 300_000)?,
                 features,
             },

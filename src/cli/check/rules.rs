@@ -86,6 +86,9 @@ pub(in crate::cli) fn lint(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Verdict> {
+    if let Some(line) = rules.second_document {
+        writeln!(out, "  WARNING: line {line}: only the first document of the file is read")?;
+    }
     let repeated = if duplicates { repeated(rules) } else { Vec::new() };
     if repeated.is_empty() {
         writeln!(out, "  SUCCESS: {} rules found", rules.rules())?;

@@ -125,7 +125,7 @@ impl Server {
     /// The address, the file or a header cannot be used.
     pub fn new(access: &Access) -> Result<Self, QueryError> {
         let config = access.http_config.as_deref().map_or_else(|| Ok(HttpClientConfig::default()), load)?;
-        let client = HttpClient::new(&config).map_err(QueryError::Client)?;
+        let client = HttpClient::new("default", &config).map_err(QueryError::Client)?;
         let mut headers = HeaderMap::new();
         headers.insert(
             header::USER_AGENT,

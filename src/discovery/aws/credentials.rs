@@ -240,7 +240,8 @@ impl Aws {
             ("ExternalId", &self.external_id),
         ]);
         let url = self.environment.token_service(&self.region, self.fips);
-        let headers = signed(own, "sts", &self.region, &url, &[("content-type", FORM)], form.as_bytes())?;
+        let headers =
+            signed(own, "sts", &self.region, ("POST", &url, form.as_bytes()), &[("content-type", FORM)])?;
         let answer = side.send(Method::POST, &url, &headers, form).await?;
         if !answer.status.is_success() {
             return Err(format!("cannot assume role {}: {}", self.role_arn, super::refusal(&answer)));

@@ -1,13 +1,13 @@
 //! `ec2_sd_configs`: the instances of a region.
 
-use super::super::api::{Api, query};
-use super::super::entry::Entry;
+use super::super::api::Api;
 use super::super::polled::Ask;
 use super::super::target::{Target, enclosed, host_port, items, text};
-use super::super::{Mechanism, Provider, TargetGroup, sanitize, xml};
+use super::super::{Mechanism, Provider, TargetGroup};
 use super::Aws;
+use super::service::{Common, EC2, form_filters, tags};
 use crate::settings::decode::Fields;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use tracing::debug;
 pub const MECHANISM: Mechanism = Mechanism { name: "ec2", type_name: "aws.EC2SDConfig", decode };
 
 const PREFIX: &str = "__meta_ec2_";
-/// Pages of an answer, at most: a server must not keep us asking for ever.
-const PAGES_MAX: usize = 1000;
 
 /// Which instances.
 #[derive(Debug, Clone)]
@@ -36,21 +34,9 @@ fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
 
 /// An entry of its own list, or of `aws_sd_configs` with this role.
 pub(super) fn decode_as(fields: &mut Fields<'_, '_>, dir: &Path, role: Option<&str>) -> Arc<dyn Provider> {
-    let mut entry = Entry::new(fields, dir);
-    if let Some(role) = role {
-        entry.show("role", role.into());
-    }
-    let aws = Aws::take(&mut entry);
-    let every_ms = entry.refresh(60_000);
-    let port = entry.port(80);
-    let filters = entry.filters(Some("EC2 SD configuration filter values cannot be empty"));
-    let http = entry.http();
-    entry.polled(
-        if role.is_some() { "aws" } else { "ec2" },
-        every_ms,
-        http,
-        Ec2Sd { aws, port, filters, zones: None },
-    )
+    let mut common = Common::take(fields, dir, "ec2", role);
+    let filters = common.entry.filters(Some("EC2 SD configuration filter values cannot be empty"));
+    common.provider(|aws, port| Ec2Sd { aws, port, filters, zones: None })
 }
 
 impl Ask for Ec2Sd {
@@ -63,50 +49,25 @@ impl Ask for Ec2Sd {
                 Err(reason) => debug!(error = reason, "Unable to describe availability zones"),
             }
         }
+        let mut form = Map::new();
+        form_filters(&self.filters, ("Filter", "Value"), &mut form);
+        let pages = self.aws.pages(api, &EC2, "DescribeInstances", form.into()).await;
+        let pages = pages.map_err(|e| format!("could not describe instances: {e}"))?;
         let mut targets = Vec::new();
-        let mut page = String::new();
-        for _ in 0..PAGES_MAX {
-            let form = self.instances_form(&page);
-            let answer = self.call(api, form).await;
-            let answer = answer.map_err(|e| format!("could not describe instances: {e}"))?;
-            for reservation in items(&answer, "/reservationSet") {
-                let owner = text(reservation, "/ownerId");
-                let instances = items(reservation, "/instancesSet").iter();
-                targets.extend(instances.filter_map(|instance| self.target(&region, &owner, instance)));
-            }
-            page = text(&answer, "/nextToken");
-            if page.is_empty() {
-                break;
-            }
+        for reservation in pages.iter().flat_map(|page| items(page, "/reservationSet")) {
+            let owner = text(reservation, "/ownerId");
+            let instances = items(reservation, "/instancesSet").iter();
+            targets.extend(instances.filter_map(|instance| self.target(&region, &owner, instance)));
         }
         Ok(vec![TargetGroup::of(region, targets)])
     }
 }
 
 impl Ec2Sd {
-    async fn call(&mut self, api: &Api, form: String) -> Result<Value, String> {
-        let kind = "application/x-www-form-urlencoded; charset=utf-8";
-        let answer = self.aws.post(api, "ec2", &[("content-type", kind)], form).await?;
-        xml::parse(&answer.text())
-    }
-
     async fn zones(&mut self, api: &Api) -> Result<HashMap<String, String>, String> {
-        let form = query(&[("Action", "DescribeAvailabilityZones"), ("Version", "2016-11-15")]);
-        let answer = self.call(api, form).await?;
+        let answer = self.aws.call(api, &EC2, "DescribeAvailabilityZones", &json!({})).await?;
         let zones = items(&answer, "/availabilityZoneInfo").iter();
         Ok(zones.map(|zone| (text(zone, "/zoneName"), text(zone, "/zoneId"))).collect())
-    }
-
-    fn instances_form(&self, page: &str) -> String {
-        let mut names = Vec::new();
-        for (i, (name, values)) in self.filters.iter().enumerate() {
-            names.push((format!("Filter.{}.Name", i + 1), name));
-            let value = |(j, value)| (format!("Filter.{}.Value.{}", i + 1, j + 1), value);
-            names.extend(values.iter().enumerate().map(value));
-        }
-        let mut form = vec![("Action", "DescribeInstances"), ("Version", "2016-11-15"), ("NextToken", page)];
-        form.extend(names.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        query(&form)
     }
 
     fn target(&self, region: &str, owner: &str, instance: &Value) -> Option<Vec<(String, String)>> {
@@ -157,9 +118,7 @@ impl Ec2Sd {
             }
             target.set("subnet_id", enclosed(",", &subnets));
         }
-        for tag in items(instance, "/tagSet") {
-            target.set(&format!("tag_{}", sanitize(&text(tag, "/key"))), text(tag, "/value"));
-        }
+        tags(&mut target, "tag_", items(instance, "/tagSet"), ("/key", "/value"));
         Some(target.labels())
     }
 }

@@ -1,11 +1,11 @@
 //! `lightsail_sd_configs`: the Lightsail instances of a region.
 
 use super::super::api::Api;
-use super::super::entry::Entry;
 use super::super::polled::Ask;
 use super::super::target::{Target, enclosed, host_port, items, text, texts};
-use super::super::{Mechanism, Provider, TargetGroup, sanitize};
+use super::super::{Mechanism, Provider, TargetGroup};
 use super::Aws;
+use super::service::{Common, LIGHTSAIL, tags};
 use crate::settings::decode::Fields;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,8 +15,6 @@ use std::sync::Arc;
 pub const MECHANISM: Mechanism = Mechanism { name: "lightsail", type_name: "aws.LightsailSDConfig", decode };
 
 const PREFIX: &str = "__meta_lightsail_";
-/// Pages of an answer, at most.
-const PAGES_MAX: usize = 1000;
 
 /// Which instances.
 #[derive(Debug, Clone)]
@@ -31,36 +29,16 @@ fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
 
 /// An entry of its own list, or of `aws_sd_configs` with this role.
 pub(super) fn decode_as(fields: &mut Fields<'_, '_>, dir: &Path, role: Option<&str>) -> Arc<dyn Provider> {
-    let mut entry = Entry::new(fields, dir);
-    if let Some(role) = role {
-        entry.show("role", role.into());
-    }
-    let aws = Aws::take(&mut entry);
-    let every_ms = entry.refresh(60_000);
-    let port = entry.port(80);
-    let http = entry.http();
-    entry.polled(if role.is_some() { "aws" } else { "lightsail" }, every_ms, http, LightsailSd { aws, port })
+    Common::take(fields, dir, "lightsail", role).provider(|aws, port| LightsailSd { aws, port })
 }
 
 impl Ask for LightsailSd {
     async fn ask(&mut self, api: &Api) -> Result<Vec<TargetGroup>, String> {
         let region = self.aws.region(api, "Lightsail SD configuration requires a region").await?;
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", "Lightsail_20161128.GetInstances"),
-        ];
-        let mut targets = Vec::new();
-        let mut body = json!({});
-        for _ in 0..PAGES_MAX {
-            let answer = self.aws.post(api, "lightsail", &headers, body.to_string()).await;
-            let answer = answer.map_err(|e| format!("could not get instances: {e}"))?.json()?;
-            targets.extend(items(&answer, "/instances").iter().filter_map(|one| self.target(&region, one)));
-            let next = text(&answer, "/nextPageToken");
-            if next.is_empty() {
-                break;
-            }
-            body = json!({"pageToken": next});
-        }
+        let pages = self.aws.pages(api, &LIGHTSAIL, "GetInstances", json!({})).await;
+        let pages = pages.map_err(|e| format!("could not get instances: {e}"))?;
+        let instances = pages.iter().flat_map(|page| items(page, "/instances"));
+        let targets = instances.filter_map(|instance| self.target(&region, instance)).collect();
         Ok(vec![TargetGroup::of(region, targets)])
     }
 }
@@ -87,9 +65,7 @@ impl LightsailSd {
         if !ipv6.is_empty() {
             target.set("ipv6_addresses", enclosed(",", &ipv6));
         }
-        for tag in items(instance, "/tags") {
-            target.set(&format!("tag_{}", sanitize(&text(tag, "/key"))), text(tag, "/value"));
-        }
+        tags(&mut target, "tag_", items(instance, "/tags"), ("/key", "/value"));
         Some(target.labels())
     }
 }

@@ -1,9 +1,17 @@
-//! What the mechanisms for Amazon's services have in common: regions, signed requests.
+//! What the mechanisms for Amazon's services have in common: regions, signed requests; `service` says how each is asked.
 
 mod credentials;
 pub mod ec2;
+mod ecs;
+mod elasticache;
 pub mod lightsail;
+mod msk;
+mod names;
+mod rds;
 pub mod role;
+#[cfg(test)]
+mod role_tests;
+mod service;
 pub mod signer;
 #[cfg(test)]
 mod tests;
@@ -24,6 +32,8 @@ use std::time::{Duration, SystemTime};
 struct Aws {
     region: String,
     endpoint: String,
+    /// The service that `endpoint` is for; other services that the entry needs are where they always are.
+    service: &'static str,
     access_key: String,
     secret_key: Secret,
     profile: String,
@@ -42,6 +52,7 @@ impl Aws {
     fn take(entry: &mut Entry<'_, '_, '_>) -> Self {
         Self {
             endpoint: entry.text("endpoint", ""),
+            service: "",
             region: entry.text("region", ""),
             access_key: entry.text("access_key", ""),
             secret_key: entry.secret("secret_key"),
@@ -60,7 +71,7 @@ impl Aws {
             return Ok(side.clone());
         }
         let timeout = Duration::from_secs(10).min(api.timeout);
-        let side = Arc::new(Api::new(&HttpClientConfig::default(), timeout, api.metrics.clone())?);
+        let side = Arc::new(Api::new("aws", &HttpClientConfig::default(), timeout, api.metrics.clone())?);
         Ok(self.side.insert(side).clone())
     }
 
@@ -74,24 +85,40 @@ impl Aws {
         Ok(self.region.clone())
     }
 
-    /// Posts to a service of the region, signed.
-    async fn post(
+    /// Where a service is, if not at its usual place; `AWS_ENDPOINT_URL_EC2` and its kin say so too.
+    fn endpoint_of(&self, service: &str) -> String {
+        if !self.endpoint.is_empty() && [service, ""].contains(&self.service) {
+            return self.endpoint.clone();
+        }
+        let named = format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase());
+        let found = self.environment.get(&named).or(self.environment.get("AWS_ENDPOINT_URL"));
+        found.unwrap_or_default().to_owned()
+    }
+
+    /// Asks a service of the region, signed.
+    async fn send(
         &mut self,
         api: &Api,
         service: &str,
+        (method, path): (Method, &str),
         headers: &[(&'static str, &str)],
         body: String,
     ) -> Result<Answer, String> {
         let side = self.side(api)?;
         let credentials = self.credentials(&side).await?;
-        let url = match self.endpoint.as_str() {
-            "" => format!("{}/", service_url(service, &self.region)),
+        let base = match self.endpoint_of(service).as_str() {
+            "" => service_url(service, &self.region),
             endpoint if endpoint.contains("://") => endpoint.to_owned(),
             host => format!("https://{host}"),
         };
-        let url = with_path(url);
-        let headers = signed(&credentials, service, &self.region, &url, headers, body.as_bytes())?;
-        let answer = api.send(Method::POST, &url, &headers, body).await?;
+        // An endpoint may have a path of its own, which the service's root is.
+        let url = match path {
+            "/" => with_path(base),
+            path => format!("{}{path}", base.trim_end_matches('/')),
+        };
+        let request = (method.as_str(), url.as_str(), body.as_bytes());
+        let headers = signed(&credentials, service, &self.region, request, headers)?;
+        let answer = api.send(method, &url, &headers, body).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -136,9 +163,8 @@ fn signed(
     credentials: &Credentials,
     service: &str,
     region: &str,
-    url: &str,
+    (method, url, body): (&str, &str, &[u8]),
     headers: &[(&'static str, &str)],
-    body: &[u8],
 ) -> Result<HeaderMap, String> {
     let identity = credentials.to_sign_with().into();
     let failed = |e: &dyn std::fmt::Display| format!("cannot sign the request: {e}");
@@ -152,7 +178,7 @@ fn signed(
         .map_err(|e| failed(&e))?
         .into();
     let body = SignableBody::Bytes(body);
-    let request = SignableRequest::new("POST", url, headers.iter().copied(), body).map_err(|e| failed(&e))?;
+    let request = SignableRequest::new(method, url, headers.iter().copied(), body).map_err(|e| failed(&e))?;
     let (instructions, _) = sign(request, &parameters).map_err(|e| failed(&e))?.into_parts();
     let mut all = HeaderMap::new();
     for (name, value) in headers.iter().copied().chain(instructions.headers()) {

@@ -1,7 +1,7 @@
-//! `aws_sd_configs`: EC2 or Lightsail, as the role says.
+//! `aws_sd_configs`: one of Amazon's services, as the role says.
 
 use super::super::{Mechanism, Provider};
-use super::{ec2, lightsail};
+use super::{ec2, ecs, elasticache, lightsail, msk, rds};
 use crate::settings::decode::Fields;
 use narthex_storage::labels::quote;
 use std::path::Path;
@@ -13,15 +13,12 @@ pub const MECHANISM: Mechanism = Mechanism { name: "aws", type_name: "aws.SDConf
 fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
     let role = fields.string("role", "");
     match role.as_str() {
+        "ecs" => return ecs::decode_as(fields, dir, &role),
+        "elasticache" => return elasticache::decode_as(fields, dir, &role),
         "lightsail" => return lightsail::decode_as(fields, dir, Some(&role)),
+        "msk" => return msk::decode_as(fields, dir, &role),
+        "rds" => return rds::decode_as(fields, dir, &role),
         "ec2" => {}
-        "ecs" | "msk" | "elasticache" | "rds" => {
-            fields.fault(format!(
-                "aws_sd_configs: role {} is not served, only ec2 and lightsail",
-                quote(&role)
-            ));
-            fields.take_all(|name| ["clusters", "request_concurrency"].contains(&name));
-        }
         _ => fields.fault(format!("unknown AWS SD role {}", quote(&role))),
     }
     ec2::decode_as(fields, dir, Some(&role))

@@ -35,9 +35,14 @@ impl Signer {
     }
 
     pub(super) fn within(config: &SigV4, environment: Environment) -> Result<Self, String> {
-        let side =
-            Arc::new(Api::new(&HttpClientConfig::default(), PATIENCE, Arc::new(SdMetrics::default()))?);
+        let side = Arc::new(Api::new(
+            "sigv4",
+            &HttpClientConfig::default(),
+            PATIENCE,
+            Arc::new(SdMetrics::default()),
+        )?);
         let aws = Aws {
+            service: "",
             region: config.region.clone(),
             endpoint: String::new(),
             access_key: config.access_key.clone(),
@@ -67,7 +72,7 @@ impl Signer {
         let region = aws.region(&self.side, missing).await?;
         let credentials =
             aws.credentials(&self.side).await.map_err(|e| format!("could not get SigV4 credentials: {e}"))?;
-        signed(&credentials, &self.service, &region, url, &[], body)
+        signed(&credentials, &self.service, &region, ("POST", url, body), &[])
     }
 
     /// The credentials were refused: the next signature has new ones.

@@ -109,10 +109,11 @@ impl Amazon {
     }
 }
 
-fn aws(endpoint: &str, environment: &[(&str, &str)]) -> Aws {
+pub(super) fn aws(endpoint: &str, environment: &[(&str, &str)]) -> Aws {
     Aws {
         region: "eu-west-2".to_owned(),
         endpoint: endpoint.to_owned(),
+        service: "",
         access_key: "KEY".to_owned(),
         secret_key: Secret::new("secret"),
         profile: String::new(),
@@ -309,13 +310,13 @@ async fn lightsail_instances_have_their_labels() {
 fn filters_need_values_and_errors_are_read() {
     let fault = decode(&ec2::MECHANISM, "filters: [{name: a, values: []}]\n").unwrap_err();
     assert_eq!(fault, "EC2 SD configuration filter values cannot be empty");
-    for (yaml, fault) in [
-        ("role: ecs\nclusters: [a]\n", "aws_sd_configs: role \"ecs\" is not served, only ec2 and lightsail"),
-        ("role: s3\n", "unknown AWS SD role \"s3\""),
-    ] {
-        assert_eq!(decode(&role::MECHANISM, yaml).unwrap_err(), fault);
+    let fault = decode(&role::MECHANISM, "role: s3\n").unwrap_err();
+    assert_eq!(fault, "unknown AWS SD role \"s3\"");
+    for role in ["ec2", "ecs", "elasticache", "lightsail", "msk", "rds"] {
+        assert_eq!(decode(&role::MECHANISM, &format!("role: {role}\n")).unwrap()["role"], role);
     }
-    assert_eq!(decode(&role::MECHANISM, "role: lightsail\n").unwrap()["role"], "lightsail");
+    let shown = decode(&role::MECHANISM, "role: ecs\nclusters: [a]\nport: 1\n").unwrap();
+    assert_eq!((&shown["clusters"][0], &shown["request_concurrency"]), (&"a".into(), &20.into()));
     let shown = decode(&ec2::MECHANISM, "region: r\naccess_key: a\nsecret_key: s\n").unwrap();
     assert_eq!((&shown["secret_key"], &shown["port"]), (&"<secret>".into(), &80.into()));
     let answer = |body: &str| Answer {

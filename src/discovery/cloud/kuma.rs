@@ -11,6 +11,7 @@ use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// `kuma_sd_configs`
 pub const MECHANISM: Mechanism = Mechanism { name: "kuma", type_name: "xds.plainKumaConf", decode };
@@ -57,7 +58,9 @@ fn decode(fields: &mut Fields<'_, '_>, dir: &Path) -> Arc<dyn Provider> {
 
 impl Ask for KumaSd {
     async fn ask(&mut self, api: &Api) -> Result<Vec<TargetGroup>, String> {
+        let begin = Instant::now();
         let found = self.fetch(api).await;
+        api.metrics.kuma_fetch.observe(begin.elapsed().as_secs_f64());
         match &found {
             Err(_) => api.metrics.count("kuma_fetch_failures"),
             Ok(None) => api.metrics.count("kuma_fetch_skipped_updates"),

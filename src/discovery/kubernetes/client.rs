@@ -76,7 +76,7 @@ impl Connect {
     }
 
     fn direct(url: Uri, http: &HttpClientConfig, metrics: &Arc<KubernetesMetrics>) -> Result<Self, String> {
-        let client = HttpClient::new(http).map_err(|error| error.to_string())?;
+        let client = HttpClient::new("kubernetes_sd", http).map_err(|error| error.to_string())?;
         let way = Way::Direct(Arc::new(client), url);
         Ok(Self::Ready(Client::new(Transport { way, metrics: metrics.clone() }, "default")))
     }

@@ -31,7 +31,7 @@ fn through(proxy: &str) -> HttpClient {
         connect_headers: vec![("X-Ticket".to_owned(), vec![Secret::new("7")])],
         ..Proxy::default()
     };
-    HttpClient::new(&HttpClientConfig { proxy, ..HttpClientConfig::default() }).unwrap()
+    HttpClient::new("test", &HttpClientConfig { proxy, ..HttpClientConfig::default() }).unwrap()
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn requests_bring_a_token_of_the_section() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("http.yml");
     std::fs::write(&file, yaml).unwrap();
-    let client = HttpClient::new(&HttpClientConfig::load(&file).unwrap()).unwrap();
+    let client = HttpClient::new("test", &HttpClientConfig::load(&file).unwrap()).unwrap();
     let url: Uri = format!("http://{}/", server.await).parse().unwrap();
     assert_eq!(client.get(&url, &HeaderMap::new()).await.unwrap().status(), StatusCode::OK);
     let own = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("mine"))]);

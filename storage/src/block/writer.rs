@@ -3,7 +3,7 @@
 
 use super::file::NewFile;
 use super::index::IndexBuilder;
-use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, Shaped, VERSION, VERSION_DOWNSAMPLED};
+use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, Shaped, VERSION};
 use super::pages::{Packing, PageWriter};
 use super::{CHUNK_SAMPLES, PAGE_BYTES};
 use crate::codec::{frame, rows, timestamp, value};
@@ -11,11 +11,13 @@ use crate::filenames;
 use crate::io::{Files, corrupt, failed};
 use crate::labels::Labels;
 use crate::query::{Columns, StorageError};
+use crate::work::{Counters, Watcher};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// What a new block is.
@@ -51,6 +53,7 @@ pub(crate) struct BlockWriter {
     temporary: PathBuf,
     meta: BlockMeta,
     parts: Option<Parts>,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// The files, and where they stand.
@@ -84,10 +87,16 @@ impl BlockWriter {
         let (format, version) = (FORMAT.to_owned(), VERSION);
         let rules = Shaped { applied, ..Shaped::default() };
         let meta = BlockMeta { ulid, min_time, max_time, stats, compaction, rules, format, version };
-        let mut writer =
-            Self { files: files.clone(), dir: data_dir.to_owned(), temporary, meta, parts: None };
+        let (files, dir) = (files.clone(), data_dir.to_owned());
+        let mut writer = Self { files, dir, temporary, meta, parts: None, watcher: None };
         writer.parts = Some(writer.open(packing)?);
         Ok(writer)
+    }
+
+    /// Tells whoever watches the database of frames that are made for the block.
+    pub(crate) fn watched(mut self, counters: &Counters) -> Self {
+        self.watcher = counters.watcher().cloned();
+        self
     }
 
     fn open(&self, packing: Packing) -> Result<Parts, StorageError> {
@@ -136,7 +145,7 @@ impl BlockWriter {
     }
 
     fn add_pieces(&mut self, samples: &Columns, pieces: Vec<Range<usize>>) -> Result<(), StorageError> {
-        let min_time = self.meta.min_time;
+        let (min_time, watcher) = (self.meta.min_time, self.watcher.clone());
         let mut count = 0;
         let parts = self.parts()?;
         for piece in pieces {
@@ -144,10 +153,16 @@ impl BlockWriter {
             let column = parts.column(min_time, timestamps)?;
             parts.begin_frame()?;
             let start = parts.page.len();
-            count += piece.len() as u64;
+            let len = piece.len();
+            count += len as u64;
             parts.note(samples.rows.resolution(piece.start));
             frame::encode(samples, piece, &mut parts.page);
-            parts.frames.push(((parts.page.len() - start) as u64, column));
+            let bytes = parts.page.len() - start;
+            parts.frames.push((bytes as u64, column));
+            if let Some(watcher) = &watcher {
+                let (first, last) = (timestamps.first().copied(), timestamps.last().copied());
+                watcher.written(bytes, len, last.unwrap_or(0).saturating_sub(first.unwrap_or(0)));
+            }
         }
         self.meta.stats.num_samples += count;
         Ok(())
@@ -208,9 +223,6 @@ impl BlockWriter {
         parts.chunks.finish()?;
         parts.timelines.finish()?;
         parts.index.finish()?;
-        if !self.meta.rules.downsampled.is_empty() {
-            self.meta.version = VERSION_DOWNSAMPLED;
-        }
         let meta = serde_json::to_vec_pretty(&self.meta)
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;

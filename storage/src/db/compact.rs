@@ -5,6 +5,7 @@ use super::{Inner, MaintainReport};
 use crate::block::{Block, BlockMeta, ServedBlock, in_order};
 use crate::compact::{self, Merged};
 use crate::query::StorageError;
+use crate::work::count;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -16,6 +17,14 @@ const LONGEST_MS: i64 = 31 * 24 * 3_600_000;
 const PART_OF_RETENTION: u64 = 10;
 /// And at most this part of the shortest time that a retention rule names, since rules are for whole blocks.
 const PART_OF_RULES: i64 = 2;
+
+/// Whether blocks have times in common; they are in order of their first timestamp.
+fn overlap(blocks: &[Arc<Block>]) -> bool {
+    blocks.windows(2).any(|pair| {
+        let [first, second] = pair else { return false };
+        second.meta().min_time < first.meta().max_time
+    })
+}
 
 impl Inner {
     /// Merges the blocks whose turn it is; whether there were any.
@@ -40,7 +49,11 @@ impl Inner {
             left_alone.extend(parents.iter().map(|block| block.meta().ulid.clone()));
         };
         let ulid = ulid::Ulid::new().to_string();
-        let merged = match compact::merge(&self.files, &self.dir, ulid, &parents, &self.stopping) {
+        let counters = &self.head.counters;
+        counters.writing_block.store(true, Ordering::Relaxed);
+        let merged = compact::merge(&self.files, &self.dir, ulid, &parents, &self.stopping);
+        counters.writing_block.store(false, Ordering::Relaxed);
+        let merged = match merged {
             Ok(Merged::Cancelled) => return Ok(false),
             Ok(Merged::Empty) => None,
             Ok(Merged::Block(path)) => Some(Arc::new(ServedBlock::open(&self.files, &path)?)),
@@ -53,6 +66,9 @@ impl Inner {
             }
             Err(error) => return Err(error),
         };
+        if overlap(&parents) {
+            count(&counters.overlapping_merges);
+        }
         report.blocks_merged.extend(merged.iter().map(|block| block.dir().to_owned()));
         // Read again: making room may have deleted some. A query sees the old ones or the new one.
         let mut now = Vec::clone(&self.blocks.load());

@@ -9,6 +9,7 @@ use crate::io::disk::Listed;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
+use crate::work::{Work, count};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -55,6 +56,15 @@ impl Inner {
 
     /// Writes the block that begins at `min_time` and lets the head go of it.
     pub(super) fn cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
+        let counters = &self.head.counters;
+        count(&counters.cuts);
+        counters.writing_block.store(true, Ordering::Relaxed);
+        let cut = self.try_cut_block(min_time, report);
+        counters.writing_block.store(false, Ordering::Relaxed);
+        cut.inspect_err(|_| count(&counters.cuts_failed))
+    }
+
+    fn try_cut_block(&self, min_time: i64, report: &mut MaintainReport) -> Result<(), StorageError> {
         let max_time = min_time.saturating_add(self.options.block_range_ms);
         let head = &self.head;
         {
@@ -70,7 +80,7 @@ impl Inner {
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         let tombstones = head.tombstones.load_full();
         let plan = BlockPlan::of_head(from, max_time, false);
-        let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
+        let mut block = BlockWriter::new(&self.files, &self.dir, plan)?.watched(&head.counters);
         let mut columns = Columns::default();
         for one in &series {
             let range = (from, max_time - 1);
@@ -98,18 +108,7 @@ impl Inner {
         head.cut_ms.fetch_max(max_time, Ordering::AcqRel);
         // From here on a query that selected before has to look for new blocks too.
         head.cuts.fetch_add(1, Ordering::AcqRel);
-        let mut kept = Vec::clone(&head.level0.load());
-        let files = kept.len();
-        kept.retain(|file| file.range().1 >= max_time);
-        let is_fewer = kept.len() < files;
-        head.level0.store(Arc::new(kept));
-        series.iter().for_each(|one| one.state().drop_before(max_time));
-        // Not the oldest sample that is left: one that is appended meanwhile may be older.
-        head.min_ms.store(max_time, Ordering::Release);
-        drop(series);
-        if is_fewer {
-            self.remove_stray_level0()?;
-        }
+        head.counters.timed(Work::HeadCollection, || self.let_go(series, max_time))?;
         self.write_late_blocks(report)?;
         self.drop_idle_series(report);
         // Without a block nothing tells the next start where the head begins: what was deleted of files of level 0
@@ -120,15 +119,39 @@ impl Inner {
         Ok(())
     }
 
+    /// Lets the head go of what a block has now.
+    fn let_go(&self, series: Vec<Arc<MemSeries>>, max_time: i64) -> Result<(), StorageError> {
+        let (head, counters) = (&self.head, &self.head.counters);
+        let mut kept = Vec::clone(&head.level0.load());
+        let files = kept.len();
+        kept.retain(|file| file.range().1 >= max_time);
+        let is_fewer = kept.len() < files;
+        head.level0.store(Arc::new(kept));
+        for one in &series {
+            let mut state = one.state();
+            let before = state.chunks.len();
+            state.drop_before(max_time);
+            let dropped = before.saturating_sub(state.chunks.len()) as u64;
+            counters.chunks_removed.fetch_add(dropped, Ordering::Relaxed);
+        }
+        // Not the oldest sample that is left: one that is appended meanwhile may be older.
+        head.min_ms.store(max_time, Ordering::Release);
+        drop(series);
+        if is_fewer { self.remove_stray_level0() } else { Ok(()) }
+    }
+
     /// Deletes the files of level 0 that are not served any more, also those that an earlier attempt left. When it
     /// returns, they are gone for good: once retention takes the blocks that have their samples, nothing tells a start
     /// that these are old.
     fn remove_stray_level0(&self) -> Result<(), StorageError> {
+        let counters = &self.head.counters;
         let dir = self.dir.join(filenames::LEVEL0_DIR);
         let kept = self.head.level0.load();
         for Listed { path, .. } in self.files.list(&dir)? {
             if kept.iter().all(|file| file.path() != path) {
-                self.files.remove_file(&path)?;
+                count(&counters.level0_deletions);
+                let deleted = self.files.remove_file(&path);
+                deleted.inspect_err(|_| count(&counters.level0_deletions_failed))?;
             }
         }
         self.files.sync_dir(&dir)

@@ -5,6 +5,7 @@ use crate::filenames;
 use crate::head::OPEN_MAX_MS;
 use crate::level0::{Level0, Marks, Writer};
 use crate::query::StorageError;
+use crate::work::{Work, count};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -26,6 +27,16 @@ impl Inner {
 
     /// Writes all samples in memory to a file of level 0, after which the log up to here is not needed.
     pub(super) fn flush(&self, report: &mut MaintainReport) -> Result<(), StorageError> {
+        let counters = &self.head.counters;
+        count(&counters.flushes);
+        counters.timed(Work::LogTruncation, || {
+            let segment = self.write_level0(report).inspect_err(|_| count(&counters.flushes_failed))?;
+            self.head.wal.delete_before(segment)
+        })
+    }
+
+    /// Writes all samples in memory to a file of level 0; the first segment of the log that is still needed.
+    fn write_level0(&self, report: &mut MaintainReport) -> Result<u64, StorageError> {
         let head = &self.head;
         // What is logged in older segments is in the groups' rows and the series by the time they are sealed
         // below; what is logged from here on may be in the file too.
@@ -59,8 +70,11 @@ impl Inner {
         for one in &series {
             let chunks = {
                 let mut state = one.state();
+                let version = state.version;
                 state.seal_open(&head.timelines);
                 late += state.seal_late(head.min_valid_ms.load(Ordering::Acquire), &head.timelines) as u64;
+                let sealed = u64::from(state.version.wrapping_sub(version));
+                head.counters.chunks_created.fetch_add(sealed, Ordering::Relaxed);
                 state.chunks.clone()
             };
             file.add(one.id, &chunks)?;
@@ -74,10 +88,12 @@ impl Inner {
         }
         for (one, written) in series.iter().zip(&written) {
             one.state().flushed(*written as usize);
+            head.counters.chunks_removed.fetch_add(u64::from(*written), Ordering::Relaxed);
+            head.counters.chunks_flushed.fetch_add(u64::from(*written), Ordering::Relaxed);
         }
         head.sealed.store(0, Ordering::Relaxed);
         head.late.fetch_sub(late, Ordering::Relaxed);
         self.flushed_ms.store(newest, Ordering::Release);
-        head.wal.delete_before(segment)
+        Ok(segment)
     }
 }

@@ -108,7 +108,7 @@ impl Inner {
         for (min_time, parts) in partitions {
             let max_time = min_time.saturating_add(range);
             let plan = BlockPlan::of_head(min_time, max_time, true);
-            let mut block = BlockWriter::new(&self.files, &self.dir, plan)?;
+            let mut block = BlockWriter::new(&self.files, &self.dir, plan)?.watched(&head.counters);
             for Part { series, columns, .. } in parts.iter().filter(|part| !part.columns.is_empty()) {
                 block.add_series(&series.labels, columns)?;
             }

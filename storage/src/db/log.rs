@@ -111,6 +111,8 @@ pub(super) fn read(segments: Vec<Segment>, files: &Files, replay: &mut Replay, r
                 records.push((kind, payload));
             }
         });
+        let unflushed = |kind: Kind| matches!(kind, Kind::Full | Kind::Row | Kind::Samples | Kind::Runs);
+        report.unflushed_records += records.iter().filter(|(kind, _)| unflushed(*kind)).count() as u64;
         replay.records(&records);
         report.segments += 1;
         let Segment { path, bytes, .. } = segment;

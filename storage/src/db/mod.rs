@@ -47,6 +47,7 @@ use crate::query::select::DbQuerier;
 use crate::query::{Querier, Queryable, StorageError};
 use crate::retention::Rules;
 use crate::wal::WalSync;
+use crate::work::{Watcher, WorkStats};
 use arc_swap::ArcSwap;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -280,6 +281,17 @@ impl Db {
     pub fn log_failures(&self) -> (bool, u64) {
         let wal = &self.inner.head.wal;
         (wal.is_failing(), wal.failures())
+    }
+
+    /// Lets somebody watch the work of the database from now on; the first one stays.
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
+        self.inner.head.counters.watch(watcher);
+    }
+
+    /// What was done since the database was opened.
+    #[must_use]
+    pub fn work(&self) -> WorkStats {
+        WorkStats::of(&self.inner.head.counters, self.inner.head.wal.segment())
     }
 
     /// First and last time of which the blocks may have samples, ms; `None` without blocks.

@@ -35,6 +35,8 @@ pub struct OpenReport {
     pub records: u64,
     /// Samples that were brought back.
     pub samples: u64,
+    /// Records of samples that no flush had taken: there are none after a stop in order.
+    pub unflushed_records: u64,
     /// Records that could not be applied.
     pub dropped_records: u64,
     /// Damaged stretches inside a segment: file, offset, bytes.
@@ -48,6 +50,12 @@ pub struct OpenReport {
 }
 
 impl OpenReport {
+    /// Whether nothing had to be recovered: the server that had the directory before was stopped in order.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.unflushed_records == 0 && self.torn.is_empty()
+    }
+
     /// Damaged places altogether.
     #[must_use]
     pub fn corruptions(&self) -> usize {

@@ -5,6 +5,7 @@ use crate::block::ServedBlock;
 use crate::filenames;
 use crate::io::Files;
 use crate::query::StorageError;
+use crate::work::count;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,9 @@ impl Inner {
     ) -> Result<(), StorageError> {
         let expired = |block: &&Arc<ServedBlock>| self.plan_for(block, now_ms).drops_all();
         let doomed: Vec<Arc<ServedBlock>> = self.blocks.load().iter().filter(expired).cloned().collect();
+        if !doomed.is_empty() {
+            count(&self.head.counters.retentions_by_time);
+        }
         self.delete_blocks(&doomed, report)?;
         if let Some(limit) = self.options.retention_bytes {
             self.shrink_to(limit, |_| true, report)?;
@@ -59,6 +63,9 @@ impl Inner {
             }
             total = total.saturating_sub(self.files.tree_bytes(block.dir()));
             doomed.push(block);
+        }
+        if !doomed.is_empty() {
+            count(&self.head.counters.retentions_by_size);
         }
         self.delete_blocks(&doomed, report)?;
         Ok(total <= limit)

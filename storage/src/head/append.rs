@@ -9,6 +9,7 @@ use crate::labels::{Labels, LabelsBuf};
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::Kind;
 use crate::wal::runs;
+use crate::work::count;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -47,6 +48,8 @@ struct Run {
 impl Appender {
     pub(crate) fn new(head: Arc<Head>, budget: Option<Arc<SeriesBudget>>) -> Self {
         let epoch = head.epoch.load(Ordering::Acquire);
+        head.counters.appenders.fetch_add(1, Ordering::Relaxed);
+        count(&head.counters.appenders_created);
         Self {
             head,
             budget,
@@ -87,7 +90,7 @@ impl Appender {
         value: f64,
         start: i64,
     ) -> Result<(), AppendError> {
-        self.bound(timestamp)?;
+        self.bound(timestamp, false)?;
         self.choose_labels(labels)?;
         self.push(timestamp, value, start)
     }
@@ -104,10 +107,10 @@ impl Appender {
         histogram: Arc<FloatHistogram>,
         start: i64,
     ) -> Result<(), AppendError> {
-        self.bound(timestamp)?;
+        self.bound(timestamp, true)?;
         let value = storable(histogram)?;
         self.choose_labels(labels)?;
-        self.stage(Entry { timestamp, start, value })
+        self.staged(Entry { timestamp, start, value })
     }
 
     /// Makes the series with these labels the one to which [`Appender::push`] adds.
@@ -134,8 +137,8 @@ impl Appender {
     /// # Errors
     /// As [`Appender::append`], or no series was chosen.
     pub fn push(&mut self, timestamp: i64, value: f64, start: i64) -> Result<(), AppendError> {
-        self.bound(timestamp)?;
-        self.stage(Entry { timestamp, start, value: SampleValue::Float(value) })
+        self.bound(timestamp, false)?;
+        self.staged(Entry { timestamp, start, value: SampleValue::Float(value) })
     }
 
     /// Stages a histogram of the chosen series, as [`Appender::append_histogram`] does.
@@ -148,9 +151,9 @@ impl Appender {
         histogram: Arc<FloatHistogram>,
         start: i64,
     ) -> Result<(), AppendError> {
-        self.bound(timestamp)?;
+        self.bound(timestamp, true)?;
         let value = storable(histogram)?;
-        self.stage(Entry { timestamp, start, value })
+        self.staged(Entry { timestamp, start, value })
     }
 
     /// Samples staged so far.
@@ -165,9 +168,12 @@ impl Appender {
         self.samples.is_empty() && self.late.is_empty()
     }
 
-    fn bound(&self, timestamp: i64) -> Result<(), AppendError> {
+    /// Refuses, and counts, what is older than the head takes.
+    fn bound(&self, timestamp: i64, is_histogram: bool) -> Result<(), AppendError> {
         let bound = self.head.min_valid_ms.load(Ordering::Acquire);
-        if timestamp < bound { self.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) }
+        let taken =
+            if timestamp < bound { self.takes_late(timestamp, AppendError::OutOfBounds) } else { Ok(()) };
+        taken.inspect_err(|error| error.note(is_histogram, &self.head.counters))
     }
 
     fn takes_late(&self, timestamp: i64, otherwise: AppendError) -> Result<(), AppendError> {
@@ -200,6 +206,12 @@ impl Appender {
             }
         };
         self.runs.push(Run { series, newest, end: self.samples.len() });
+    }
+
+    /// Stages a sample of the chosen series, and counts it where it is refused.
+    fn staged(&mut self, entry: Entry) -> Result<(), AppendError> {
+        let is_histogram = entry.value.histogram().is_some();
+        self.stage(entry).inspect_err(|error| error.note(is_histogram, &self.head.counters))
     }
 
     /// Stages a sample of the chosen series.
@@ -270,6 +282,7 @@ impl Appender {
             return Ok(late);
         }
         let count = self.samples.len();
+        let histograms = self.samples.iter().filter(|entry| entry.value.histogram().is_some()).count();
         let times = self.samples.iter().map(|entry| entry.timestamp);
         let (oldest, newest) = times.fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
         head.epoch.fetch_add(1, Ordering::AcqRel);
@@ -283,6 +296,7 @@ impl Appender {
         head.note_time(newest);
         head.epoch.fetch_add(1, Ordering::AcqRel);
         head.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
+        head.counters.histograms_appended.fetch_add(histograms as u64, Ordering::Relaxed);
         Ok(count + late)
     }
 
@@ -296,8 +310,8 @@ impl Appender {
         for run in runs {
             self.choose_series(run.series);
             for entry in samples.by_ref().take(run.end - start) {
-                self.bound(entry.timestamp)?;
-                self.stage(entry)?;
+                self.bound(entry.timestamp, entry.value.histogram().is_some())?;
+                self.staged(entry)?;
             }
             start = run.end;
         }
@@ -312,6 +326,12 @@ impl Appender {
         self.late.clear();
         self.grouped = false;
         self.epoch = self.head.epoch.load(Ordering::Acquire);
+    }
+}
+
+impl Drop for Appender {
+    fn drop(&mut self) {
+        self.head.counters.appenders.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -367,9 +387,12 @@ impl Head {
                 group.has_shared.store(true, Ordering::Release);
             }
         }
+        let version = state.version;
         for entry in entries {
             state.push(entry, self.block_range_ms, &self.timelines);
         }
+        let sealed = state.version.wrapping_sub(version);
+        self.counters.chunks_created.fetch_add(u64::from(sealed), Ordering::Relaxed);
         if let Some(tail) = state.tail() {
             series.last_ms.fetch_max(tail.timestamp, Ordering::AcqRel);
         }

@@ -15,6 +15,7 @@ use crate::labels::Labels;
 use crate::query::Columns;
 use crate::sample::{STALE_NAN, is_stale_nan};
 use crate::wal::record::{self, Kind};
+use crate::work::count;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use writer::{Writer, bits};
@@ -29,6 +30,12 @@ pub struct Group {
     rows: Mutex<Rows>,
     /// Some slot's series has another writer too.
     pub(crate) has_shared: AtomicBool,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.head.counters.appenders.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The open rows, shared with readers.
@@ -50,6 +57,8 @@ impl Rows {
 impl Group {
     pub(crate) fn new(id: u64, head: Arc<Head>, budget: Option<Arc<SeriesBudget>>) -> Self {
         let writer = Writer { last_ms: i64::MIN, floor_ms: i64::MIN, ..Writer::default() };
+        head.counters.appenders.fetch_add(1, Ordering::Relaxed);
+        count(&head.counters.appenders_created);
         Self {
             id,
             head,
@@ -159,12 +168,21 @@ impl Group {
     pub fn append_row(self: &Arc<Self>, timestamp: i64, row: &Row) -> Result<RowOutcome, AppendError> {
         let mut late = Vec::new();
         let mut outcome = self.append_in_order(timestamp, row, &mut late)?;
-        if !late.is_empty() && self.head.takes_late(timestamp, AppendError::OutOfOrder).is_ok() {
-            let taken = self.head.append_late(&late)?;
-            outcome.appended += taken;
-            outcome.out_of_order = outcome.out_of_order.saturating_sub(taken);
+        if !late.is_empty() {
+            match self.head.takes_late(timestamp, AppendError::OutOfOrder) {
+                Ok(()) => {
+                    let taken = self.head.append_late(&late)?;
+                    outcome.appended += taken;
+                    outcome.out_of_order = outcome.out_of_order.saturating_sub(taken);
+                }
+                Err(_) => {
+                    self.head.counters.too_old.add(false, late.len());
+                    let out_of_order = outcome.out_of_order.saturating_sub(late.len());
+                    return Ok(self.noted(RowOutcome { out_of_order, ..outcome }, outcome));
+                }
+            }
         }
-        Ok(outcome)
+        Ok(self.noted(outcome, outcome))
     }
 
     /// As [`Group::append_row`], but a sample that comes too late for its series' order is never kept, however wide
@@ -177,7 +195,15 @@ impl Group {
         timestamp: i64,
         row: &Row,
     ) -> Result<RowOutcome, AppendError> {
-        self.append_in_order(timestamp, row, &mut Vec::new())
+        let outcome = self.append_in_order(timestamp, row, &mut Vec::new())?;
+        Ok(self.noted(outcome, outcome))
+    }
+
+    /// Counts what was refused, and hands on what came of the row.
+    fn noted(&self, refused: RowOutcome, outcome: RowOutcome) -> RowOutcome {
+        self.head.counters.out_of_order.add(false, refused.out_of_order);
+        self.head.counters.out_of_bounds.add(false, refused.out_of_bounds);
+        outcome
     }
 
     /// What may be taken out of order is handed back in `late`.
@@ -404,6 +430,7 @@ impl Group {
             *cell = writer.cell_from(index);
         }
         self.head.sealed.fetch_add(pieces.len() as u64, Ordering::Relaxed);
+        self.head.counters.chunks_created.fetch_add(pieces.len() as u64, Ordering::Relaxed);
         let batches: Vec<Arc<Frames>> =
             batches.into_iter().map(|(timeline, bytes)| Frames::new(Arc::new(timeline), bytes)).collect();
         for (index, batch, place, last) in pieces {

@@ -104,9 +104,19 @@ impl Head {
 
     /// Makes late samples visible that the log has; how many there were.
     pub(super) fn show_late(&self, samples: impl Iterator<Item = (Arc<MemSeries>, Entry)>) -> usize {
-        let count = samples.map(|(series, entry)| self.push_late(&series, entry)).count();
+        let newest = self.max_ms.load(Ordering::Acquire);
+        let mut count = 0;
+        for (series, entry) in samples {
+            let is_histogram = entry.value.histogram().is_some();
+            self.counters.late.add(is_histogram, 1);
+            self.counters.histograms_appended.fetch_add(u64::from(is_histogram), Ordering::Relaxed);
+            if let Some(watcher) = self.counters.watcher() {
+                watcher.late(newest.saturating_sub(entry.timestamp));
+            }
+            self.push_late(&series, entry);
+            count += 1;
+        }
         self.samples_appended.fetch_add(count as u64, Ordering::Relaxed);
-        self.late_appended.fetch_add(count as u64, Ordering::Relaxed);
         count
     }
 

@@ -31,6 +31,7 @@ use crate::query::StorageError;
 use crate::tombstones::Tombstones;
 use crate::wal::Wal;
 use crate::wal::record::{self, Kind};
+use crate::work::Counters;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use budget::Budgets;
 use index::Index;
@@ -78,6 +79,16 @@ pub enum AppendError {
 }
 
 impl AppendError {
+    /// Counts a sample that is refused.
+    fn note(&self, is_histogram: bool, counters: &Counters) {
+        match self {
+            Self::OutOfOrder => counters.out_of_order.add(is_histogram, 1),
+            Self::OutOfBounds => counters.out_of_bounds.add(is_histogram, 1),
+            Self::TooOld => counters.too_old.add(is_histogram, 1),
+            _ => {}
+        }
+    }
+
     /// Whether there is no room for one more series; it may be taken once others have left.
     #[must_use]
     pub fn is_no_room(&self) -> bool {
@@ -90,6 +101,7 @@ pub(crate) struct Head {
     pub(crate) index: RwLock<Index>,
     pub(crate) budgets: Budgets,
     pub(crate) wal: Wal,
+    pub(crate) counters: Arc<Counters>,
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
     pub(crate) commits: Mutex<()>,
@@ -102,10 +114,9 @@ pub(crate) struct Head {
     pub(crate) cut_ms: AtomicI64,
     /// How much older than the newest sample a late one may be, ms; 0 takes none.
     pub(crate) late_window_ms: AtomicI64,
-    /// Late samples in memory, the oldest of them (or an older one), and all since the start.
+    /// Late samples in memory, and the oldest of them (or an older one).
     pub(crate) late: AtomicU64,
     pub(crate) late_min_ms: AtomicI64,
-    pub(crate) late_appended: AtomicU64,
     /// Chunks that were sealed since the last flush, roughly.
     pub(crate) sealed: AtomicU64,
     /// Counts the blocks that were cut from the head; one more before it lets go of their samples.
@@ -129,6 +140,7 @@ impl Head {
         Self {
             index: RwLock::new(Index::loading()),
             budgets: Budgets::new(max_series),
+            counters: Arc::clone(&wal.counters),
             wal,
             commits: Mutex::default(),
             epoch: AtomicU64::new(0),
@@ -137,7 +149,6 @@ impl Head {
             late_window_ms: AtomicI64::new(0),
             late: AtomicU64::new(0),
             late_min_ms: AtomicI64::new(i64::MAX),
-            late_appended: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             timelines: Timelines::default(),

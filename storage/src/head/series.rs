@@ -198,6 +198,13 @@ impl SeriesState {
         self.tail.as_deref().cloned()
     }
 
+    /// The number of buckets of the newest sample, if it is a native histogram. No group has those, so that it is
+    /// known, but for what nobody looked for since a start.
+    pub(crate) fn newest_buckets(&self) -> Option<usize> {
+        let histogram = self.tail.as_deref()?.value.histogram()?;
+        Some(histogram.positive.len() + histogram.negative.len())
+    }
+
     /// Makes chunks of the samples that no chunk holds yet.
     pub(crate) fn seal_open(&mut self, timelines: &Timelines) {
         let Some(private) = &mut self.private else { return };

@@ -16,6 +16,10 @@ pub struct DbStats {
     pub label_pairs: u64,
     /// Sealed chunks of the head.
     pub chunks: u64,
+    /// Series whose newest sample is a native histogram.
+    pub histogram_series: u64,
+    /// The buckets of these histograms.
+    pub histogram_buckets: u64,
     /// Oldest sample of the head, ms.
     pub min_time: i64,
     /// Newest sample of the head, ms.
@@ -93,7 +97,14 @@ impl DbStats {
             stats.downsampled_blocks += u64::from(!downsampled.is_empty());
             stats.downsampled_series += downsampled.iter().map(|one| one.num_series).sum::<u64>();
         }
-        stats.chunks = head.all_series().iter().map(|s| s.state().chunks.len() as u64).sum();
+        for series in head.all_series() {
+            let state = series.state();
+            stats.chunks += state.chunks.len() as u64;
+            if let Some(buckets) = state.newest_buckets() {
+                stats.histogram_series += 1;
+                stats.histogram_buckets += buckets as u64;
+            }
+        }
         let index = head.index();
         stats.series = index.len() as u64;
         for (name, values, bytes) in index.label_sizes() {

@@ -5,6 +5,7 @@ use crate::io::disk::{DiskFile, Listed};
 use crate::io::{Files, failed};
 use crate::query::StorageError;
 use crate::wal::record;
+use crate::work::{Counters, Work, count};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,8 @@ pub struct Wal {
     /// Of them, those before the last deletion of segments.
     bytes_flushed: AtomicU64,
     failures: AtomicU64,
+    /// What the database does; its parts share them.
+    pub(crate) counters: Arc<Counters>,
 }
 
 struct Inner {
@@ -84,6 +87,7 @@ impl Wal {
             bytes_written: AtomicU64::new(0),
             bytes_flushed: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            counters: Arc::default(),
         };
         let begun = wal.begin(&mut wal.inner());
         if begun.is_err() {
@@ -137,6 +141,7 @@ impl Wal {
             }
             return Err(failed("write", &path)(error));
         }
+        count(&self.counters.log_writes);
         inner.len += inner.buffer.len() as u64;
         self.bytes_written.fetch_add(inner.buffer.len() as u64, Ordering::Relaxed);
         if inner.buffer.capacity() > 16 << 20 {
@@ -176,7 +181,7 @@ impl Wal {
 
     fn rotate_locked(&self, inner: &mut Inner) -> Result<(), StorageError> {
         if let Some(file) = &inner.file {
-            match file.sync() {
+            match self.counters.timed(Work::LogSync, || file.sync()) {
                 Ok(()) => inner.synced_to(inner.len),
                 Err(_) => self.distrust(inner),
             }
@@ -264,7 +269,7 @@ impl Wal {
                 _ => return Ok(()),
             }
         };
-        let synced = file.sync();
+        let synced = self.counters.timed(Work::LogSync, || file.sync());
         let mut inner = self.inner();
         if inner.segment == segment && inner.file.is_some() {
             match &synced {
@@ -287,6 +292,12 @@ impl Wal {
         self.failures.load(Ordering::Relaxed)
     }
 
+    /// The segment that is written.
+    #[must_use]
+    pub fn segment(&self) -> u64 {
+        self.inner().segment
+    }
+
     /// The policy given at creation.
     #[must_use]
     pub fn policy(&self) -> WalSync {
@@ -298,6 +309,15 @@ impl Wal {
     /// # Errors
     /// A segment cannot be deleted; the others are.
     pub fn delete_before(&self, segment: u64) -> Result<(), StorageError> {
+        count(&self.counters.log_truncations);
+        let deleted = self.try_delete_before(segment);
+        if deleted.is_err() {
+            count(&self.counters.log_truncations_failed);
+        }
+        deleted
+    }
+
+    fn try_delete_before(&self, segment: u64) -> Result<(), StorageError> {
         let mut result = Ok(());
         for (number, path) in segments(&self.files, &self.dir)? {
             if number < segment {

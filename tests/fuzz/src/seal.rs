@@ -55,7 +55,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
 }
 
-/// The ends and checksums of sections at the end of an index: interleaved in version 3, one after the other in the
+/// The ends and checksums of sections at the end of an index: interleaved from version 3 on, one after the other in the
 /// versions before.
 fn contents(bytes: &mut [u8], sections: usize, mut start: usize) {
     let Some(toc) = bytes.len().checked_sub(sections * 12 + 4) else { return };
@@ -77,7 +77,7 @@ fn contents(bytes: &mut [u8], sections: usize, mut start: usize) {
     put(bytes, bytes.len() - 4, crc);
 }
 
-/// Where the timestamp columns begin, as an index of version 3 says.
+/// Where the timestamp columns begin, as an index from version 3 on says.
 fn columns(index: &[u8]) -> Option<Vec<usize>> {
     let toc = index.len().checked_sub(7 * 12 + 4)?;
     let (start, end) = (u64_at(index, toc + 12)?, u64_at(index, toc + 24)?);
@@ -95,7 +95,7 @@ fn timelines(bytes: &mut [u8], starts: &[usize]) {
     }
 }
 
-/// Pages of version 3: length, checksum, and what it covers with five bytes in front.
+/// Pages from version 3 on: length, checksum, and what it covers with five bytes in front.
 fn pages(bytes: &mut [u8]) {
     let mut at = 0;
     while let Some(stored) = u32_at(bytes, at) {

@@ -87,7 +87,7 @@ pub fn post_form(url: &str, form: &[(&str, &str)]) -> Result<Answer, String> {
 /// `GET url` with the settings of an HTTP client, as a scrape has them.
 pub fn get_as(settings: &HttpClientConfig, url: &str) -> Result<Answer, String> {
     RUNTIME.block_on(async {
-        let client = HttpClient::new(settings).map_err(|e| e.to_string())?;
+        let client = HttpClient::new("test", settings).map_err(|e| e.to_string())?;
         let exchange = async {
             let response = client.get(&url.parse().unwrap(), &http::HeaderMap::new()).await;
             let (head, body) = response.map_err(|e| e.to_string())?.into_parts();
