@@ -95,6 +95,25 @@ it("lists twenty thousand targets of an answer of 30 MB", async () => {
   }
 });
 
+it("finds the samples when the browser's clock jumps a day ahead", async () => {
+  const context = await it_.page.context().browser()?.newContext();
+  if (!context) throw new Error("no browser");
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(120_000);
+    await page.clock.install();
+    await page.goto(`${it_.url}/query?g0.expr=node_load1&g0.tab=graph&range=5m`);
+    await page.getByRole("table", { name: "Series" }).waitFor();
+    await page.clock.setSystemTime(Date.now() + 86_400_000);
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.getByText("node_load1 has no samples in this window").waitFor();
+    await page.getByRole("button", { name: "Show that window" }).click();
+    await page.getByRole("table", { name: "Series" }).waitFor();
+  } finally {
+    await context.close();
+  }
+});
+
 it("keeps the last picture while the server is gone, and looks anew when it is back", async () => {
   await it_.page.goto(`${it_.url}/query?g0.expr=up&g0.tab=table`);
   const result = it_.page.getByRole("table", { name: "Result" });
