@@ -30,6 +30,7 @@ mod rules_peer;
 mod scrape;
 mod self_metrics;
 mod self_metrics_list;
+mod side_by_side;
 mod starting;
 mod tsdb;
 mod web_config;

@@ -17,7 +17,7 @@ pub(crate) struct ChunkRef {
 pub(super) enum Place {
     /// Versions 1 and 2: behind the header of the page at an offset of the file. It ends where it ends.
     InPage { page: usize, in_page: usize },
-    /// Version 3: a stretch of what the pages hold, one behind the other.
+    /// From version 3 on: a stretch of what the pages hold, one behind the other.
     Stretch { offset: u64, len: u64 },
 }
 

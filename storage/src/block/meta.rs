@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The version that this code writes: 3 has a compact index and pages that may be packed.
-pub(crate) const VERSION: u32 = 3;
-/// The version of a block with downsampled samples, which is as 3 but for their frames.
-pub(crate) const VERSION_DOWNSAMPLED: u32 = 4;
-/// The versions that it reads: 2 brought frames of histograms and of start timestamps.
-pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION_DOWNSAMPLED;
+/// The version that this code writes.
+pub(crate) const VERSION: u32 = 5;
+/// The first version with a compact index and pages that may be packed.
+pub(crate) const VERSION_COMPACT: u32 = 3;
+/// The versions that it reads: 2 brought frames of histograms and of start timestamps, 4 those of downsampled samples, 5
+/// those of whole and of packed numbers.
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
 /// Format of our blocks.
 pub(crate) const FORMAT: &str = "narthex";
 /// Hint of a block whose samples all came late.

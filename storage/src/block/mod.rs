@@ -4,6 +4,8 @@
 //! columns, `index` series, label pairs and postings. FORMAT.md draws every byte.
 
 mod chunk;
+#[cfg(test)]
+pub(crate) mod earlier_tests;
 mod file;
 mod index;
 mod meta;

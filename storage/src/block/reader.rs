@@ -2,7 +2,7 @@
 
 use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
-use super::meta::{BlockMeta, FORMAT, VERSION, VERSIONS};
+use super::meta::{BlockMeta, FORMAT, VERSION_COMPACT, VERSIONS};
 use super::pages::{FrameBytes, Pages};
 use super::tombstones::BlockTombstones;
 use super::v2;
@@ -43,7 +43,7 @@ pub struct Block {
 pub(super) enum Layout {
     /// Versions 1 and 2.
     Two { index: v2::Index, pages: v2::Pages },
-    /// Version 3.
+    /// From version 3 on.
     Three { index: Index, pages: Pages },
 }
 
@@ -68,7 +68,7 @@ impl Block {
         let index = files.map(&index_path)?;
         let bad = |e: CodecError| corrupt(&index_path, "index", e);
         let chunks = files.map(&dir.join(filenames::CHUNKS))?;
-        let layout = if meta.version < VERSION {
+        let layout = if meta.version < VERSION_COMPACT {
             Layout::Two { index: v2::Index::open(index).map_err(bad)?, pages: v2::Pages::new(chunks) }
         } else {
             let index = Index::open(index).map_err(bad)?;

@@ -3,7 +3,7 @@
 
 use super::file::NewFile;
 use super::index::IndexBuilder;
-use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, Shaped, VERSION, VERSION_DOWNSAMPLED};
+use super::meta::{BlockMeta, BlockStats, Compaction, FORMAT, Shaped, VERSION};
 use super::pages::{Packing, PageWriter};
 use super::{CHUNK_SAMPLES, PAGE_BYTES};
 use crate::codec::{frame, rows, timestamp, value};
@@ -223,9 +223,6 @@ impl BlockWriter {
         parts.chunks.finish()?;
         parts.timelines.finish()?;
         parts.index.finish()?;
-        if !self.meta.rules.downsampled.is_empty() {
-            self.meta.version = VERSION_DOWNSAMPLED;
-        }
         let meta = serde_json::to_vec_pretty(&self.meta)
             .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;

@@ -4,14 +4,18 @@ use super::CodecError;
 
 /// Appends each of `values` in `width` bits, least significant bit first.
 pub fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
-    let (mut buffer, mut filled) = (0u128, 0u32);
+    if width == 0 {
+        return;
+    }
+    let (mut buffer, mut filled) = (0u64, 0u32);
     for value in values {
-        buffer |= u128::from(value) << filled;
+        buffer |= value << filled;
         filled += width;
-        while filled >= 64 {
-            out.extend_from_slice(&(buffer as u64).to_le_bytes());
-            buffer >>= 64;
+        if filled >= 64 {
+            out.extend_from_slice(&buffer.to_le_bytes());
             filled -= 64;
+            // What did not fit; all of a value that ended the word did.
+            buffer = value.checked_shr(width - filled).unwrap_or(0);
         }
     }
     let rest = buffer.to_le_bytes();

@@ -5,8 +5,11 @@
 
 pub mod bits;
 pub mod cell;
+mod decimal;
+mod decimal_v1;
 pub mod frame;
 pub mod histogram;
+mod integers;
 pub(crate) mod rows;
 pub mod start;
 pub mod timestamp;

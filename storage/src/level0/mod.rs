@@ -30,7 +30,10 @@ mod tests;
 use std::collections::HashMap;
 
 const MAGIC: &[u8; 8] = b"NXLEVEL0";
-const VERSION: u32 = 1;
+/// The version that this code writes: 2 has frames of whole and of packed numbers.
+const VERSION: u32 = 2;
+/// The versions that it reads.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
 /// Bytes of the footer.
 const FOOTER_LEN: usize = 3 * 8 + 5 * 8 + 3 * 4 + 4 + 4;
 /// Ids of a page of the directory, as a power of two.

@@ -1,6 +1,6 @@
 //! Reads a file of level 0 through its map. Every byte is checked before it is believed.
 
-use super::{FOOTER_LEN, MAGIC, Marks, PAGE_BITS, PAGE_BYTES, VERSION};
+use super::{FOOTER_LEN, MAGIC, Marks, PAGE_BITS, PAGE_BYTES, VERSIONS};
 use crate::codec::timestamp::Timeline;
 use crate::codec::{CodecError, frame, varint};
 use crate::damage::{DamageKind, DamageList};
@@ -101,7 +101,7 @@ impl Level0 {
                 return Err(CodecError("checksum mismatch"));
             }
         }
-        if varint::take_u32(&mut footer)? != VERSION {
+        if !VERSIONS.contains(&varint::take_u32(&mut footer)?) {
             return Err(CodecError("written by a newer version"));
         }
         let mut head = body.get(directory.clone()).unwrap_or_default();

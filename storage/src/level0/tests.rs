@@ -1,6 +1,7 @@
 //! What was written is read, and what is damaged is noticed.
 
 use super::{Level0, Marks, Writer};
+use crate::block::earlier_tests::recorded;
 use crate::codec::timestamp::Timeline;
 use crate::head::entry::SampleValue;
 use crate::head::series::Chunk;
@@ -113,4 +114,39 @@ fn no_flipped_or_missing_byte_goes_unnoticed() {
         }
         check(&good[..at]);
     }
+}
+
+#[test]
+fn files_of_the_version_before_are_read_and_newer_ones_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let series: BTreeMap<u32, Chunks> = [(2, vec![vec![(1, 1.0), (2, 2.5)]])].into();
+    let file = write(dir.path(), &series, &Marks::default());
+    let good = std::fs::read(file.path()).unwrap();
+    for (version, error) in [(1u32, None), (2, None), (3, Some("written by a newer version"))] {
+        let mut bytes = good.clone();
+        let (crc_at, footer_at) = (bytes.len() - 4, bytes.len() - super::FOOTER_LEN);
+        bytes[crc_at - 4..crc_at].copy_from_slice(&version.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[footer_at..crc_at]);
+        bytes[crc_at..].copy_from_slice(&crc.to_le_bytes());
+        std::fs::remove_file(file.path()).unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let opened = Level0::open(&Files::os(), file.path());
+        match error {
+            None => assert_eq!(read(&opened.unwrap(), 2, 0, 9).unwrap().len(), 2),
+            Some(error) => assert!(opened.err().unwrap().to_string().contains(error)),
+        }
+    }
+}
+
+#[test]
+fn a_file_of_version_1_has_all_its_samples() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/level0/fixtures/version1");
+    let file = Level0::open(&Files::os(), &path).unwrap();
+    let mut ids = (0..100).filter(|id| file.has(*id));
+    for (name, columns) in recorded() {
+        let values = columns.values.iter().map(|value| value.to_bits());
+        let want: Vec<_> = columns.timestamps.iter().copied().zip(values).collect();
+        assert_eq!(read(&file, ids.next().unwrap(), i64::MIN, i64::MAX).unwrap(), want, "{name}");
+    }
+    assert_eq!(ids.next(), None);
 }

@@ -9,8 +9,8 @@ use crate::filenames;
 use crate::head::entry::SampleValue;
 use crate::io::Files;
 use crate::{
-    AppendError, Db, DbOptions, DownsampleStage, Group, Matcher, RetentionRule, Row, STALE_NAN, StorageError,
-    WalSync, is_stale_nan,
+    AppendError, Appender, Db, DbOptions, DownsampleStage, Group, Matcher, RetentionRule, Row, STALE_NAN,
+    StorageError, WalSync, is_stale_nan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -93,6 +93,17 @@ pub struct Workload {
 /// As [`Db::open_on`].
 pub fn open(disk: &SimDisk, options: &DbOptions) -> Result<Db, StorageError> {
     Db::open_on(Files::on(Arc::new(disk.clone())), &data_dir(), options.clone())
+}
+
+/// Stages a sample of any kind.
+fn put(appender: &mut Appender, series: u32, timestamp: i64, point: &Point) -> Result<(), AppendError> {
+    let labels = labels(series);
+    match &point.value {
+        SampleValue::Float(value) => appender.append_started(&labels, timestamp, *value, point.start),
+        SampleValue::Histogram(histogram) => {
+            appender.append_histogram(&labels, timestamp, Arc::clone(histogram), point.start)
+        }
+    }
 }
 
 /// How the databases of a workload behave.
@@ -350,9 +361,8 @@ impl Workload {
             if !newest || self.model.knows(series, timestamp) || taken.contains_key(&(series, timestamp)) {
                 continue;
             }
-            let point = Point::float(float(series, &mut self.rng));
-            let SampleValue::Float(value) = point.value else { continue };
-            match appender.append(&labels(series), timestamp, value) {
+            let point = point(series, timestamp, &mut self.rng);
+            match put(&mut appender, series, timestamp, &point) {
                 Ok(()) => drop(taken.insert((series, timestamp), point)),
                 Err(AppendError::TooOld) if timestamp < self.now_ms - WINDOW_MS / 2 => {}
                 Err(error) => return Err(format!("late sample of series {series} at {timestamp}: {error}")),
@@ -531,14 +541,7 @@ impl Workload {
                     (timestamp, point(series, timestamp, &mut self.rng))
                 }
             };
-            let result = match &point.value {
-                SampleValue::Float(value) => {
-                    appender.append_started(&labels(series), timestamp, *value, point.start)
-                }
-                SampleValue::Histogram(histogram) => {
-                    appender.append_histogram(&labels(series), timestamp, Arc::clone(histogram), point.start)
-                }
-            };
+            let result = put(&mut appender, series, timestamp, &point);
             let hidden = self.model.may_hide(series, timestamp);
             let gone = hidden || newest.as_ref().is_some_and(|(t, _)| self.model.may_be_gone(*t, usize::MAX));
             let order = newest.as_ref().map(|(newest, _)| timestamp.cmp(newest));

@@ -190,6 +190,16 @@ impl Peer {
         Self::start(program, &args, dir, "/-/ready")
     }
 
+    /// Debian's Prometheus by `prometheus.yml` in a directory, with its data there too.
+    pub fn prometheus_in(program: &Path, dir: &Path, flags: &[&str]) -> Self {
+        let mut args = vec![
+            format!("--config.file={}", dir.join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", dir.join("data").display()),
+        ];
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        Self::start(program, &args, TempDir::new().unwrap(), "/-/ready")
+    }
+
     /// Debian's Alertmanager, alone; on a given address, or on any.
     pub fn alertmanager(program: &Path, config: &str, address: Option<&str>) -> Self {
         let dir = TempDir::new().unwrap();

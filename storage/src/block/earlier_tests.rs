@@ -1,0 +1,80 @@
+//! A block as version 3 was written, with the frames that values had then.
+
+use super::Block;
+use super::tests::{MIN, bits, open, read};
+use crate::io::Files;
+use crate::sample::STALE_NAN;
+use crate::{Columns, Labels};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const SAMPLES: i64 = 100;
+
+type ValueAt = fn(i64) -> f64;
+
+/// What is in the files of earlier versions: a series for each way in which values were written.
+pub(crate) fn recorded() -> Vec<(&'static str, Columns)> {
+    let series: [(&str, ValueAt); 7] = [
+        ("constant", |_| 0.1),
+        ("counter", |at| (1_000_000 + at * 1_500 + at % 7 * 100) as f64),
+        ("gauge", |at| (at * 7_919 % 400) as f64 / 100.0),
+        ("gauge_with_odd_values", |at| match at {
+            0 => -0.0,
+            50 => f64::NEG_INFINITY,
+            99 => STALE_NAN,
+            _ => (at % 10) as f64,
+        }),
+        ("noise", |at| f64::from_bits((at.cast_unsigned() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+        ("sum", |at| 1.1 * at as f64 + 0.1 / 3.0),
+        ("zero", |_| 0.0),
+    ];
+    let columns = |value: ValueAt| {
+        let mut columns = Columns::default();
+        (0..SAMPLES).for_each(|at| columns.push(MIN + at * 15_000, value(at)));
+        columns
+    };
+    series.into_iter().map(|(name, value)| (name, columns(value))).collect()
+}
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/block/fixtures/version3")
+}
+
+/// A copy of the fixture that says it has another version.
+fn copy_as_version(version: u32) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["meta.json", "chunks", "timelines", "index"] {
+        fs::copy(fixture().join(file), dir.path().join(file)).unwrap();
+    }
+    let meta = fs::read_to_string(dir.path().join("meta.json")).unwrap();
+    let changed = meta.replace("\"version\": 3", &format!("\"version\": {version}"));
+    fs::write(dir.path().join("meta.json"), changed).unwrap();
+    dir
+}
+
+fn has_all_its_samples(dir: &Path, version: u32) {
+    let block = open(dir);
+    assert_eq!(block.meta().version, version);
+    for (number, (name, columns)) in (0..).zip(recorded()) {
+        let labels = Labels::from_pairs([("__name__", name), ("job", "node")]);
+        assert_eq!(block.find(&labels).unwrap(), Some(number));
+        assert_eq!(bits(&read(&block, number, (i64::MIN, i64::MAX))), bits(&columns), "{name}");
+    }
+}
+
+#[test]
+fn a_block_of_version_3_has_all_its_samples() {
+    has_all_its_samples(&fixture(), 3);
+}
+
+#[test]
+fn a_block_of_version_4_has_the_layout_of_version_3() {
+    has_all_its_samples(copy_as_version(4).path(), 4);
+}
+
+#[test]
+fn a_block_of_a_newer_version_is_refused_by_its_number() {
+    let dir = copy_as_version(6);
+    let error = Block::open(&Files::os(), dir.path()).err().unwrap().to_string();
+    assert!(error.contains("version 6 is not ours"), "{error}");
+}
