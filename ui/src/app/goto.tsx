@@ -1,6 +1,6 @@
 // Go to anything: pages and metrics, by some of their letters.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
 import { useAsk } from "../api/ask";
 import { go, link } from "../state/url";
@@ -20,7 +20,8 @@ export function GoTo({ close }: { close: () => void }) {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
   const names = useAsk<string[]>((signal) => get("label/__name__/values", { limit: 10_000 }, signal), []).state.value.answer?.data;
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before the next key: an effect would come after the next picture, and what is typed until then would be lost.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const goals = useMemo(() => {
     const pages = PAGES.map((page): Goal => ({ name: page.title, kind: "page", href: link(page.path) }));
     const metrics = (names ?? []).map((name): Goal => ({ name, kind: "metric", href: link("query", { "g0.expr": name, "g0.tab": "graph" }) }));

@@ -1,6 +1,6 @@
 // The sheet of keys.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { PAGES } from "./pages";
 
 const KEYS: readonly [string, string][] = [
@@ -19,7 +19,7 @@ const KEYS: readonly [string, string][] = [
 
 export function Sheet({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} class="sheet" onClose={close} onClick={(event) => event.target === dialog.current && close()} aria-label="Keys">
       <table>
