@@ -33,10 +33,9 @@ impl Db {
     /// An index cannot be read, or the tombstones cannot be written: then a part of it may be deleted.
     pub fn delete(&self, matcher_sets: &[Vec<Matcher>], mint: i64, maxt: i64) -> Result<(), StorageError> {
         let _one_at_a_time = self.inner.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inner.remove_strays()?;
         self.inner.settle_late()?;
-        let blocks = self.inner.blocks.load();
-        for block in blocks.iter().filter(|block| block.overlaps(mint, maxt)) {
+        let (blocks, strays) = (self.inner.blocks.load(), self.inner.strays()?);
+        for block in blocks.iter().chain(&strays).filter(|block| block.overlaps(mint, maxt)) {
             self.inner.delete_from_block(block, matcher_sets, (mint, maxt))?;
         }
         self.inner.delete_from_head(matcher_sets, (mint, maxt))
@@ -61,20 +60,21 @@ impl Db {
 }
 
 impl Inner {
-    /// Takes blocks of ours away that are not served: they were written, and then the disk failed, or they are in
-    /// others and could not be removed. The next start would serve them, with all that was deleted meanwhile.
-    fn remove_strays(&self) -> Result<(), StorageError> {
+    /// Blocks in the directory that are not served: they were written, and then the disk failed; or they are in others
+    /// and could not be removed; or they could not be read at the start. The next start may serve them, and what is
+    /// deleted meanwhile must not be in them.
+    fn strays(&self) -> Result<Vec<Arc<ServedBlock>>, StorageError> {
         let blocks = self.blocks.load();
+        let mut strays = Vec::new();
         for Listed { path, is_dir, .. } in self.files.list(&self.dir)? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_stray =
-                is_dir && filenames::is_block(name) && blocks.iter().all(|block| block.dir() != path);
-            // One that cannot be read is left for people to look at.
-            if is_stray && ServedBlock::open(&self.files, &path).is_ok_and(|block| block.is_ours()) {
-                remove_block(&self.files, &path)?;
+            let is_served = || blocks.iter().any(|block| block.dir() == path);
+            if is_dir && filenames::is_block(name) && !is_served() {
+                // One that cannot be read is left for people to look at.
+                strays.extend(ServedBlock::open(&self.files, &path).map(Arc::new));
             }
         }
-        Ok(())
+        Ok(strays)
     }
 
     fn delete_from_block(
