@@ -505,3 +505,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_block_that_could_not_be_read_at_the_start_loses_only_what_is_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let mut appender = db.appender();
+    for n in 0..2 {
+        for minute in 0..300 {
+            appender.append(&labels(n), minute * 60_000, minute as f64).unwrap();
+        }
+    }
+    appender.commit().unwrap();
+    let block = db.maintain(5 * HOUR).unwrap().blocks_written.remove(0);
+    db.close().unwrap();
+    drop(db);
+    let (index, aside) = (block.join(filenames::INDEX), dir.path().join("aside"));
+    fs::rename(&index, &aside).unwrap();
+    let db = open(dir.path());
+    assert_eq!(db.open_report().damaged_blocks.len(), 1);
+    fs::rename(&aside, &index).unwrap();
+    db.delete(&only(0), i64::MIN, i64::MAX).unwrap();
+    drop(db);
+    let shown = dump(&open(dir.path()), EVER);
+    assert_eq!(shown.keys().collect::<Vec<_>>(), ["1"]);
+    assert_eq!(shown["1"].len(), 300);
+}
