@@ -1,6 +1,7 @@
 // The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
 
 import { signal } from "@preact/signals";
+import { hear, present } from "../state/clock";
 import { base } from "../state/url";
 
 /** What the server answers, besides the data. */
@@ -33,7 +34,7 @@ export class ApiError extends Error {
 
 /** The server answered the last request. */
 export const online = signal(true);
-/** When it answered last, ms. */
+/** When it answered last, seconds. */
 export const answeredAt = signal(0);
 
 /** Larger answers are parsed in a worker, bytes. */
@@ -87,6 +88,7 @@ interface Envelope {
 
 async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   let response: Response;
+  const asked = performance.now();
   try {
     response = await fetch(url, init);
   } catch (error) {
@@ -94,9 +96,10 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
     online.value = false;
     throw new ApiError("The server does not answer.", "offline", 0);
   }
+  hear(response.headers.get("date"), performance.now() - asked);
   const text = await response.text();
   online.value = true;
-  answeredAt.value = Date.now();
+  answeredAt.value = present();
   if (response.status === 503 && !text.startsWith("{")) {
     throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
   }
