@@ -87,7 +87,8 @@ export function Chart(props: ChartProps) {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
-      padding: [10, ends ? 72 : 8, xAxis ? 0 : 6, 0],
+      // Half of the last time stands beyond the end.
+      padding: [10, ends ? 72 : xAxis ? 18 : 8, xAxis ? 0 : 6, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -240,7 +241,8 @@ function bounds(low: number | null, high: number | null, scale: string, max: num
 /** The unit stands at the topmost mark only. */
 export function axisValues(splits: readonly number[], unit: Unit): string[] {
   const top = splits.length - 1;
-  const full = splits.map((value) => format(value, unit));
+  const step = top > 0 ? ((splits[top] ?? 0) - (splits[0] ?? 0)) / top : 0;
+  const full = splits.map((value) => format(value, unit, step));
   const unitOf = (text: string) => text.replace(/^[-\d.]+/, "");
   const same = full.every((text, i) => splits[i] === 0 || unitOf(text) === unitOf(full[top] ?? ""));
   return full.map((text, i) => (i === top || (!same && splits[i] !== 0) ? text : text.replace(/[^-\d.].*$/, "")));
