@@ -34,6 +34,13 @@ export function commonLabels(sets: readonly LabelSet[]): LabelSet {
   return Object.fromEntries(Object.entries(first).filter(([key, value]) => rest.every((set) => set[key] === value)));
 }
 
+/** Hosts of addresses, without the port that all of them have. */
+export function hosts(instances: readonly string[]): (instance: string) => string {
+  const ports = new Set(instances.map((one) => /(?<=[^:]):\d+$/.exec(one)?.[0]));
+  const [port] = ports;
+  return ports.size === 1 && port !== undefined ? (instance) => instance.slice(0, -port.length) : (instance) => instance;
+}
+
 /** A short name: only what tells a set from the others. */
 export function shortName(labels: LabelSet, common: LabelSet): string {
   const own = Object.entries(labels).filter(([key]) => !(key in common));
