@@ -22,6 +22,14 @@ it("draws the first thousand of ten thousand series, says so, and goes on", asyn
   expect(await legend.getAttribute("aria-rowcount")).toBe("10000");
   // Only what is in view has rows.
   expect(await legend.locator("tr[data-row]").count()).toBeLessThan(300);
+  // All of them can be reached.
+  await it_.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  await legend.locator('tr[aria-rowindex="10000"]').waitFor();
+  await it_.page.evaluate(() => scrollTo(0, 0));
+  // One alone, then another beside it.
+  await legend.locator("tr[data-row]").nth(1).click();
+  await legend.locator("tr[data-row]").nth(3).click({ modifiers: ["ControlOrMeta"] });
+  expect(await legend.locator("tr.selected").count()).toBe(2);
   await it_.page.getByRole("tab", { name: "Table" }).click();
   const result = it_.page.getByRole("table", { name: "Result" });
   await result.getByRole("button", { name: "value" }).click();

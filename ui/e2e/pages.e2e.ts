@@ -60,6 +60,19 @@ it("goes from page to page by keys alone", async () => {
   await it_.page.getByText("series").first().waitFor();
 });
 
+it.each([
+  ["USE Method / Cluster", "dashboard", /dashboards\?d=use-cluster/],
+  ["TargetDown", "alert", /alerts\?filter=TargetDown/],
+  ["127.0.0.1", "target", /targets\?filter=127/],
+])("finds %s, a %s, by its letters", async (letters, kind, address) => {
+  await it_.page.goto(`${it_.url}/`);
+  await it_.page.getByText("Needs attention").first().waitFor();
+  await it_.page.keyboard.press("Control+k");
+  await it_.page.keyboard.type(letters);
+  await it_.page.getByRole("option", { name: new RegExp(`^${letters}.* ${kind}$`) }).first().click();
+  await it_.page.waitForURL(address);
+});
+
 it("runs what is written in the editor", async () => {
   await it_.page.goto(`${it_.url}/query`);
   await it_.page.getByRole("textbox", { name: "Query A" }).fill("count(up)");

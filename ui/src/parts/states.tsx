@@ -54,7 +54,7 @@ export function Failed({ error, query, children }: { error: ApiError; query?: st
   return (
     <div class="state error" role="alert">
       <div class="strong">{error.kind === "offline" ? "The server does not answer" : "That did not work"}</div>
-      <pre>{error.message}</pre>
+      {error.kind === "offline" ? <div class="t2">Nothing is lost: this page asks again by itself.</div> : <pre>{error.message}</pre>}
       {query !== undefined && <Underlined query={query} error={error} />}
       {children}
     </div>
@@ -137,7 +137,7 @@ export function Show<T>({
   return (
     <div class="show" aria-busy={loading}>
       {loading && <Loading since={since} cancel={cancel} />}
-      {error && <Failed error={error} {...(query === undefined ? {} : { query })} />}
+      {error && !(error.kind === "offline" && answer) && <Failed error={error} {...(query === undefined ? {} : { query })} />}
       {answer && (
         <div class={error || (loading && since > 0 && answer === undefined) ? "dim" : undefined}>
           <RemarksList remarks={infos ? answer : { warnings: answer.warnings, infos: [] }} />

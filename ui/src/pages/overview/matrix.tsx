@@ -85,7 +85,7 @@ function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rat
         <b>{together === undefined ? "–" : format(together, figure.unit)}</b>
       </div>
       {series.length === 0 ? (
-        <div class="nothing" style={{ height }}>
+        <div class="nothing" style={{ height: `${height}px` }}>
           no data
         </div>
       ) : (
