@@ -1,6 +1,7 @@
 // The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
 
 import { signal } from "@preact/signals";
+import { unpack } from "./packed";
 import { hear, present } from "../state/clock";
 import { base } from "../state/url";
 
@@ -59,6 +60,7 @@ function startWorker(): Worker {
     const { id, value, error } = event.data;
     const job = inWorker.get(id);
     inWorker.delete(id);
+    unpack(value);
     if (error === undefined) job?.resolve(value);
     else job?.reject(new Error(error));
   };

@@ -1,5 +1,6 @@
 // Series as charts want them: common times, gaps where there is nothing.
 
+import { eachPoint } from "../api/packed";
 import type { LabelSet, MatrixSeries } from "../api/types";
 import { exact } from "../format/numbers";
 
@@ -56,11 +57,10 @@ export function toLines(series: readonly MatrixSeries[], start: number, end: num
   const common = series.length > 1 ? commonLabels(series.map((one) => one.metric)) : {};
   const lines = series.map((one) => {
     const values: (number | null)[] = new Array<number | null>(times.length).fill(null);
-    for (const [time, text] of one.values ?? []) {
+    eachPoint(one, (time, value) => {
       const place = Math.round((time - start) / step);
-      const value = Number(text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : text);
       if (place >= 0 && place < values.length && Number.isFinite(value)) values[place] = value;
-    }
+    });
     // Of a histogram the mean can be drawn.
     for (const [time, histogram] of one.histograms ?? []) {
       const place = Math.round((time - start) / step);
