@@ -23,6 +23,7 @@ const PAGES: readonly [string, string][] = [
   ["status?tab=storage", "No damage was found"],
   ["config", "scrape_configs"],
   ["flags", "--storage.tsdb.path"],
+  ["status?tab=features", "delayed_name_removal"],
 ];
 
 let it_: World;

@@ -80,10 +80,12 @@ interface Wishes {
   /** Samples of the past as OpenMetrics text, given the names of the target that answers and the one that does not. */
   history?: (up: string, gone: string) => string;
   viewport?: { width: number; height: number };
+  /** From scrape to scrape; a scrape that takes as long has failed. */
+  interval?: string;
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "", history, viewport = { width: 1440, height: 900 } }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", history, viewport = { width: 1440, height: 900 }, interval = "1s" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
   const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra));
   const targetPort = await listen(target);
@@ -96,7 +98,7 @@ export async function world({ prefix = "", extra = "", history, viewport = { wid
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
+    `global: {scrape_interval: ${interval}, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;

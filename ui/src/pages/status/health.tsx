@@ -9,6 +9,7 @@ import { ahead } from "../../state/clock";
 import { look, now } from "../../state/range";
 import { utc } from "../../state/settings";
 import { all, instant } from "../../api/promql";
+import { Notices } from "./notices";
 import { Pairs } from "./pairs";
 
 interface Runtime {
@@ -44,6 +45,7 @@ export function Health() {
   const used = (id: keyof typeof OWN) => own?.[id]?.[0]?.value;
   return (
     <>
+      <Notices />
       <section class="panel" aria-label="Server">
         <header>
           <h2>Server</h2>
