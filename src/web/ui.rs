@@ -62,7 +62,11 @@ const TYPES: &[(&str, &str)] = &[
 
 /// The answer to a path without the prefix (`/targets`, `/assets/…`), if it is the UI's. With a directory, the UI is
 /// what lies there.
-pub async fn serve(directory: Option<&Arc<PathBuf>>, path: &str, encoding: Option<Encoding>) -> Option<Reply> {
+pub async fn serve(
+    directory: Option<&Arc<PathBuf>>,
+    path: &str,
+    encoding: Option<Encoding>,
+) -> Option<Reply> {
     let Some(directory) = directory.cloned() else { return built_in(path, encoding) };
     let path = path.to_owned();
     let task = tokio::task::spawn_blocking(move || from_directory(&directory, &path, encoding));
@@ -91,7 +95,8 @@ fn from_directory(directory: &Path, path: &str, encoding: Option<Encoding>) -> O
             Some(reply)
         }
         Err(Unreadable::Absent) if is_page => {
-            let text = format!("There is no index.html in {}: `npm run build` makes it.\n", directory.display());
+            let text =
+                format!("There is no index.html in {}: `npm run build` makes it.\n", directory.display());
             Some(respond::reply(StatusCode::NOT_FOUND, TEXT, text))
         }
         Err(Unreadable::Absent) => None,
