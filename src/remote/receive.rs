@@ -5,7 +5,9 @@
 use super::histogram::HistogramFault;
 use super::series::TimeSeries;
 use super::wire::{Reader, WireError};
-use narthex_storage::{AppendError, Appender, Db, Labels, STALE_NAN, StorageError, is_stale_nan};
+use narthex_storage::{
+    AppendError, Appender, Db, ExemplarAppender, Labels, STALE_NAN, StorageError, is_stale_nan,
+};
 use std::sync::Arc;
 
 /// A request may not unpack to more than this, bytes.
@@ -71,6 +73,10 @@ impl WriteError {
 pub struct Written {
     /// Samples that are stored now.
     pub samples: usize,
+    /// Exemplars that are stored now.
+    pub exemplars: usize,
+    /// Exemplars that were left out: out of order, with labels that are too long, or of a series that is not there.
+    pub exemplars_refused: usize,
     /// Series with invalid labels, which were left out.
     pub invalid_series: usize,
     /// Series that would be new and for which there is no room, which were left out.
@@ -102,7 +108,7 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
         return Err(WriteError::TooLarge(len));
     }
     let message = snap::raw::Decoder::new().decompress_vec(body)?;
-    let mut appender = db.appender();
+    let (mut appender, mut exemplars) = (db.appender(), db.exemplar_appender());
     let mut written = Written::default();
     let mut series = TimeSeries::default();
     let latest = now_ms.saturating_add(AHEAD_MAX_MS);
@@ -113,8 +119,16 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
             continue;
         }
         if series.read(field.bytes()?)? {
+            // Prometheus sends exemplars apart from the samples of their series.
+            if series.samples.is_empty() && series.histograms.is_empty() && !series.exemplars.is_empty() {
+                written.exemplars_refused += stage_exemplars(&mut exemplars, &mut series);
+                continue;
+            }
             match appender.choose(&series.labels) {
-                Ok(()) => stage(&mut appender, &mut series, latest)?,
+                Ok(()) => {
+                    stage(&mut appender, &mut series, latest)?;
+                    written.exemplars_refused += stage_exemplars(&mut exemplars, &mut series);
+                }
                 Err(AppendError::TooManySeries(limit)) => {
                     written.refused_series += 1;
                     written.limit = limit;
@@ -135,7 +149,20 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
         AppendError::Storage(error) => WriteError::Storage(error),
         late => WriteError::Late(late),
     })?;
+    let outcome = exemplars.commit().map_err(|error| match error {
+        AppendError::Storage(error) => WriteError::Storage(error),
+        other => WriteError::Late(other),
+    })?;
+    written.exemplars = outcome.stored;
+    written.exemplars_refused += outcome.out_of_order + outcome.too_long;
     Ok(written)
+}
+
+/// Stages the exemplars of a series, and tells how many it cannot have.
+fn stage_exemplars(appender: &mut ExemplarAppender, series: &mut TimeSeries) -> usize {
+    let labels = series.labels.as_encoded();
+    let refused = |one| appender.stage_encoded(labels, one).is_err();
+    series.exemplars.drain(..).map(refused).filter(|refused| *refused).count()
 }
 
 /// Stages the samples of the series that was chosen.

@@ -5,7 +5,7 @@
 
 use super::buffers;
 use super::cache::{Line, Sink, Target};
-use super::exposition::{Entry, Exposition, read_plain};
+use super::exposition::{Entry, ExposedExemplar, Exposition, read_plain};
 use super::family::Family;
 use super::segments::{Divider, Segment};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Packed {
         honor_timestamps: bool,
         sink: &mut S,
     ) -> Followed {
-        let body = page.body();
+        let (body, exemplars) = (page.body(), sink.exemplars());
         let mut followed = Followed { tails: buffers::TAILS.buffer(), ..Followed::default() };
         followed.tails.clear();
         let mut samples = self.values.iter_mut().zip(&self.slots).zip(&mut self.lengths);
@@ -96,17 +96,22 @@ impl Packed {
                 let Some(((value, slot), length)) = samples.next() else { return followed };
                 let end = followed.old + usize::from(*length);
                 let old = self.tails.get(followed.old..end).unwrap_or_default();
-                if !behind.starts_with(old) {
+                let mut exemplar = None;
+                if !behind.starts_with(old) || exemplars.wants_known(old) {
                     let line = Changed { page, honor_timestamps, at: followed.at, series: text, behind };
-                    let Some((new, new_length)) = line.read() else { return followed };
+                    let Some((new, new_length, exposed)) = line.read() else { return followed };
                     let same = self.tails.get(followed.same..followed.old).unwrap_or_default();
                     followed.tails.extend_from_slice(same);
                     let tail = behind.get(..usize::from(new_length)).unwrap_or_default();
+                    exemplar = exposed.filter(|_| exemplars.wants(old, tail));
                     followed.tails.extend_from_slice(tail);
                     followed.same = end;
                     (*value, *length) = (new, new_length);
                 }
                 sink.sample(target(*slot), *value, None);
+                if let Some(exemplar) = &exemplar {
+                    sink.exemplar(target(*slot), exemplar, None);
+                }
                 len += usize::from(*length);
                 followed.old = end;
                 followed.samples += 1;
@@ -203,21 +208,21 @@ struct Changed<'a> {
     behind: &'a [u8],
 }
 
-impl Changed<'_> {
-    /// The value, and the bytes behind the series; `None` where the line is not of the usual kind.
+impl<'a> Changed<'a> {
+    /// The value, the bytes behind the series, and the exemplar; `None` where the line is not of the usual kind.
     #[inline]
-    fn read(&self) -> Option<(f64, u8)> {
+    fn read(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
         if let Some((b' ', number)) = self.behind.split_first()
             && let Some((value, len)) = read_plain(number)
             && let Ok(length) = u8::try_from(len + 1)
         {
-            return Some((value, length));
+            return Some((value, length, None));
         }
         self.read_fully()
     }
 
     #[cold]
-    fn read_fully(&self) -> Option<(f64, u8)> {
+    fn read_fully(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
         let Ok((Entry::Series(sample), next)) = self.page.entry(self.at) else { return None };
         let line = self.page.body().get(self.at..next)?;
         let usual = sample.series == self.series
@@ -225,6 +230,6 @@ impl Changed<'_> {
             && line.ends_with(b"\n")
             && !(self.honor_timestamps && sample.timestamp.is_some());
         let length = u8::try_from(line.len().checked_sub(self.series.len())?).ok()?;
-        usual.then_some((sample.value, length))
+        usual.then_some((sample.value, length, sample.exemplar))
     }
 }

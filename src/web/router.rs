@@ -40,7 +40,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/queries/top", false, api::queries::top),
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
-    ("query_exemplars", true, api::parse::exemplars),
+    ("query_exemplars", true, api::exemplars::exemplars),
     ("rules", false, api::rules::rules),
     ("notifications", false, api::status::notifications),
     ("scrape_pools/config", false, api::targets::pool_yaml),

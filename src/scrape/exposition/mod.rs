@@ -102,6 +102,25 @@ pub struct Sample<'a> {
     pub value: f64,
     /// Milliseconds since the epoch, where the line has a timestamp.
     pub timestamp: Option<i64>,
+    /// What stands behind the sample, where the format has such.
+    pub exemplar: Option<ExposedExemplar<'a>>,
+}
+
+/// An exemplar as exposed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExposedExemplar<'a> {
+    /// Labels as written, in their braces; [`parse_labels`] reads them.
+    pub labels: &'a [u8],
+    /// What was observed.
+    pub value: f64,
+    /// Milliseconds since the epoch, where it has a timestamp.
+    pub timestamp: Option<i64>,
+}
+
+/// The exemplar as it is written in what follows a series in its line; empty where there is none.
+#[inline]
+pub(crate) fn exemplar_text(behind_series: &[u8]) -> &[u8] {
+    memchr::memchr(b'#', behind_series).and_then(|at| behind_series.get(at..)).unwrap_or_default()
 }
 
 /// A line that Prometheus's scraper refuses.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod alertmanagers;
 pub mod cardinality;
+pub mod exemplars;
 pub mod features;
 pub mod labels;
 pub mod metadata;
@@ -130,7 +131,7 @@ pub fn write_annotations(json: &mut Json, warnings: &[String], infos: &[String])
 /// The data of an answer, with what the client should know about it.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// JSON of `data`.
+    /// JSON of `data`; an answer without any when it is empty.
     pub data: Vec<u8>,
     /// Warnings.
     pub warnings: Vec<String>,
@@ -167,8 +168,11 @@ impl Answer {
     #[must_use]
     pub fn body(self) -> Vec<u8> {
         let mut json = Json::default();
-        json.raw("{\"status\":\"success\",\"data\":");
-        json.raw_bytes(&self.data);
+        json.raw("{\"status\":\"success\"");
+        if !self.data.is_empty() {
+            json.raw(",\"data\":");
+            json.raw_bytes(&self.data);
+        }
         write_annotations(&mut json, &self.warnings, &self.infos);
         json.raw("}");
         json.into_bytes()

@@ -109,6 +109,11 @@ impl Group {
         self.head.budgets.room(self.budget.as_deref())
     }
 
+    /// The series in a slot.
+    pub(crate) fn series_in(&self, slot: Slot) -> Option<Arc<MemSeries>> {
+        self.writer().slots.get(slot.0 as usize)?.clone()
+    }
+
     fn bringer(&self, always: bool) -> Bringer<'_> {
         Bringer { budget: self.budget.as_deref(), always }
     }
