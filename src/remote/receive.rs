@@ -215,8 +215,19 @@ mod tests {
         labels: Vec<Label>,
         #[prost(message, repeated, tag = "2")]
         samples: Vec<Sample>,
+        #[prost(message, repeated, tag = "3")]
+        exemplars: Vec<Observed>,
         #[prost(message, repeated, tag = "4")]
         histograms: Vec<Sent>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Observed {
+        #[prost(message, repeated, tag = "1")]
+        labels: Vec<Label>,
+        #[prost(double, tag = "2")]
+        value: f64,
+        #[prost(int64, tag = "3")]
+        timestamp: i64,
     }
     #[derive(Clone, PartialEq, Message)]
     struct Label {
@@ -238,8 +249,14 @@ mod tests {
         TimeSeries {
             labels: labels.iter().map(label).collect(),
             samples: samples.iter().map(|&(timestamp, value)| Sample { value, timestamp }).collect(),
+            exemplars: Vec::new(),
             histograms: Vec::new(),
         }
+    }
+
+    fn observed(trace: &str, value: f64, timestamp: i64) -> Observed {
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        Observed { labels: vec![label("trace_id", trace), label("none", "")], value, timestamp }
     }
 
     fn body(series: Vec<TimeSeries>) -> Vec<u8> {
@@ -343,6 +360,34 @@ mod tests {
         let counts: Vec<_> = columns.histograms.iter().map(|(at, h)| (*at, h.count, h.hint)).collect();
         let want = [(1, 0.5, Unknown), (2, 12.0, Unknown), (3, 12.0, Gauge)];
         assert_eq!(counts, want);
+    }
+
+    #[test]
+    fn exemplars_come_with_their_series_or_apart_from_its_samples() {
+        let (_dir, db) = open_with(DbOptions { max_exemplars: 10, ..DbOptions::default() });
+        let labels = [("__name__", "s_bucket"), ("le", "1")];
+        let mut both = series(&labels, &[(1000, 1.0)]);
+        both.exemplars = vec![observed("a", 0.5, 900)];
+        let mut apart = series(&labels, &[]);
+        apart.exemplars = vec![observed("b", 0.75, 1100), observed("c", 0.75, 1050)];
+        let mut unknown = series(&[("__name__", "nobody")], &[]);
+        unknown.exemplars = vec![observed("d", 1.0, 1000)];
+        let want = Written { samples: 1, exemplars: 2, exemplars_refused: 2, ..Written::default() };
+        assert_eq!(write(&db, &body(vec![both, apart.clone(), unknown]), 5000).unwrap(), want);
+        let found = db.exemplars(0, 5000, &[vec![Matcher::equal("le", "1")]]);
+        let shown: Vec<_> = found[0]
+            .exemplars
+            .iter()
+            .map(|one| (format!("{:?}", one.labels), one.value, one.timestamp))
+            .collect();
+        assert_eq!(
+            shown,
+            [(r#"{trace_id="a"}"#.to_owned(), 0.5, 900), (r#"{trace_id="b"}"#.to_owned(), 0.75, 1100)]
+        );
+        assert!(stored(&db, "nobody").is_empty());
+        // Sent again, they are there already, but the one that is out of order.
+        let again = write(&db, &body(vec![apart]), 5000).unwrap();
+        assert_eq!(again, Written { exemplars_refused: 1, ..Written::default() });
     }
 
     #[test]

@@ -221,9 +221,13 @@ impl<'a> Changed<'a> {
         self.read_fully()
     }
 
-    #[cold]
     fn read_fully(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
-        let Ok((Entry::Series(sample), next)) = self.page.entry(self.at) else { return None };
+        // Most lines with an exemplar come here: their series is not looked at again.
+        let read = match self.behind.first() {
+            Some(b' ') => self.page.entry_behind(self.at, self.series.len()),
+            _ => self.page.entry(self.at),
+        };
+        let Ok((Entry::Series(sample), next)) = read else { return None };
         let line = self.page.body().get(self.at..next)?;
         let usual = sample.series == self.series
             && line.starts_with(self.series)

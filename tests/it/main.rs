@@ -13,6 +13,7 @@ mod damage;
 mod dashboards;
 mod differential;
 mod discovery;
+mod exemplars;
 mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]

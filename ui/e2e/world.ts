@@ -71,14 +71,24 @@ interface Wishes {
   prefix?: string;
   /** What the target shows besides, in the text format. */
   extra?: string;
+  /** What another target shows, in OpenMetrics. */
+  openmetrics?: string;
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", openmetrics = "" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
-  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra));
+  const target = createServer((request, response) => {
+    if (request.url === "/openmetrics") {
+      response.writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0" }).end(`${openmetrics}\n# EOF\n`);
+    } else {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra);
+    }
+  });
   const targetPort = await listen(target);
   const gone = await freePort();
+  const traced =
+    openmetrics === "" ? "" : `- job_name: traced\n  metrics_path: /openmetrics\n  static_configs: [{targets: ["127.0.0.1:${targetPort}"]}]\n`;
   writeFileSync(
     join(dir, "rules.yml"),
     'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n  - {alert: Waits, expr: up == 0, for: 1h, annotations: {summary: "' +
@@ -87,14 +97,14 @@ export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<W
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
+    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n${traced}`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;
   let server: ChildProcess | undefined;
   const start = async () => {
     const flags = [`--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
-    server = spawn(BINARY, [...flags, "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
+    server = spawn(BINARY, [...flags, "--enable-feature=exemplar-storage", "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
     await until("the server scrapes", async () => {
       const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`);
       return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;

@@ -176,6 +176,23 @@ impl<'a> Exposition<'a> {
         result.map_err(|fault| self.locate(&fault))
     }
 
+    /// Reads the line at `at` whose series is known to be its first `series_len` bytes, which a blank follows; where
+    /// there is more to the series than that, the line is malformed.
+    ///
+    /// # Errors
+    /// What follows the series is malformed.
+    pub(super) fn entry_behind(
+        &self,
+        at: usize,
+        series_len: usize,
+    ) -> Result<(Entry<'a>, usize), ParseError> {
+        let result = match self.format {
+            Format::Text => text::sample(self, at, at + series_len),
+            Format::OpenMetrics => openmetrics::sample(self, at, at + series_len),
+        };
+        result.map_err(|fault| self.locate(&fault))
+    }
+
     /// All lines up to the end or the first fault.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry<'a>, ParseError>> + use<'a> {
         let (page, mut at, mut done) = (*self, 0, false);

@@ -68,7 +68,12 @@ fn timestamp(page: &Exposition<'_>, start: usize, at: usize, what: &str) -> Resu
     Ok(((seconds * 1000.0) as i64, end))
 }
 
-fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<'a>, usize), Fault> {
+/// The sample at `start`, whose series ends at `end`.
+pub(super) fn sample<'a>(
+    page: &Exposition<'a>,
+    start: usize,
+    end: usize,
+) -> Result<(Entry<'a>, usize), Fault> {
     let body = page.body;
     let series = body.get(start..end).unwrap_or_default();
     let (value, mut at) = number(page, start, end, "expected value after metric")?;

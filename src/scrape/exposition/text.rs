@@ -41,7 +41,11 @@ fn line_end(body: &[u8], at: usize) -> usize {
 
 /// Value and timestamp after the series, which ends at `end`.
 #[inline]
-fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<'a>, usize), Fault> {
+pub(super) fn sample<'a>(
+    page: &Exposition<'a>,
+    start: usize,
+    end: usize,
+) -> Result<(Entry<'a>, usize), Fault> {
     let body = page.body;
     let series = body.get(start..end).unwrap_or_default();
     let value_at = skip_blanks(body, end);

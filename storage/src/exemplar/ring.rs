@@ -11,6 +11,9 @@ use std::hash::BuildHasher;
 /// No place.
 const NONE: u32 = u32::MAX;
 
+/// Places by which a ring grows, at least.
+const GROWTH_MIN: usize = 64;
+
 /// What becomes of an exemplar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -167,10 +170,21 @@ impl Ring {
         let at = self.next as u32;
         match self.places.get_mut(self.next) {
             Some(old) => *old = place,
-            None => self.places.push(place),
+            None => {
+                self.grow();
+                self.places.push(place);
+            }
         }
         self.link(list, before, at, after);
         self.next = (self.next + 1) % self.max;
+    }
+
+    /// Makes room for one more place, and for no more than there may be.
+    fn grow(&mut self) {
+        let len = self.places.len();
+        if len == self.places.capacity() {
+            self.places.reserve_exact(len.max(GROWTH_MIN).min(self.max.saturating_sub(len)));
+        }
     }
 
     /// Makes the neighbours of the place `at`, or the ends of its list, point to it.
