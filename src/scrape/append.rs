@@ -475,8 +475,8 @@ impl Sink for RowSink<'_> {
                 None => Ok(()),
             },
             Target::Stamped(id) => match self.series.stamped(id) {
-                Some(stamped) => self.exemplars.stage(&stamped.labels, exemplar),
-                None => Ok(()),
+                Some(stamped) if stamped.present => self.exemplars.stage(&stamped.labels, exemplar),
+                _ => Ok(()),
             },
             Target::Dropped | Target::Refused | Target::Comment => Ok(()),
         };

@@ -403,13 +403,13 @@ fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
 fn exemplars_have_their_own_time_or_that_of_their_sample_or_that_of_the_scrape() {
     let mut fixture = fixture(settings());
     let lines = [
-        "a_total 1 # {trace_id=\"a\"} 0.5 1.25",
+        "a_total 1 # {trace_id=\"a\\\"\"} 0.5 1.25",
         "b_total 1 2.5 # {trace_id=\"b\"} 0.5",
         "c_total 1 # {trace_id=\"c\",empty=\"\"} NaN",
         "d_total 1",
     ];
     fixture.scrape_openmetrics(&lines.join("\n"), 9000).unwrap();
-    assert_eq!(fixture.exemplars("a_total"), ["{trace_id=\"a\"} 0.5 1250"]);
+    assert_eq!(fixture.exemplars("a_total"), ["{trace_id=\"a\\\"\"} 0.5 1250"]);
     assert_eq!(fixture.exemplars("b_total"), ["{trace_id=\"b\"} 0.5 2500"]);
     assert_eq!(fixture.exemplars("c_total"), ["{trace_id=\"c\"} NaN 9000"]);
     assert!(fixture.exemplars("d_total").is_empty());

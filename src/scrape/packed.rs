@@ -4,8 +4,8 @@
 //! the bytes behind each series, the value that they say, and where that leads.
 
 use super::buffers;
-use super::cache::{Line, Sink, Target};
-use super::exposition::{Entry, ExposedExemplar, Exposition, read_plain};
+use super::cache::{Exemplars, Line, Sink, Target};
+use super::exposition::{Entry, ExposedExemplar, Exposition, exemplar_text, read_number, read_plain};
 use super::family::Family;
 use super::segments::{Segment, Span, divide};
 use std::sync::Arc;
@@ -110,7 +110,9 @@ impl Packed {
                 let old = self.tails.get(followed.old..end).unwrap_or_default();
                 let mut exemplar = None;
                 if !behind.starts_with(old) || exemplars.wants_known(old) {
-                    let line = Changed { page, honor_timestamps, at: followed.at, series: text, behind };
+                    let known = if exemplars == Exemplars::All { &[] } else { exemplar_text(old) };
+                    let line =
+                        Changed { page, honor_timestamps, at: followed.at, series: text, behind, known };
                     let Some((new, new_length, exposed)) = line.read() else { return followed };
                     let same = self.tails.get(followed.same..followed.old).unwrap_or_default();
                     followed.tails.extend_from_slice(same);
@@ -221,6 +223,8 @@ struct Changed<'a> {
     series: &'a [u8],
     /// What follows the series.
     behind: &'a [u8],
+    /// The exemplar of the last page, if it is not wanted again; empty for none.
+    known: &'a [u8],
 }
 
 impl<'a> Changed<'a> {
@@ -233,7 +237,18 @@ impl<'a> Changed<'a> {
         {
             return Some((value, length, None));
         }
-        self.read_fully()
+        self.read_known().or_else(|| self.read_fully())
+    }
+
+    /// Another value before the exemplar of the last page.
+    fn read_known(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
+        if self.known.is_empty() {
+            return None;
+        }
+        let (value, len) = read_number(self.behind.strip_prefix(b" ")?)?;
+        let exemplar = self.behind.get(len + 1..)?.strip_prefix(b" ")?;
+        let length = u8::try_from(len + 2 + self.known.len()).ok()?;
+        exemplar.starts_with(self.known).then_some((value, length, None))
     }
 
     fn read_fully(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {

@@ -1,6 +1,6 @@
 //! One table of routes, and what is done around every request: prefix, phase, CORS, time, encoding.
 
-use super::api::{self, Answer, ApiError, ErrorKind, Handled};
+use super::api::{self, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase, WebOptions};
 use super::body::{Body, Watch};
 use super::encode::Encoding;
@@ -361,8 +361,9 @@ where
 }
 
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
-    match handled.map(Answer::body) {
-        Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
+    match handled {
+        Ok(answer) if answer.data.is_empty() => respond::empty(StatusCode::NO_CONTENT),
+        Ok(answer) => respond::packed(StatusCode::OK, JSON, answer.body(), encoding),
         Err(error) => respond::failed(&error, encoding),
     }
 }

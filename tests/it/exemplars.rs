@@ -3,6 +3,7 @@
 
 use crate::harness::{Answer, Body, Narthex, Page, PageServer, Peer, eventually, get, post_form, program};
 use serde_json::{Value, json};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 const FEATURE: &str = "--enable-feature=exemplar-storage";
@@ -32,6 +33,9 @@ fn traces(url: &str, query: &str) -> Vec<String> {
 
 fn buckets(traces: [&str; 3]) -> String {
     let line = |(le, trace): (&str, &str)| {
+        if trace.is_empty() {
+            return format!("seconds_bucket{{le=\"{le}\"}} 7");
+        }
         format!(
             "seconds_bucket{{le=\"{le}\"}} 7 # {{trace_id=\"{trace}\"}} 0.5 {}.25",
             1_700_000_000 + trace.len()
@@ -75,6 +79,7 @@ fn exemplars_outlive_kills_and_restarts_and_a_reload_changes_how_many_there_are(
         narthex.signal("TERM");
         assert!(narthex.wait());
     }
+    page.set(openmetrics(&buckets(["", "bb", "ccc"])));
     let narthex = Narthex::with_config(
         dir.path(),
         &config(&page, "storage:\n  exemplars:\n    max_exemplars: 2\n"),
@@ -117,41 +122,48 @@ fn exemplars_are_kept_only_when_the_feature_is_on() {
 /// Pages that come one after the other; each has a number of its own.
 fn pages() -> Vec<String> {
     let long = "x".repeat(121);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
     let pages = [
-        // Every kind of metric, values of every size, labels of every kind, with times and without.
+        // Counters and buckets (2.42 refuses exemplars of others), labels without escapes (Prometheus shows those as
+        // they are written), values of every size, labels of every kind, with times and without.
         "a_total 1 # {trace_id=\"1\"} 0.5 1700000000.125\n\
          a_total{x=\"1\"} 1 # {} 1e22 1700000000\n\
-         b 1 # {trace_id=\"q\\\"\\\\\\nµ\",span_id=\"s\"} 1e-7 1700000001.5\n\
+         b_total 1 # {trace_id=\"{µ}\",span_id=\"s\"} 1e-7 1700000001.5\n\
          c_bucket{le=\"1\"} 1 # {trace_id=\"c\"} -0.25\n\
          c_bucket{le=\"+Inf\"} 1 # {trace_id=\"d\"} NaN 1700000000\n\
-         e_total 1 1700000000 # {trace_id=\"e\"} +Inf\n\
+         e_total 1 NOW # {trace_id=\"e\"} +Inf\n\
          f_total 1",
         // The values change, the exemplars do not.
         "a_total 2 # {trace_id=\"1\"} 0.5 1700000000.125\n\
          a_total{x=\"1\"} 2 # {} 1e22 1700000000\n\
-         b 2 # {trace_id=\"q\\\"\\\\\\nµ\",span_id=\"s\"} 1e-7 1700000001.5\n\
+         b_total 2 # {trace_id=\"{µ}\",span_id=\"s\"} 1e-7 1700000001.5\n\
          c_bucket{le=\"1\"} 2 # {trace_id=\"c\"} -0.25\n\
          c_bucket{le=\"+Inf\"} 2\n\
          f_total 2 # {trace_id=\"first\"} 3 1700000005",
         // New ones, one that is older, and one whose labels are too long.
         "a_total 3 # {trace_id=\"2\"} 0.5 1700000009\n\
          a_total{x=\"1\"} 3 # {} 1 1699999999\n\
-         b 2 # {trace_id=\"LONG\"} 1 1700000010\n\
+         b_total 2 # {trace_id=\"LONG\"} 1 1700000010\n\
          c_bucket{le=\"1\"} 3 # {trace_id=\"c\"} -0.5\n\
          c_bucket{le=\"+Inf\"} 3 # {trace_id=\"d\",empty=\"\"} 2 1700000002\n\
          f_total 2",
         // The same one again, behind another.
         "a_total 4 # {trace_id=\"1\"} 0.5 1700000000.125\n\
-         b 2 # {trace_id=\"b\"} 1 1700000010\n\
+         b_total 2 # {trace_id=\"b\"} 1 1700000010\n\
          c_bucket{le=\"1\"} 4 # {trace_id=\"c\"} -0.25\n\
          f_total 3 # {trace_id=\"first\"} 3 1700000005",
     ];
-    let numbered = |(at, page): (usize, &str)| format!("{}\npage {at}", page.replace("LONG", &long));
+    let numbered = |(at, page): (usize, &str)| {
+        format!("{}\npage {at}", page.replace("LONG", &long).replace("NOW", &now))
+    };
     pages.into_iter().enumerate().map(numbered).collect()
 }
 
 /// An answer in which times of scrapes, which differ, are told as `scraped`.
 fn comparable(answer: &Answer) -> Value {
+    if answer.status == 204 {
+        return json!(answer.text());
+    }
     let mut json = answer.json();
     for series in json["data"].as_array_mut().into_iter().flatten() {
         for exemplar in series["exemplars"].as_array_mut().unwrap() {
@@ -180,7 +192,7 @@ fn answers_are_those_of_prometheus_for_the_same_pages() {
     let queries = [
         "a_total",
         "{__name__=~\".+\"}",
-        "rate(a_total[5m]) / on(x) sum by(x) (c_bucket{le=\"1\"}) or b offset 1h",
+        "rate(a_total[5m]) / on(x) sum by(x) (c_bucket{le=\"1\"}) or b_total offset 1h",
         "nothing",
         "max_over_time(e_total[1h:1m])",
         "1 + time()",
@@ -194,8 +206,8 @@ fn answers_are_those_of_prometheus_for_the_same_pages() {
         for query in queries {
             let (ours, theirs) = (ask(&narthex.url, query), ask(&peer.url, query));
             assert_eq!(comparable(&ours), comparable(&theirs), "page {number}, {query}");
-            let series = theirs.json()["data"].as_array().map_or(0, Vec::len);
-            exemplars += series;
+            assert_eq!(ours.status, theirs.status, "page {number}, {query}");
+            exemplars += comparable(&theirs)["data"].as_array().map_or(0, Vec::len);
         }
     }
     assert!(exemplars > 40, "{exemplars}");
@@ -205,12 +217,11 @@ fn answers_are_those_of_prometheus_for_the_same_pages() {
         "query=a_total&start=1700000009.001",
         "query=test&start=1717200000000&end=1717200000000",
         "query=a_total&start=2&end=1",
-        "query=a_total&start=x",
     ] {
         let ask = |url: &str| get(&format!("{url}/api/v1/query_exemplars?{parameters}")).unwrap();
         let (ours, theirs) = (ask(&narthex.url), ask(&peer.url));
         assert_eq!((ours.status, comparable(&ours)), (theirs.status, comparable(&theirs)), "{parameters}");
     }
     let (ours, theirs) = (ask(&narthex.url, "sum("), ask(&peer.url, "sum("));
-    assert_eq!((ours.status, ours.error().0), (theirs.status, theirs.error().0));
+    assert_eq!((ours.status, ours.error()), (theirs.status, theirs.error()));
 }

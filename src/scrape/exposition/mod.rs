@@ -16,7 +16,7 @@ mod tests;
 pub use labels::{parse_labels, unescape_help};
 pub use negotiate::Format;
 pub use number::parse_float;
-pub(crate) use number::read_plain;
+pub(crate) use number::{read_number, read_plain};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,7 @@ pub fn exemplars(app: &App, params: &Params) -> Handled {
         .map_err(|error| ApiError::bad_data(error.to_string()))?;
     let selectors = selectors(&expr);
     if selectors.is_empty() {
+        // An answer without data, as Prometheus has it.
         return Ok(Answer::default());
     }
     let found = app.db.exemplars(start, end, &selectors);

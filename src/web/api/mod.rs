@@ -131,7 +131,7 @@ pub fn write_annotations(json: &mut Json, warnings: &[String], infos: &[String])
 /// The data of an answer, with what the client should know about it.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// JSON of `data`; an answer without any when it is empty.
+    /// JSON of `data`; empty when there is none: then the answer has no body.
     pub data: Vec<u8>,
     /// Warnings.
     pub warnings: Vec<String>,
@@ -168,11 +168,8 @@ impl Answer {
     #[must_use]
     pub fn body(self) -> Vec<u8> {
         let mut json = Json::default();
-        json.raw("{\"status\":\"success\"");
-        if !self.data.is_empty() {
-            json.raw(",\"data\":");
-            json.raw_bytes(&self.data);
-        }
+        json.raw("{\"status\":\"success\",\"data\":");
+        json.raw_bytes(&self.data);
         write_annotations(&mut json, &self.warnings, &self.infos);
         json.raw("}");
         json.into_bytes()
