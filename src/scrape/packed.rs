@@ -110,7 +110,7 @@ impl Packed {
                 let old = self.tails.get(followed.old..end).unwrap_or_default();
                 let mut exemplar = None;
                 if !behind.starts_with(old) || exemplars.wants_known(old) {
-                    let known = if exemplars == Exemplars::All { &[] } else { exemplar_text(old) };
+                    let known = if exemplars == Exemplars::All { &[] } else { old };
                     let line =
                         Changed { page, honor_timestamps, at: followed.at, series: text, behind, known };
                     let Some((new, new_length, exposed)) = line.read() else { return followed };
@@ -223,7 +223,7 @@ struct Changed<'a> {
     series: &'a [u8],
     /// What follows the series.
     behind: &'a [u8],
-    /// The exemplar of the last page, if it is not wanted again; empty for none.
+    /// What followed it in the last page, if the exemplar there is not wanted again; otherwise empty.
     known: &'a [u8],
 }
 
@@ -242,13 +242,14 @@ impl<'a> Changed<'a> {
 
     /// Another value before the exemplar of the last page.
     fn read_known(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
-        if self.known.is_empty() {
+        let known = exemplar_text(self.known);
+        if known.is_empty() {
             return None;
         }
         let (value, len) = read_number(self.behind.strip_prefix(b" ")?)?;
         let exemplar = self.behind.get(len + 1..)?.strip_prefix(b" ")?;
-        let length = u8::try_from(len + 2 + self.known.len()).ok()?;
-        exemplar.starts_with(self.known).then_some((value, length, None))
+        let length = u8::try_from(len + 2 + known.len()).ok()?;
+        exemplar.starts_with(known).then_some((value, length, None))
     }
 
     fn read_fully(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
