@@ -89,7 +89,12 @@ impl ExemplarAppender {
     /// The log failed; none is stored.
     pub fn commit(&mut self) -> Result<ExemplarOutcome, AppendError> {
         let staged = std::mem::take(&mut self.staged);
-        if staged.is_empty() { Ok(ExemplarOutcome::default()) } else { self.head.append_exemplars(staged) }
+        if staged.is_empty() {
+            return Ok(ExemplarOutcome::default());
+        }
+        let labelled =
+            |(series, exemplar): (Arc<MemSeries>, Exemplar)| (series.labels.to_labels(), series, exemplar);
+        self.head.append_exemplars(staged.into_iter().map(labelled).collect())
     }
 
     /// Forgets what is staged.
@@ -101,7 +106,7 @@ impl ExemplarAppender {
 impl Head {
     fn append_exemplars(
         &self,
-        mut staged: Vec<(Arc<MemSeries>, Exemplar)>,
+        mut staged: Vec<(Labels, Arc<MemSeries>, Exemplar)>,
     ) -> Result<ExemplarOutcome, AppendError> {
         let window_ms = self.late_window_ms.load(Ordering::Acquire);
         let exemplars = &self.exemplars;
@@ -109,8 +114,8 @@ impl Head {
         let _commit = exemplars.hold();
         let first = {
             let ring = exemplars.ring();
-            staged.retain(|(series, exemplar)| {
-                let verdict = ring.check(&series.labels, exemplar, window_ms);
+            staged.retain(|(labels, _, exemplar)| {
+                let verdict = ring.check(labels, exemplar, window_ms);
                 outcome.note(verdict);
                 verdict == Verdict::Stored
             });
@@ -119,25 +124,25 @@ impl Head {
         if staged.is_empty() {
             return Ok(outcome);
         }
-        let told = (first..).zip(&staged).map(|(sequence, (series, exemplar))| Told {
+        let told = (first..).zip(&staged).map(|(sequence, (_, series, exemplar))| Told {
             sequence,
             whose: Whose::Id(series.id),
             exemplar,
         });
         let written = self.wal.append(|_, out| {
-            self.log_series(staged.iter().map(|(series, _)| series), out);
+            self.log_series(staged.iter().map(|(_, series, _)| series), out);
             let mut from = Some(first);
             while let Some(sequence) = from {
                 from = exemplars::put(out, told.clone().skip((sequence - first) as usize));
             }
         });
         if let Err(error) = written {
-            staged.iter().for_each(|(series, _)| series.logged.store(false, Ordering::Release));
+            staged.iter().for_each(|(_, series, _)| series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
         let mut ring = exemplars.ring();
-        for (sequence, (series, exemplar)) in (first..).zip(staged) {
-            let verdict = ring.add(&series.labels, exemplar, sequence, window_ms);
+        for (sequence, (labels, _, exemplar)) in (first..).zip(staged) {
+            let verdict = ring.add(&labels, exemplar, sequence, window_ms);
             outcome.stored += usize::from(verdict == Verdict::Stored);
             outcome.note(verdict);
         }

@@ -98,7 +98,7 @@ fn take_labels(payload: &mut &[u8]) -> Result<Labels, CodecError> {
 /// The bytes are no such payload; what stands before was handed over.
 pub(crate) fn read(
     mut payload: &[u8],
-    find: impl Fn(u32) -> Option<Labels>,
+    mut find: impl FnMut(u32) -> Option<Labels>,
     mut each: impl FnMut(u64, Labels, Exemplar),
 ) -> Result<u64, CodecError> {
     let mut named: Vec<Labels> = Vec::new();

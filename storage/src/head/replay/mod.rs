@@ -8,6 +8,7 @@ use super::entry::{Entry, SampleValue};
 use super::series::MemSeries;
 use crate::codec::{CodecError, varint};
 use crate::exemplar::Kept;
+use crate::labels::Labels;
 use crate::parallel;
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
@@ -16,7 +17,7 @@ use crate::wal::{exemplars, runs};
 use names::Names;
 use roaring::RoaringBitmap;
 use rows::{Common, Share};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -32,6 +33,8 @@ pub(crate) struct Replay {
     claimed: AtomicU64,
     tombstones: Tombstones,
     exemplars: Kept,
+    /// The labels of series that have exemplars.
+    exemplar_series: HashMap<u32, Labels>,
     min_valid_ms: i64,
     marks: HashMap<u64, u64>,
     /// Series whose labels are in the log.
@@ -51,6 +54,7 @@ impl Replay {
             claimed: AtomicU64::new(0),
             tombstones: Tombstones::default(),
             exemplars: Kept::new(head.exemplars.max()),
+            exemplar_series: HashMap::new(),
             head,
             min_valid_ms,
             marks,
@@ -145,12 +149,17 @@ impl Replay {
     }
 
     fn exemplars(&mut self, payload: &[u8]) -> Result<(), CodecError> {
-        let Self { head, names, exemplars: kept, .. } = self;
+        let Self { head, names, exemplars: kept, exemplar_series: known, .. } = self;
         if kept.is_off() {
             return Ok(());
         }
         let index = head.index();
-        let find = |id: u32| names.find(&index, id).map(|series| series.labels.clone());
+        let find = |id: u32| match known.entry(id) {
+            hash_map::Entry::Occupied(known) => Some(known.get().clone()),
+            hash_map::Entry::Vacant(new) => {
+                Some(new.insert(names.find(&index, id)?.labels.to_labels()).clone())
+            }
+        };
         match exemplars::read(payload, find, |sequence, series, one| kept.add(sequence, series, one))? {
             0 => Ok(()),
             _ => Err(CodecError("exemplars of an unknown series")),
