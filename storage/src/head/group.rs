@@ -246,6 +246,7 @@ impl Group {
         self.end_silently(writer);
         self.log_row(writer, timestamp)?;
         self.apply(writer, timestamp);
+        writer.settle_fresh(timestamp);
         self.head.note_time(timestamp);
         self.head.samples_appended.fetch_add((outcome.appended + outcome.stale) as u64, Ordering::Relaxed);
         Ok(outcome)
@@ -292,8 +293,6 @@ impl Group {
             return Err(error.into());
         }
         writer.full_in = full_in;
-        // Of most groups all series come at once.
-        writer.fresh = Vec::new();
         Ok(())
     }
 
