@@ -361,7 +361,7 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
             rules::apply(&app.rules, groups, config, &app.options.external_url);
             Ok(())
         }
-        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+        Err(faults) => Err(format!("error loading rules, previous rule set restored: {faults}")),
     };
     let faults: Vec<String> = [logged, ruled, notified].into_iter().filter_map(Result::err).collect();
     let error = (!faults.is_empty()).then(|| {
