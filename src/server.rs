@@ -126,6 +126,7 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         wal_sync: flags.wal_sync,
         out_of_order_window_ms: config.out_of_order_window_ms,
         max_series: flags.max_series,
+        replay: Arc::default(),
     }
 }
 
@@ -184,7 +185,8 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let told = Arc::new(Notifications::new(flags.max_subscribers));
     telemetry.register(told.clone());
     told.add(notifications::STARTING, now_ms());
-    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone()));
+    let replay = options.replay.clone();
+    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone(), replay));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(serve::serve(front.clone(), listeners, stopped.clone()));
     let begin = Instant::now();

@@ -18,6 +18,7 @@ mod late;
 mod late_tests;
 mod log;
 mod open;
+mod progress;
 mod reshape;
 #[cfg(test)]
 mod reshape_tests;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use delete::CleanReport;
 pub use open::OpenReport;
+pub use progress::{ReplayProgress, ReplayState};
 pub(crate) use reshape::Rewrites;
 
 use crate::block::ServedBlock;
@@ -75,6 +77,8 @@ pub struct DbOptions {
     pub wal_sync: WalSync,
     /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
     pub out_of_order_window_ms: i64,
+    /// Tells how far the log has been read while the database is being opened.
+    pub replay: Arc<ReplayProgress>,
 }
 
 impl Default for DbOptions {
@@ -87,6 +91,7 @@ impl Default for DbOptions {
             max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
+            replay: Arc::default(),
         }
     }
 }
@@ -146,6 +151,12 @@ pub struct Db {
 }
 
 impl Db {
+    /// How far the log was read when the directory was opened.
+    #[must_use]
+    pub fn replayed(&self) -> ReplayState {
+        self.inner.options.replay.state()
+    }
+
     /// What was found when the directory was opened.
     #[must_use]
     pub fn open_report(&self) -> &OpenReport {
