@@ -13,6 +13,8 @@ mod damage;
 mod dashboards;
 mod differential;
 mod discovery;
+mod faults_alerts;
+mod faults_targets;
 mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]
