@@ -4,7 +4,7 @@
 //! of them or none, and one record of the write-ahead log carries them.
 
 use super::buffers;
-use super::cache::{Described, LayoutCache, Sink, Target};
+use super::cache::{Described, LayoutCache, Resolved, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
     Entry, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
@@ -347,6 +347,11 @@ impl ScrapeAppender {
         }
     }
 
+    /// Whether [`Self::metadata`] may have changed since this was asked last.
+    pub fn take_metadata_changed(&mut self) -> bool {
+        self.cache.take_comments_changed()
+    }
+
     /// Type, help and unit of the metrics of the last good page, by name.
     #[must_use]
     pub fn metadata(&self) -> Vec<MetadataEntry> {
@@ -397,21 +402,33 @@ struct RowSink<'a> {
 impl Sink for RowSink<'_> {
     type Error = ScrapeError;
 
-    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Target, ScrapeError> {
-        let Some(labels) = self.labels_of(sample.series, described)? else { return Ok(Target::Dropped) };
-        let target = if sample.timestamp.is_some() {
-            self.group.admit(&labels).map(|()| Target::Stamped(self.series.add_stamped(labels)))
-        } else {
-            self.group.register(&labels).map(|slot| Target::Row(self.series.use_slot(slot)))
+    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Resolved, ScrapeError> {
+        let alone = |target| Resolved { target, shared: false };
+        let Some(labels) = self.labels_of(sample.series, described)? else {
+            return Ok(alone(Target::Dropped));
         };
-        match target {
-            Err(error) if error.is_no_room() => Ok(Target::Refused),
+        let resolved = if sample.timestamp.is_some() {
+            self.group.admit(&labels).map(|()| alone(Target::Stamped(self.series.add_stamped(labels))))
+        } else {
+            self.group.register(&labels).map(|slot| {
+                let shared = self.series.slot(slot.index() as u32).is_some();
+                Resolved { target: Target::Row(self.series.use_slot(slot)), shared }
+            })
+        };
+        match resolved {
+            Err(error) if error.is_no_room() => Ok(alone(Target::Refused)),
             Err(error) => Err(ScrapeError::Refused(error.to_string())),
-            Ok(target) => {
+            Ok(resolved) => {
                 self.counts.added += 1;
-                Ok(target)
+                Ok(resolved)
             }
         }
+    }
+
+    fn revoke(&mut self, target: Target) {
+        self.counts.added -= 1;
+        // Another line uses what is shared, so that nothing ends here.
+        self.release(target);
     }
 
     fn refused(&mut self) {

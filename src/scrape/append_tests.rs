@@ -2,6 +2,8 @@
 
 use super::*;
 use narthex_storage::{Columns, DbOptions, Matcher, Queryable, SelectHints, is_stale_nan};
+use proptest::prelude::*;
+use std::collections::{BTreeSet, HashSet};
 
 struct Fixture {
     _dir: tempfile::TempDir,
@@ -372,4 +374,42 @@ fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
         (1, 10 * 60),
         "what was known has every sample"
     );
+}
+
+/// A line: which series, which of its two spellings, and a value.
+fn lines() -> impl Strategy<Value = Vec<(u8, bool, u8)>> {
+    proptest::collection::vec((0..12u8, proptest::bool::weighted(0.2), 0..3u8), 0..16)
+}
+
+proptest! {
+    #[test]
+    fn series_come_move_and_go_with_the_lines_of_the_pages(pages in proptest::collection::vec(lines(), 1..10)) {
+        let mut f = fixture(settings());
+        let mut want: BTreeMap<u8, Vec<String>> = BTreeMap::new();
+        let (mut last_texts, mut last): (HashSet<String>, BTreeSet<u8>) = Default::default();
+        for (number, page) in pages.iter().enumerate() {
+            let t = (number as i64 + 1) * 1000;
+            let (mut texts, mut present) = (HashSet::new(), BTreeSet::new());
+            let mut body = String::new();
+            for (series, respelled, value) in page {
+                let (a, b) = (format!("id=\"{series:02}\""), "z=\"1\"".to_owned());
+                let text = if *respelled { format!("m{{{b},{a}}}") } else { format!("m{{{a},{b}}}") };
+                body += &format!("{text} {value}\n");
+                texts.insert(text);
+                if present.insert(*series) {
+                    want.entry(*series).or_default().push(format!("{t}:{value}"));
+                }
+            }
+            for gone in last.difference(&present) {
+                want.entry(*gone).or_default().push(format!("{t}:x"));
+            }
+            let counts = f.scrape(&body, t).unwrap();
+            prop_assert_eq!(counts.added, texts.difference(&last_texts).count());
+            prop_assert_eq!(counts.duplicate, page.len() - present.len());
+            (last_texts, last) = (texts, present);
+        }
+        let got: Vec<String> = f.series("m").into_iter().map(|(_, samples)| samples).collect();
+        let want: Vec<String> = want.into_values().map(|samples| samples.join(" ")).collect();
+        prop_assert_eq!(got, want);
+    }
 }

@@ -1,5 +1,6 @@
 //! Memory for the pages that are being read, and their rows: a target needs it for a moment, and others wait meanwhile.
 
+use super::cache::Line;
 use libdeflater::Decompressor;
 use narthex_storage::Row;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +16,10 @@ pub(super) static PAGES: Pool<Vec<u8>> = Pool::new();
 pub(super) static BODIES: Pool<Vec<u8>> = Pool::new();
 /// For what follows the series of a page.
 pub(super) static TAILS: Pool<Vec<u8>> = Pool::new();
+/// For the text of a page whose lines are looked at one by one.
+pub(super) static TEXTS: Pool<Vec<u8>> = Pool::new();
+/// For the lines of such a page.
+pub(super) static LINES: Pool<Vec<Line>> = Pool::new();
 static ROWS: Pool<Row> = Pool::new();
 static DECOMPRESSORS: Pool<Decompressor> = Pool::new();
 
@@ -38,15 +43,15 @@ impl<T: Default> Pool<T> {
     }
 }
 
-impl Pool<Vec<u8>> {
+impl<E> Pool<Vec<E>> {
     /// A buffer, with whatever is left in it.
-    pub(super) fn buffer(&self) -> Vec<u8> {
+    pub(super) fn buffer(&self) -> Vec<E> {
         self.take()
     }
 
     /// Gives a buffer back.
-    pub(super) fn give_back(&self, buffer: Vec<u8>) {
-        let bytes = buffer.capacity();
+    pub(super) fn give_back(&self, buffer: Vec<E>) {
+        let bytes = buffer.capacity() * size_of::<E>();
         if bytes > 0 {
             self.give(buffer, bytes);
         }

@@ -1,24 +1,23 @@
 //! What a target's page looked like last time: its text, and for each line where it leads.
 //!
 //! Pages hardly change between scrapes. A line whose bytes are the same costs a compare; one whose series
-//! is the same costs a compare and a number. Only when the layout changes, lines are looked up in an index that
-//! is made for it, and only new series have their labels parsed. A warm scrape allocates nothing. Between scrapes the
+//! is the same costs a compare and a number. Only when the layout changes, lines are looked for, as [`super::reading`]
+//! tells, and only new series have their labels parsed. A warm scrape allocates nothing. Between scrapes the
 //! page is [`Packed`] where it is of the usual kind; otherwise its text is kept, and a few words per line.
 //!
 //! Invariant: the lines of the cache are those of its text, in order and without gaps.
 
+use super::buffers;
 use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
 use super::family::{Families, Family};
 use super::packed::Packed;
+use super::reading::Reading;
 use super::refused::RefusedSeries;
+use super::segments::Segment;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::ops::Range;
-
-/// How far ahead the old order is searched for a line at which the page follows it again.
-const AHEAD_MAX: usize = 64;
+use std::sync::Arc;
 
 /// What a known series leads to; the cache's user decides what the number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +36,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Whether a sample of the series may go there.
-    fn takes(self, sample: &Sample<'_>) -> bool {
+    pub(super) fn takes(self, sample: &Sample<'_>) -> bool {
         match self {
             Self::Row(_) => sample.timestamp.is_none(),
             Self::Stamped(_) => sample.timestamp.is_some(),
@@ -60,6 +59,14 @@ pub(super) struct Line {
     pub(super) family: Family,
 }
 
+/// What a series leads to that was not known by its text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resolved {
+    pub(super) target: Target,
+    /// Another line leads there as well, which may have the same text.
+    pub(super) shared: bool,
+}
+
 /// How a page describes the series that follow, where that counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Described<'a> {
@@ -79,7 +86,10 @@ pub(super) trait Sink {
     ///
     /// # Errors
     /// The page is refused.
-    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Target, Self::Error>;
+    fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Resolved, Self::Error>;
+
+    /// Takes back what was resolved last, and shared: the cache does know the series.
+    fn revoke(&mut self, target: Target);
 
     /// A sample of a known series.
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
@@ -99,25 +109,27 @@ pub(super) trait Sink {
 pub(super) struct LayoutCache {
     /// The page, when it is packed; then there are neither text nor lines.
     packed: Option<Packed>,
-    text: Vec<u8>,
-    lines: Vec<Line>,
-    hasher: FixedState,
+    pub(super) text: Vec<u8>,
+    pub(super) lines: Vec<Line>,
+    pub(super) hasher: FixedState,
     honor_timestamps: bool,
     /// A series is another one under another type or unit.
-    described: bool,
-    families: Families,
-    refused: RefusedSeries,
+    pub(super) described: bool,
+    pub(super) families: Families,
+    pub(super) refused: RefusedSeries,
+    /// The comments are not those that were asked for last.
+    pub(super) comments_changed: bool,
 }
 
 /// How far a page was read along the lines of the last one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// Bytes of the page.
-    at: usize,
+    pub(super) at: usize,
     /// Bytes of the old text.
-    old_at: usize,
+    pub(super) old_at: usize,
     /// Lines.
-    known: usize,
+    pub(super) known: usize,
 }
 
 impl LayoutCache {
@@ -127,7 +139,11 @@ impl LayoutCache {
         Self { honor_timestamps, described, ..Self::default() }
     }
 
-    fn entry<'a>(&self, page: &Exposition<'a>, at: usize) -> Result<(Entry<'a>, usize), ParseError> {
+    pub(super) fn entry<'a>(
+        &self,
+        page: &Exposition<'a>,
+        at: usize,
+    ) -> Result<(Entry<'a>, usize), ParseError> {
         let (mut entry, next) = page.entry(at)?;
         if let (Entry::Series(sample), false) = (&mut entry, self.honor_timestamps) {
             sample.timestamp = None;
@@ -143,6 +159,7 @@ impl LayoutCache {
         self.families.begin();
         self.refused.begin(sink.room());
         let mut progress = Progress::default();
+        let mut segments: Box<[Arc<Segment>]> = Box::default();
         if let Some(mut packed) = self.packed.take() {
             let followed = packed.follow(page, self.honor_timestamps, sink);
             if followed.whole && matches!(self.entry(page, followed.at), Ok((Entry::End, _))) {
@@ -152,15 +169,18 @@ impl LayoutCache {
                 return Ok(());
             }
             progress = Progress { at: followed.at, old_at: 0, known: followed.parts };
-            (self.text, self.lines) = packed.unpack(followed);
+            (self.text, self.lines, segments) = packed.unpack(followed);
         }
         let read = self.read_lines(page, progress, sink);
         // Those that were refused stand between the lines of every page.
         if !self.described && self.refused.is_empty() {
-            self.packed = Packed::of(&self.text, &self.lines);
+            self.packed = Packed::of(&self.text, &self.lines, &segments);
         }
         if self.packed.is_some() {
-            (self.text, self.lines) = Default::default();
+            buffers::TEXTS.give_back(std::mem::take(&mut self.text));
+            buffers::LINES.give_back(std::mem::take(&mut self.lines));
+        } else {
+            self.lines.shrink_to_fit();
         }
         read
     }
@@ -174,15 +194,15 @@ impl LayoutCache {
     ) -> Result<(), S::Error> {
         let read = match self.follow(page, &mut progress, sink) {
             Ok(true) => Ok(None),
-            Ok(false) => self.read_rest(page, progress, sink).map(Some),
+            Ok(false) => Reading::of(self, page, progress, sink).map(Some),
             Err(error) => Err(error.into()),
         };
         match read {
             Ok(None) => self.keep(page.body()),
             Ok(Some(reading)) => {
-                self.keep(reading.kept.as_deref().unwrap_or(page.body()));
-                self.lines = reading.lines;
-                self.lines.shrink_to_fit();
+                let (lines, kept) = reading.into_page();
+                self.keep(kept.as_deref().unwrap_or(page.body()));
+                buffers::LINES.give_back(std::mem::replace(&mut self.lines, lines));
             }
             Err(error) => {
                 self.step_back(page.body(), progress);
@@ -218,7 +238,7 @@ impl LayoutCache {
 
     /// Reads the line at `at` when it is the old line that begins at `old_at`, and gives it for the new page.
     #[inline]
-    fn follow_line<S: Sink>(
+    pub(super) fn follow_line<S: Sink>(
         &mut self,
         page: &Exposition<'_>,
         at: usize,
@@ -296,160 +316,15 @@ impl LayoutCache {
         self.text = text;
     }
 
-    /// Reads on without relying on the order.
-    fn read_rest<S: Sink>(
-        &mut self,
-        page: &Exposition<'_>,
-        progress: Progress,
-        sink: &mut S,
-    ) -> Result<Reading, S::Error> {
-        let mut reading = self.reading(page, progress);
-        let result = loop {
-            match self.read_line(page, &mut reading, sink) {
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        if let Err(error) = result {
-            reading.added.into_iter().for_each(|target| sink.release(target));
-            return Err(error);
-        }
-        // A series may stand in the page twice, and is released once.
-        let old = self.lines.get(progress.known..).unwrap_or_default();
-        let mut gone: HashSet<Target> = old.iter().map(|line| line.target).collect();
-        reading.lines.iter().for_each(|line| {
-            gone.remove(&line.target);
-        });
-        gone.into_iter().for_each(|target| sink.release(target));
-        Ok(reading)
-    }
-
-    /// Makes the index of the series that are known.
-    fn reading(&self, page: &Exposition<'_>, progress: Progress) -> Reading {
-        let old = page.like(&self.text);
-        let mut reading = Reading {
-            at: progress.at,
-            expected: progress.known,
-            expected_at: progress.old_at,
-            lines: self.lines.get(..progress.known).unwrap_or_default().to_vec(),
-            ..Reading::default()
-        };
-        let mut begin = 0;
-        for (number, line) in (0u32..).zip(&self.lines) {
-            let number_at = number as usize;
-            if number_at == progress.known {
-                begin = progress.old_at;
-            }
-            let page = if number_at < progress.known { page } else { &old };
-            let text = page.body().get(begin..line.end as usize).unwrap_or_default();
-            let series = match (line.target, line.series_len) {
-                (Target::Comment, _) => None,
-                // Written in some other way than most: read it to know.
-                (_, 0) => match page.entry(begin) {
-                    Ok((Entry::Series(sample), _)) => Some(sample.series),
-                    _ => None,
-                },
-                (_, len) => text.get(..len as usize),
-            };
-            if let Some(series) = series {
-                let place = if number_at < progress.known { Place::New } else { Place::Old(number) };
-                let at = begin + offset(text, series);
-                reading.insert(&self.hasher, Known { place, at, len: series.len(), line: *line }, series);
-            }
-            begin = line.end as usize;
-        }
-        reading
-    }
-
-    /// Reads a line; whether there was one.
-    fn read_line<S: Sink>(
-        &mut self,
-        page: &Exposition<'_>,
-        reading: &mut Reading,
-        sink: &mut S,
-    ) -> Result<bool, S::Error> {
-        let at = reading.at;
-        if let Some(old) = self.lines.get(reading.expected).copied()
-            && let Some(line) = self.follow_line(page, at, &old, reading.expected_at, sink)?
-        {
-            reading.expected += 1;
-            reading.expected_at = old.end as usize;
-            reading.push(page, at..line.end as usize, line);
-            return Ok(true);
-        }
-        let (entry, next) = self.entry(page, at)?;
-        let sample = match entry {
-            Entry::End => return Ok(false),
-            Entry::Series(sample) => sample,
-            comment => {
-                if self.described {
-                    self.families.note(&comment);
-                }
-                let (target, family) = (Target::Comment, Family::default());
-                let line = Line { end: 0, series_len: 0, target, value: 0.0, family };
-                reading.push(page, at..next, line);
-                return Ok(true);
-            }
-        };
-        let family = self.families.current();
-        let known = reading.find(&self.hasher, (page.body(), &self.text), &sample, family);
-        let target = match known {
-            Some((place, target)) => {
-                if let Place::Old(number) = place {
-                    self.go_on_behind(number, reading);
-                }
-                target
-            }
-            None if self.is_refused(&sample) => Target::Refused,
-            None => {
-                let target = sink.resolve(&sample, self.description())?;
-                if target == Target::Refused {
-                    self.refused.add(self.refused_hash(&sample));
-                } else {
-                    reading.added.push(target);
-                }
-                target
-            }
-        };
-        if target == Target::Refused {
-            sink.refused();
-            reading.skip(page, next);
-            return Ok(true);
-        }
-        sink.sample(target, sample.value, sample.timestamp);
-        let line = Line::of(page, &sample, at..next, target, family);
-        if known.is_none() {
-            let text = page.body().get(at..next).unwrap_or_default();
-            let place = at + offset(text, sample.series);
-            let known = Known { place: Place::New, at: place, len: sample.series.len(), line };
-            reading.insert(&self.hasher, known, sample.series);
-        }
-        reading.push(page, at..next, line);
-        Ok(true)
-    }
-
-    /// The page has a line of the old order: it may go on from there.
-    fn go_on_behind(&self, number: u32, reading: &mut Reading) {
-        let number = number as usize;
-        if number >= reading.expected
-            && number - reading.expected < AHEAD_MAX
-            && let Some(line) = self.lines.get(number)
-        {
-            reading.expected = number + 1;
-            reading.expected_at = line.end as usize;
-        }
-    }
-
-    fn is_refused(&mut self, sample: &Sample<'_>) -> bool {
+    pub(super) fn is_refused(&mut self, sample: &Sample<'_>) -> bool {
         !self.refused.is_empty() && self.refused.again(self.refused_hash(sample))
     }
 
-    fn refused_hash(&self, sample: &Sample<'_>) -> u64 {
+    pub(super) fn refused_hash(&self, sample: &Sample<'_>) -> u64 {
         self.hasher.hash_one((sample.series, self.families.current()))
     }
 
-    fn description(&self) -> Described<'_> {
+    pub(super) fn description(&self) -> Described<'_> {
         Described { kind: self.families.current().kind, unit: self.families.unit() }
     }
 
@@ -458,12 +333,18 @@ impl LayoutCache {
         let begins = std::iter::once(0).chain(self.lines.iter().map(|line| line.end as usize));
         let comments = self.lines.iter().zip(begins).filter(|(line, _)| line.target == Target::Comment);
         let comments = comments.filter_map(|(line, begin)| self.text.get(begin..line.end as usize));
+        let comments = comments.flat_map(|lines| lines.split_inclusive(|byte| *byte == b'\n'));
         comments.chain(self.packed.iter().flat_map(Packed::comments))
+    }
+
+    /// Whether the comments may have changed since this was asked last.
+    pub(super) fn take_comments_changed(&mut self) -> bool {
+        std::mem::take(&mut self.comments_changed)
     }
 
     /// What the lines lead to.
     #[cfg(test)]
-    fn targets(&self) -> HashSet<Target> {
+    fn targets(&self) -> std::collections::HashSet<Target> {
         let packed = self.packed.iter().flat_map(Packed::targets);
         self.lines.iter().map(|line| line.target).chain(packed).collect()
     }
@@ -477,13 +358,13 @@ impl LayoutCache {
 }
 
 /// Where a piece of a text begins in it.
-fn offset(text: &[u8], part: &[u8]) -> usize {
+pub(super) fn offset(text: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
 
 impl Line {
     /// A line with a sample, at `range` of the page.
-    fn of(
+    pub(super) fn of(
         page: &Exposition<'_>,
         sample: &Sample<'_>,
         range: Range<usize>,
@@ -497,7 +378,7 @@ impl Line {
         Self { end, series_len, target, value: sample.value, family }
     }
 
-    fn until(self, end: usize) -> Self {
+    pub(super) fn until(self, end: usize) -> Self {
         Self { end: word(end), ..self }
     }
 }
@@ -505,90 +386,6 @@ impl Line {
 /// A place in a page, which has less than 4 GiB.
 fn word(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
-}
-
-/// Where the text of a known series lies.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// In the page that is read.
-    New,
-    /// In the text of the one before, in the line with this number.
-    Old(u32),
-}
-
-#[derive(Debug)]
-struct Known {
-    place: Place,
-    at: usize,
-    len: usize,
-    line: Line,
-}
-
-impl Known {
-    fn series<'a>(&self, (page, old): (&'a [u8], &'a [u8])) -> &'a [u8] {
-        let text = match self.place {
-            Place::New => page,
-            Place::Old(_) => old,
-        };
-        text.get(self.at..self.at + self.len).unwrap_or_default()
-    }
-}
-
-/// A page that does not follow the last one.
-#[derive(Debug, Default)]
-struct Reading {
-    at: usize,
-    /// Where the old order goes on, if the page follows it again: line, and place in the old text.
-    expected: usize,
-    expected_at: usize,
-    lines: Vec<Line>,
-    /// What the lines cover of the page, where that is not all of it.
-    kept: Option<Vec<u8>>,
-    /// What was resolved for this page.
-    added: Vec<Target>,
-    index: HashTable<(u64, Known)>,
-}
-
-impl Reading {
-    fn insert(&mut self, hasher: &FixedState, known: Known, series: &[u8]) {
-        let hash = hasher.hash_one(series);
-        self.index.insert_unique(hash, (hash, known), |(hash, _)| *hash);
-    }
-
-    fn find(
-        &self,
-        hasher: &FixedState,
-        texts: (&[u8], &[u8]),
-        sample: &Sample<'_>,
-        family: Family,
-    ) -> Option<(Place, Target)> {
-        let fits = |known: &Known| {
-            known.line.target.takes(sample)
-                && known.line.family == family
-                && known.series(texts) == sample.series
-        };
-        let found = self.index.find(hasher.hash_one(sample.series), |(_, known)| fits(known));
-        found.map(|(_, known)| (known.place, known.line.target))
-    }
-
-    /// Adds a line that stands at `range` of the page.
-    fn push(&mut self, page: &Exposition<'_>, range: Range<usize>, line: Line) {
-        self.at = range.end;
-        let mut end = range.end;
-        if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(page.body().get(range).unwrap_or_default());
-            end = kept.len();
-        }
-        self.lines.push(line.until(end));
-    }
-
-    /// Leaves a line out.
-    fn skip(&mut self, page: &Exposition<'_>, next: usize) {
-        if self.kept.is_none() {
-            self.kept = Some(page.body().get(..self.at).unwrap_or_default().to_vec());
-        }
-        self.at = next;
-    }
 }
 
 #[cfg(test)]

@@ -19,16 +19,24 @@ struct Recorder {
 impl Sink for Recorder {
     type Error = ParseError;
 
-    fn resolve(&mut self, sample: &Sample<'_>, _: Described<'_>) -> Result<Target, ParseError> {
+    fn resolve(&mut self, sample: &Sample<'_>, _: Described<'_>) -> Result<Resolved, ParseError> {
         self.resolved += 1;
-        if self.limit.is_some_and(|limit| self.names.iter().flatten().count() >= limit) {
-            return Ok(Target::Refused);
-        }
         let mut labels = Vec::new();
         parse_labels(sample.series, |n, v| labels.push(format!("{n}={v}")));
-        self.names.push(Some(labels.join(",")));
-        let id = (self.names.len() - 1) as u32;
-        Ok(if sample.timestamp.is_some() { Target::Stamped(id) } else { Target::Row(id) })
+        let labels = labels.join(",");
+        let shared = self.names.iter().flatten().any(|name| *name == labels);
+        if !shared && self.limit.is_some_and(|limit| self.names.iter().flatten().count() >= limit) {
+            return Ok(Resolved { target: Target::Refused, shared: false });
+        }
+        let id = self.names.len() as u32;
+        let target = if sample.timestamp.is_some() { Target::Stamped(id) } else { Target::Row(id) };
+        self.names.push(Some(labels));
+        Ok(Resolved { target, shared })
+    }
+
+    fn revoke(&mut self, target: Target) {
+        self.resolved -= 1;
+        self.release(target);
     }
 
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>) {
@@ -199,4 +207,30 @@ fn numbers_of_every_spelling_leave_the_page_packed() {
         }
     }
     assert_eq!(sink.resolved, 3);
+}
+
+#[test]
+fn lines_that_move_or_stand_twice_are_known_again() {
+    let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+    let line = |i: usize| format!("m{{i=\"{i}\"}} {i}\n");
+    let page = |order: &[usize]| order.iter().map(|i| line(*i)).collect::<String>();
+    let mut read = |order: &[usize]| {
+        (sink.resolved, sink.samples) = (0, Vec::new());
+        cache.read(&Exposition::new(page(order).as_bytes(), Format::Text), &mut sink).unwrap();
+        let values: Vec<f64> = sink.samples.iter().map(|sample| f64::from_bits(sample.1)).collect();
+        assert_eq!(values, order.iter().map(|i| *i as f64).collect::<Vec<_>>());
+        (sink.resolved, sink.names.iter().flatten().count())
+    };
+    let all: Vec<usize> = (0..300).collect();
+    assert_eq!(read(&all), (300, 300));
+    let backwards: Vec<usize> = (0..300).rev().collect();
+    assert_eq!(read(&backwards), (0, 300));
+    let mut twice = all.clone();
+    twice.insert(10, 290);
+    twice.insert(250, 5);
+    assert_eq!(read(&twice), (0, 300));
+    let mut new = all.clone();
+    new.splice(100..200, 1000..1150);
+    assert_eq!(read(&new), (150, 350));
+    assert_eq!(read(&all), (100, 300));
 }

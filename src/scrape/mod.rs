@@ -10,6 +10,7 @@ mod held;
 pub mod manager;
 mod packed;
 pub mod pool;
+mod reading;
 mod refused;
 pub mod scrape_loop;
 mod segments;

@@ -7,7 +7,7 @@ use super::buffers;
 use super::cache::{Line, Sink, Target};
 use super::exposition::{Entry, Exposition, read_plain};
 use super::family::Family;
-use super::segments::{Divider, Segment};
+use super::segments::{Segment, Span, divide};
 use std::sync::Arc;
 
 /// The slot of a series that relabelling dropped.
@@ -42,19 +42,24 @@ pub(super) struct Followed {
 }
 
 impl Packed {
-    /// Packs a page; `None` when it is not of the usual kind.
-    pub(super) fn of(text: &[u8], lines: &[Line]) -> Option<Self> {
+    /// Packs a page; `None` when it is not of the usual kind. Most of its segments are among those of the last one.
+    pub(super) fn of(text: &[u8], lines: &[Line], last: &[Arc<Segment>]) -> Option<Self> {
         let samples = lines.iter().filter(|line| line.target != Target::Comment).count();
-        let mut divider = Divider::default();
+        let mut spans: Vec<Span> = Vec::with_capacity(lines.len());
         let (mut values, mut slots) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
-        let (mut tails, mut lengths) = (Vec::new(), Vec::with_capacity(samples));
+        let (mut tails, mut lengths) = (buffers::TAILS.buffer(), Vec::with_capacity(samples));
+        tails.clear();
         let mut begin = 0;
         for line in lines {
-            let whole = text.get(begin..line.end as usize).filter(|line| line.ends_with(b"\n"))?;
-            begin = line.end as usize;
+            let (from, end) = (begin, line.end as usize);
+            let whole = text.get(from..end).filter(|line| line.ends_with(b"\n"))?;
+            begin = end;
             let slot = match line.target {
                 Target::Comment => {
-                    divider.push(whole, true);
+                    match spans.last_mut() {
+                        Some(last) if last.is_comment => last.end = end,
+                        _ => spans.push(Span { begin: from, end, is_comment: true }),
+                    }
                     continue;
                 }
                 Target::Row(slot) if slot != DROPPED => slot,
@@ -65,15 +70,22 @@ impl Packed {
                 return None;
             }
             let (series, tail) = whole.split_at_checked(line.series_len as usize)?;
-            divider.push(series, false);
+            spans.push(Span { begin: from, end: from + series.len(), is_comment: false });
             lengths.push(u8::try_from(tail.len()).ok()?);
             tails.extend_from_slice(tail);
             values.push(line.value);
             slots.push(slot);
         }
-        tails.shrink_to_fit();
-        let (values, slots, lengths) = (values.into(), slots.into(), lengths.into());
-        Some(Self { segments: divider.finish(), values, slots, tails, lengths })
+        let segments = divide(text, &spans, last);
+        let own = tails.as_slice().to_vec();
+        buffers::TAILS.give_back(tails);
+        Some(Self {
+            segments,
+            values: values.into(),
+            slots: slots.into(),
+            tails: own,
+            lengths: lengths.into(),
+        })
     }
 
     /// Reads a page as far as it has the lines of this one; their values are those of the new page then.
@@ -132,9 +144,12 @@ impl Packed {
         buffers::TAILS.give_back(tails);
     }
 
-    /// The lines of the page, those that were followed as they stand in the new page, and the text of the others.
-    pub(super) fn unpack(self, followed: Followed) -> (Vec<u8>, Vec<Line>) {
-        let (mut text, mut lines) = (Vec::new(), Vec::with_capacity(self.slots.len()));
+    /// The text of the lines that were not followed, all lines of the page, those that were followed as they stand in
+    /// the new one, and the segments.
+    pub(super) fn unpack(self, followed: Followed) -> (Vec<u8>, Vec<Line>, Box<[Arc<Segment>]>) {
+        let (mut text, mut lines) = (buffers::TEXTS.buffer(), buffers::LINES.buffer());
+        text.clear();
+        lines.clear();
         let (mut at, mut old) = (0, followed.old);
         let mut samples = self.values.iter().zip(&self.slots).zip(&self.lengths);
         for (number, (part, is_comment)) in self.segments.iter().flat_map(|one| one.parts()).enumerate() {
@@ -165,7 +180,7 @@ impl Packed {
             lines.push(line);
         }
         buffers::TAILS.give_back(followed.tails);
-        (text, lines)
+        (text, lines, self.segments)
     }
 
     /// The comment lines of the page.

@@ -81,7 +81,7 @@ pub struct TargetState {
     last: Mutex<LastScrape>,
     /// `None` until the database is open.
     appender: Mutex<Option<ScrapeAppender>>,
-    /// Metrics with metadata, and the bytes of it, when the target had new series last.
+    /// Metrics with metadata, and the bytes of it.
     metadata_size: Mutex<(usize, usize)>,
 }
 
@@ -378,7 +378,7 @@ impl Loop {
         };
         let stored = appender.finish(timestamp, &report);
         let counts = appender.counts();
-        if counts.added > 0 && ingested.is_ok() {
+        if ingested.is_ok() && appender.take_metadata_changed() {
             self.state.note_metadata(&appender.metadata());
         }
         drop(guard);

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// A segment has about as many lines; it ends before a line that says so by its hash, wherever that stands, so that
 /// pages with other lines before it have the same segments behind.
 const LINES: u64 = 32;
+/// Segments of the last page that are compared where a page does not go on with the next one.
+const AHEAD: usize = 4;
 /// A segment has no fewer lines and no more.
 const LINES_MIN: usize = 8;
 const LINES_MAX: usize = 256;
@@ -16,22 +18,41 @@ const LINES_MAX: usize = 256;
 const KNOWN_MIN: usize = 1024;
 
 /// Some consecutive lines of a page without their values.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     text: Box<[u8]>,
     lines: Box<[Part]>,
 }
 
 /// The part of a line, or of several comments, that is the same in every page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Part {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
     /// Where it ends in the text; the next one begins there.
     end: u32,
     /// Whole lines without a sample; otherwise a series, whose value follows in the page.
-    pub(super) is_comment: bool,
+    is_comment: bool,
 }
 
 impl Segment {
+    fn of(page: &[u8], spans: &[Span]) -> Self {
+        let mut text = Vec::with_capacity(spans.iter().map(|span| span.end - span.begin).sum());
+        let part = |span: &Span| {
+            text.extend_from_slice(span.text(page));
+            Part { end: u32::try_from(text.len()).unwrap_or(u32::MAX), is_comment: span.is_comment }
+        };
+        let lines = spans.iter().map(part).collect();
+        Self { text: text.into(), lines }
+    }
+
+    /// Whether a page goes on with the lines of the segment.
+    fn begins(&self, page: &[u8], spans: &[Span]) -> bool {
+        self.lines.len() <= spans.len()
+            && self
+                .parts()
+                .zip(spans)
+                .all(|((text, is_comment), span)| span.is_comment == is_comment && span.text(page) == text)
+    }
+
     /// The parts with their text.
     pub(super) fn parts(&self) -> impl Iterator<Item = (&[u8], bool)> {
         let mut begin = 0;
@@ -53,50 +74,58 @@ struct Known {
 
 static KNOWN: Mutex<Known> = Mutex::new(Known { segments: HashTable::new(), limit: KNOWN_MIN });
 
-/// Divides a page into segments.
-#[derive(Default)]
-pub(super) struct Divider {
-    hasher: FixedState,
-    segments: Vec<Arc<Segment>>,
-    text: Vec<u8>,
-    lines: Vec<Part>,
+/// Where a part of a page stands in its text; what is between two of them are values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+    /// Whole lines without a sample, as many as follow each other.
+    pub(super) is_comment: bool,
 }
 
-impl Divider {
-    /// Adds the next part of the page.
-    pub(super) fn push(&mut self, text: &[u8], is_comment: bool) {
-        let ends = self.lines.len() >= LINES_MIN && self.hasher.hash_one(text).is_multiple_of(LINES);
-        if ends || self.lines.len() >= LINES_MAX {
-            self.end();
-        }
-        self.text.extend_from_slice(text);
-        let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
-        match self.lines.last_mut() {
-            Some(last) if last.is_comment && is_comment => last.end = end,
-            _ => self.lines.push(Part { end, is_comment }),
-        }
+impl Span {
+    fn text<'a>(&self, page: &'a [u8]) -> &'a [u8] {
+        page.get(self.begin..self.end).unwrap_or_default()
     }
+}
 
-    /// All segments of the page.
-    pub(super) fn finish(mut self) -> Box<[Arc<Segment>]> {
-        self.end();
-        self.segments.into()
+/// Divides a page into segments, of which most are among those of the last page, in their order.
+pub(super) fn divide(page: &[u8], mut spans: &[Span], last: &[Arc<Segment>]) -> Box<[Arc<Segment>]> {
+    let hasher = FixedState::default();
+    let mut segments = Vec::with_capacity(last.len() + 1);
+    let mut expected = 0;
+    while !spans.is_empty() {
+        let near = last.iter().enumerate().skip(expected).take(AHEAD);
+        let same = near.into_iter().find(|(_, segment)| segment.begins(page, spans));
+        // Another line behind it would belong to it.
+        let same = same.filter(|(_, segment)| ends_before(&hasher, page, spans, segment.lines.len()));
+        let len = match same {
+            Some((number, segment)) => {
+                expected = number + 1;
+                segments.push(Arc::clone(segment));
+                segment.lines.len()
+            }
+            None => {
+                let ends = |len: &usize| ends_before(&hasher, page, spans, *len);
+                let len = (LINES_MIN..LINES_MAX).find(ends).unwrap_or(LINES_MAX).min(spans.len());
+                segments.push(share(Segment::of(page, spans.get(..len).unwrap_or_default())));
+                len
+            }
+        };
+        spans = spans.get(len..).unwrap_or_default();
     }
+    segments.into()
+}
 
-    fn end(&mut self) {
-        if self.lines.is_empty() {
-            return;
-        }
-        let segment = Segment { text: self.text.as_slice().into(), lines: self.lines.as_slice().into() };
-        self.text.clear();
-        self.lines.clear();
-        let hash = self.hasher.hash_one(&segment);
-        self.segments.push(share(hash, segment));
-    }
+/// Whether a segment that begins with the spans may end after `len` of them.
+fn ends_before(hasher: &FixedState, page: &[u8], spans: &[Span], len: usize) -> bool {
+    len >= LINES_MAX
+        || spans.get(len).is_none_or(|next| hasher.hash_one(next.text(page)).is_multiple_of(LINES))
 }
 
 /// The segment, in memory that others share where they have the same.
-fn share(hash: u64, segment: Segment) -> Arc<Segment> {
+fn share(segment: Segment) -> Arc<Segment> {
+    let hash = FixedState::default().hash_one(&segment.text);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let found = known.segments.iter_hash(hash).filter_map(|(_, other)| other.upgrade());
     if let Some(same) = found.into_iter().find(|other| **other == segment) {
@@ -115,10 +144,15 @@ fn share(hash: u64, segment: Segment) -> Arc<Segment> {
 mod tests {
     use super::*;
 
-    fn divide(lines: &[String]) -> Box<[Arc<Segment>]> {
-        let mut divider = Divider::default();
-        lines.iter().for_each(|line| divider.push(line.as_bytes(), line.starts_with('#')));
-        divider.finish()
+    fn divide(lines: &[String], last: &[Arc<Segment>]) -> Box<[Arc<Segment>]> {
+        let (mut page, mut spans) = (Vec::new(), Vec::new());
+        for line in lines {
+            let begin = page.len();
+            page.extend_from_slice(line.as_bytes());
+            spans.push(Span { begin, end: page.len(), is_comment: line.starts_with('#') });
+            page.extend_from_slice(b" 1\n");
+        }
+        super::divide(&page, &spans, last)
     }
 
     fn lines(of: &str) -> Vec<String> {
@@ -132,8 +166,11 @@ mod tests {
         let a = lines("shared");
         let mut b = a.clone();
         b.insert(700, "another".to_owned());
-        let (a, b) = (divide(&a), divide(&b));
+        let (a, apart, behind) = (divide(&a, &[]), divide(&b, &[]), divide(&b, &divide(&a, &[])));
+        let b = apart;
         assert!(a.len() > 10);
+        let same = b.iter().zip(&behind).all(|(one, other)| Arc::ptr_eq(one, other));
+        assert!(same && b.len() == behind.len(), "a page is divided in one way, whatever was before");
         let theirs = |one: &&Arc<Segment>| b.iter().any(|other| Arc::ptr_eq(one, other));
         assert!(a.iter().filter(theirs).count() + 2 >= a.len());
         let text = |page: &[Arc<Segment>]| page.iter().flat_map(|one| one.text.to_vec()).collect::<Vec<_>>();
@@ -143,7 +180,7 @@ mod tests {
     #[test]
     fn segments_that_nobody_uses_are_forgotten() {
         for round in 0..200 {
-            divide(&lines(&format!("round{round}_")));
+            divide(&lines(&format!("round{round}_")), &[]);
         }
         let known = KNOWN.lock().unwrap();
         assert!(known.segments.len() <= known.limit && known.limit <= 8 * KNOWN_MIN, "{}", known.limit);

@@ -3,7 +3,7 @@
 use super::Dimension;
 use super::table::{Count, NAMES_MAX, Name, Row, Table};
 use crate::head::series::MemSeries;
-use crate::labels::{Labels, METRIC_NAME};
+use crate::labels::{LabelSet, METRIC_NAME};
 use std::collections::HashMap;
 
 /// The label that names a job.
@@ -67,21 +67,21 @@ impl Counters {
     }
 
     /// A series came.
-    pub(crate) fn add(&mut self, labels: &Labels) {
+    pub(crate) fn add(&mut self, labels: &impl LabelSet) {
         self.series += 1;
         self.each(labels, Table::add);
     }
 
     /// A series went that had come.
-    pub(crate) fn remove(&mut self, labels: &Labels) {
+    pub(crate) fn remove(&mut self, labels: &impl LabelSet) {
         self.series = self.series.saturating_sub(1);
         self.each(labels, Table::remove);
     }
 
-    fn each(&mut self, labels: &Labels, change: fn(&mut Table, Name<'_>, u64)) {
+    fn each(&mut self, labels: &impl LabelSet, change: fn(&mut Table, Name<'_>, u64)) {
         let bytes = bytes_of(labels);
         let (mut metric, mut job, mut instance) = ("", "", "");
-        for (name, value) in labels {
+        for (name, value) in labels.pairs() {
             match name {
                 METRIC_NAME => metric = value,
                 JOB => job = value,
@@ -148,14 +148,15 @@ impl Counters {
 
 /// What a series takes in the head, about, bytes: its labels, its state, its entries in the index. Samples are
 /// not counted.
-pub(crate) fn bytes_of(labels: &Labels) -> u64 {
+pub(crate) fn bytes_of(labels: &impl LabelSet) -> u64 {
     let fixed = size_of::<MemSeries>() + 4 * size_of::<usize>();
-    (labels.encoded_len() + fixed) as u64 + LABEL_BYTES * labels.len() as u64
+    (labels.bytes() + fixed) as u64 + LABEL_BYTES * labels.pairs().count() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::Labels;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

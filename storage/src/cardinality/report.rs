@@ -213,7 +213,7 @@ fn describe(
     let (a, b) = row.name();
     let mut jobs: HashMap<&str, usize> = HashMap::new();
     let mut labels: HashMap<&str, HashSet<&str>> = HashMap::new();
-    for (name, value) in samples.iter().flat_map(|series| &series.labels) {
+    for (name, value) in samples.iter().flat_map(|series| series.labels.iter()) {
         match name {
             METRIC_NAME => {}
             JOB => *jobs.entry(value).or_default() += 1,

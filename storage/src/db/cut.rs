@@ -6,6 +6,7 @@ use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::head::series::MemSeries;
 use crate::io::disk::Listed;
+use crate::labels::LabelsBuf;
 use crate::query::tidy::Joints;
 use crate::query::{Columns, StorageError};
 use crate::tombstones::Tombstones;
@@ -81,7 +82,7 @@ impl Inner {
         let tombstones = head.tombstones.load_full();
         let plan = BlockPlan::of_head(from, max_time, false);
         let mut block = BlockWriter::new(&self.files, &self.dir, plan)?.watched(&head.counters);
-        let mut columns = Columns::default();
+        let (mut columns, mut buffer) = (Columns::default(), LabelsBuf::default());
         for one in &series {
             let range = (from, max_time - 1);
             let one = HeadSeries::live(one);
@@ -93,7 +94,7 @@ impl Inner {
                 other => other?,
             }
             if !columns.is_empty() {
-                block.add_series(&one.series.labels, &columns)?;
+                block.add_series(&one.series.labels.to_labels_with(&mut buffer), &columns)?;
             }
         }
         let path = block.finish()?;

@@ -110,7 +110,7 @@ impl Inner {
             let plan = BlockPlan::of_head(min_time, max_time, true);
             let mut block = BlockWriter::new(&self.files, &self.dir, plan)?.watched(&head.counters);
             for Part { series, columns, .. } in parts.iter().filter(|part| !part.columns.is_empty()) {
-                block.add_series(&series.labels, columns)?;
+                block.add_series(&series.labels.to_labels(), columns)?;
             }
             // There is none when all of them were deleted.
             if let Some(path) = block.finish()? {

@@ -7,6 +7,7 @@ use crate::filenames;
 use crate::head::select::HeadSeries;
 use crate::io::disk::Listed;
 use crate::io::failed;
+use crate::labels::LabelsBuf;
 use crate::query::{Columns, StorageError};
 use std::io::{Error, ErrorKind};
 use std::path::{Component, Path};
@@ -104,11 +105,11 @@ impl Inner {
             start = end;
             let plan = BlockPlan::of_head(first, last.saturating_add(1), false);
             let mut block = BlockWriter::new(&self.files, dir, plan)?;
-            let mut columns = Columns::default();
+            let (mut columns, mut buffer) = (Columns::default(), LabelsBuf::default());
             for one in &series {
                 self.read_head(one, (first, last), cut_ms, tombstones.as_deref(), &mut columns)?;
                 if !columns.is_empty() {
-                    block.add_series(&one.series.labels, &columns)?;
+                    block.add_series(&one.series.labels.to_labels_with(&mut buffer), &columns)?;
                 }
             }
             block.finish()?;

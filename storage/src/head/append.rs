@@ -118,7 +118,7 @@ impl Appender {
     /// # Errors
     /// The series would be new, and there is no room for it. The series that was chosen before stays so.
     pub fn choose(&mut self, labels: &LabelsBuf) -> Result<(), AppendError> {
-        let same = |run: &Run| run.series.labels.as_encoded() == labels.as_encoded();
+        let same = |run: &Run| run.series.labels.is(labels.as_encoded());
         if !self.runs.last().is_some_and(same) {
             let series = match self.head.find_encoded(labels.as_encoded()) {
                 Some(series) => series,
@@ -181,7 +181,7 @@ impl Appender {
     }
 
     fn choose_labels(&mut self, labels: &Labels) -> Result<(), AppendError> {
-        if self.runs.last().is_none_or(|run| run.series.labels != *labels) {
+        if self.runs.last().is_none_or(|run| !run.series.labels.is(labels.as_encoded())) {
             let series = match self.head.find_encoded(labels.as_encoded()) {
                 Some(series) => series,
                 None => self.head.series(labels, self.bringer())?,

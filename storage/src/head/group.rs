@@ -18,7 +18,7 @@ use crate::wal::record::{self, Kind};
 use crate::work::count;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use writer::{Writer, bits};
+use writer::{Writer, bits, grow};
 
 /// The series that share a timeline. One writer at a time; readers never wait for its I/O.
 pub struct Group {
@@ -125,9 +125,9 @@ impl Group {
         let slot = match writer.free.pop() {
             Some(slot) => slot,
             None => {
-                writer.slots.push(None);
-                let len = writer.slots.len();
-                writer.last.resize(len, STALE_NAN);
+                let len = writer.slots.len() + 1;
+                grow(&mut writer.slots, len, None);
+                grow(&mut writer.last, len, STALE_NAN);
                 writer.present.resize(len.div_ceil(64), 0);
                 (len - 1) as u32
             }
@@ -287,7 +287,8 @@ impl Group {
             return Err(error.into());
         }
         writer.full_in = full_in;
-        writer.fresh.clear();
+        // Of most groups all series come at once.
+        writer.fresh = Vec::new();
         Ok(())
     }
 
@@ -297,7 +298,7 @@ impl Group {
         let rows = &mut *rows;
         let row = rows.timestamps.len() as u32;
         if rows.cells.len() < writer.slots.len() {
-            rows.cells.resize(writer.slots.len(), Cell::new(None));
+            grow(&mut rows.cells, writer.slots.len(), Cell::new(None));
         }
         for &(slot, value) in &writer.changes {
             let index = slot as usize;
@@ -579,8 +580,8 @@ impl Group {
         let index = slot as usize;
         let fresh = index >= writer.slots.len();
         if fresh {
-            writer.slots.resize(index + 1, None);
-            writer.last.resize(index + 1, STALE_NAN);
+            grow(&mut writer.slots, index + 1, None);
+            grow(&mut writer.last, index + 1, STALE_NAN);
             writer.present.resize((index + 1).div_ceil(64), 0);
         }
         let old = writer.slots.get(index).and_then(|old| old.as_ref().map(|old| old.id));

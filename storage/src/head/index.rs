@@ -1,5 +1,6 @@
 //! The head's index: labels → series, label pair → ids, ids in label order.
 
+use super::labels::{PairTable, SeriesLabels};
 use super::load;
 use super::order::Order;
 use super::series::MemSeries;
@@ -11,7 +12,6 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Ids whose series lie together, as a power of two.
@@ -27,10 +27,11 @@ pub(crate) struct Index {
     pub(crate) order: Order,
     /// The series by metric, label, job and target.
     pub(crate) counters: Counters,
+    /// The label pairs of all series.
+    pairs: PairTable,
     next_id: u32,
     /// The `next_id` when the lists were made small last.
     optimized_id: u32,
-    hasher: RandomState,
     /// Only labels and ids are kept up to date, until [`Index::loaded`].
     loading: bool,
 }
@@ -99,7 +100,12 @@ impl Index {
 
     /// The series whose labels have this encoded form.
     pub(crate) fn find_encoded(&self, labels: &str) -> Option<&Arc<MemSeries>> {
-        self.by_labels.find(self.hasher.hash_one(labels), |s| s.labels.as_encoded() == labels)
+        self.by_labels.find(self.pairs.hash(labels), |s| s.labels.is(labels))
+    }
+
+    /// The series that has these labels.
+    pub(crate) fn find_series(&self, labels: &SeriesLabels) -> Option<Arc<MemSeries>> {
+        self.by_labels.find(labels.hash(), |s| s.labels == *labels).cloned()
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Arc<MemSeries>> {
@@ -120,12 +126,12 @@ impl Index {
 
     /// Makes room for so many more series.
     pub(crate) fn reserve(&mut self, more: usize) {
-        let hasher = &self.hasher;
-        self.by_labels.reserve(more, |series| hasher.hash_one(series.labels.as_encoded()));
+        self.by_labels.reserve(more, |series| series.labels.hash());
     }
 
-    pub(crate) fn hasher(&self) -> RandomState {
-        self.hasher.clone()
+    /// The label pairs of all series: those of a new one are to be taken from here.
+    pub(crate) fn pair_table(&self) -> &PairTable {
+        &self.pairs
     }
 
     /// Adds a series that [`Index::find`] does not know.
@@ -141,14 +147,13 @@ impl Index {
 
     /// Adds a series under the id that the write-ahead log knows it by.
     pub(crate) fn insert_with_id(&mut self, id: u32, labels: &Labels) -> Arc<MemSeries> {
-        let series = Arc::new(MemSeries::new(id, labels.clone()));
-        let hash = self.hasher.hash_one(labels.as_encoded());
-        self.insert_series(hash, Arc::clone(&series));
+        let series = Arc::new(MemSeries::new(id, self.pairs.labels(labels.as_encoded(), None)));
+        self.insert_series(Arc::clone(&series));
         series
     }
 
-    /// Adds a series under its id, given the hash of its labels.
-    pub(crate) fn insert_series(&mut self, hash: u64, series: Arc<MemSeries>) {
+    /// Adds a series under its id; its label pairs are from the table of this index.
+    pub(crate) fn insert_series(&mut self, series: Arc<MemSeries>) {
         let id = series.id;
         self.reserve_id(id);
         if !self.loading {
@@ -158,13 +163,12 @@ impl Index {
         if let Some(place) = page.get_mut(place(id)) {
             *place = Some(Arc::clone(&series));
         }
-        let hasher = &self.hasher;
-        self.by_labels.insert_unique(hash, series, |s| hasher.hash_one(s.labels.as_encoded()));
+        self.by_labels.insert_unique(series.labels.hash(), series, |s| s.labels.hash());
     }
 
     fn insert_postings(&mut self, series: &Arc<MemSeries>) {
         self.counters.add(&series.labels);
-        for (name, value) in &series.labels {
+        for (name, value) in series.labels.iter() {
             if !self.postings.contains_key(name) {
                 self.postings.insert(name.into(), Label::default());
             }
@@ -215,8 +219,7 @@ impl Index {
                 self.pages.remove(&(series.id >> PAGE_BITS));
             }
         }
-        let hash = self.hasher.hash_one(series.labels.as_encoded());
-        let found = self.by_labels.find_entry(hash, |s| s.id == series.id);
+        let found = self.by_labels.find_entry(series.labels.hash(), |s| s.id == series.id);
         let known = found.map(|entry| entry.remove()).is_ok();
         if self.loading {
             return;
@@ -225,7 +228,7 @@ impl Index {
         if known {
             self.counters.remove(&series.labels);
         }
-        for (name, value) in &series.labels {
+        for (name, value) in series.labels.iter() {
             let Some(label) = self.postings.get_mut(name) else { continue };
             label.all.remove(series.id);
             if let Some(ids) = label.values.get_mut(value) {

@@ -13,6 +13,7 @@ mod cell;
 pub mod entry;
 pub mod group;
 pub(crate) mod index;
+pub(crate) mod labels;
 pub(crate) mod late;
 mod load;
 mod open;

@@ -85,6 +85,7 @@ fn spread(series: &[Arc<MemSeries>], begin: usize, end: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::labels::SeriesLabels;
     use crate::labels::Labels;
     use proptest::prelude::*;
 
@@ -100,7 +101,7 @@ mod tests {
                 for n in round {
                     let labels = Labels::from_pairs([("n", format!("{n:04}").as_str())]);
                     known.entry(labels.clone()).or_insert_with(|| {
-                        let series = Arc::new(MemSeries::new(n, labels));
+                        let series = Arc::new(MemSeries::new(n, SeriesLabels::of(&labels)));
                         order.add(Arc::clone(&series));
                         series
                     });

@@ -95,18 +95,22 @@ impl Labels {
     /// Reads back what [`Labels::as_encoded`] gave; `None` when the text is not a sorted label set.
     #[must_use]
     pub fn from_encoded(encoded: &str) -> Option<Self> {
-        let mut rest = encoded;
+        Self::is_encoded(encoded).then(|| Self { encoded: Arc::from(encoded) })
+    }
+
+    /// Whether the text is the encoded form of a sorted label set.
+    pub(crate) fn is_encoded(encoded: &str) -> bool {
         let mut previous: Option<&str> = None;
-        while !rest.is_empty() {
-            let (name, tail) = take_text(rest)?;
-            let (value, tail) = take_text(tail)?;
-            if value.is_empty() || previous.is_some_and(|p| p >= name) {
-                return None;
-            }
+        let mut covered = 0;
+        for pair in encoded_pairs(encoded) {
+            covered += pair.len();
+            let label = first_label(pair).filter(|(name, value)| {
+                !value.is_empty() && previous.is_none_or(|previous| previous < *name)
+            });
+            let Some((name, _)) = label else { return false };
             previous = Some(name);
-            rest = tail;
         }
-        Some(Self { encoded: Arc::from(encoded) })
+        covered == encoded.len()
     }
 }
 
@@ -226,6 +230,25 @@ impl<'a> Iterator for LabelsIter<'a> {
     }
 }
 
+/// Labels however they are kept.
+pub(crate) trait LabelSet {
+    /// Name and value of each, in the order of the names.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)>;
+
+    /// Bytes of the encoded form.
+    fn bytes(&self) -> usize;
+}
+
+impl LabelSet for Labels {
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter()
+    }
+
+    fn bytes(&self) -> usize {
+        self.encoded_len()
+    }
+}
+
 /// A sorted label set in memory that is used again and again, to look a series up without an allocation.
 #[derive(Debug, Clone, Default)]
 pub struct LabelsBuf {
@@ -242,6 +265,11 @@ impl LabelsBuf {
     pub fn push(&mut self, name: &str, value: &str) {
         push_text(&mut self.encoded, name);
         push_text(&mut self.encoded, value);
+    }
+
+    /// Appends a label, encoded; its name must be above the last one's, its value not empty.
+    pub(crate) fn push_encoded(&mut self, pair: &str) {
+        self.encoded.push_str(pair);
     }
 
     /// The encoded form, as [`Labels::as_encoded`].
@@ -333,6 +361,24 @@ pub fn is_plain_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
         && bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric())
+}
+
+/// The labels of an encoded set one by one, still encoded.
+pub(crate) fn encoded_pairs(encoded: &str) -> impl Iterator<Item = &str> {
+    let mut rest = encoded;
+    std::iter::from_fn(move || {
+        let (_, tail) = take_text(rest)?;
+        let (_, tail) = take_text(tail)?;
+        let (pair, behind) = rest.split_at_checked(rest.len() - tail.len())?;
+        rest = behind;
+        Some(pair)
+    })
+}
+
+/// Name and value of the first label of an encoded set.
+#[inline]
+pub(crate) fn first_label(encoded: &str) -> Option<(&str, &str)> {
+    LabelsIter { rest: encoded }.next()
 }
 
 const LENGTH_BITS: u32 = 6;

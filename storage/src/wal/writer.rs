@@ -27,6 +27,8 @@ pub enum WalSync {
 
 /// Bytes that may wait for a sync, since they are kept in memory until then.
 const UNSYNCED_MAX: usize = 8 << 20;
+/// Memory for records that is kept for the next ones, bytes.
+const BUFFER_MAX: usize = 512 << 10;
 /// Segments that failed and are remembered, for appends that wait for their sync meanwhile.
 const FAILED_MAX: usize = 16;
 
@@ -144,7 +146,7 @@ impl Wal {
         count(&self.counters.log_writes);
         inner.len += inner.buffer.len() as u64;
         self.bytes_written.fetch_add(inner.buffer.len() as u64, Ordering::Relaxed);
-        if inner.buffer.capacity() > 16 << 20 {
+        if inner.buffer.capacity() > BUFFER_MAX {
             inner.unsynced.extend_from_slice(self.kept(&std::mem::take(&mut inner.buffer)));
         } else {
             inner.unsynced.extend_from_slice(self.kept(&inner.buffer));
@@ -350,8 +352,9 @@ impl Inner {
         let waiting = usize::try_from(self.len.saturating_sub(len)).unwrap_or(usize::MAX);
         let done = self.unsynced.len().saturating_sub(waiting);
         self.unsynced.drain(..done);
-        if self.unsynced.capacity() > 2 * UNSYNCED_MAX {
-            self.unsynced.shrink_to(UNSYNCED_MAX);
+        // A burst, as when series are created, is over.
+        if self.unsynced.capacity() > BUFFER_MAX && self.unsynced.len() < self.unsynced.capacity() / 4 {
+            self.unsynced.shrink_to(BUFFER_MAX);
         }
         self.synced = len;
     }

@@ -34,6 +34,14 @@ pub(super) struct Writer {
     pub(super) scratch: Vec<u8>,
 }
 
+/// Makes a list that grows with the slots longer. It has little room to spare: of most groups all series come at once.
+pub(super) fn grow<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
+    if list.capacity() < len {
+        list.reserve_exact(len + len / 16 + 8 - list.len());
+    }
+    list.resize(len, value);
+}
+
 /// Calls `each` with the slot of every set bit of a word.
 pub(super) fn bits(mut word: u64, at: usize, mut each: impl FnMut(u32)) {
     while word != 0 {

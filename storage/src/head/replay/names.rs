@@ -4,14 +4,13 @@
 use crate::codec::{CodecError, varint};
 use crate::head::Head;
 use crate::head::index::Index;
+use crate::head::labels::SeriesLabels;
 use crate::head::series::MemSeries;
 use crate::labels::Labels;
 use crate::level0::Level0;
 use crate::parallel;
-use foldhash::fast::RandomState;
 use roaring::RoaringBitmap;
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -31,8 +30,8 @@ pub(super) struct Names {
 enum Told {
     /// The index has it.
     Known(u32),
-    /// A series, and the hash of its labels.
-    New(Arc<MemSeries>, u64),
+    /// A series.
+    New(Arc<MemSeries>),
 }
 
 /// What a part of the records says, and how many of them are damaged.
@@ -54,8 +53,7 @@ impl Names {
         let level0 = head.level0.load();
         let parts: Vec<Part> = {
             let index = head.index();
-            let hasher = index.hasher();
-            parallel::parts(records, PART, |records| read_part(records, &index, &hasher, &level0))
+            parallel::parts(records, PART, |records| read_part(records, &index, &level0))
         };
         let mut index = head.index.write().unwrap_or_else(PoisonError::into_inner);
         index.reserve(parts.iter().map(|(all, _)| all.len()).sum());
@@ -68,8 +66,8 @@ impl Names {
     }
 
     fn tell(&mut self, index: &mut Index, one: Told, level0: &[Arc<Level0>], told: &mut RoaringBitmap) {
-        let (series, hash) = match one {
-            Told::New(series, hash) => (series, hash),
+        let series = match one {
+            Told::New(series) => series,
             Told::Known(id) => {
                 if index.get(id).is_some() {
                     told.insert(id);
@@ -86,25 +84,25 @@ impl Names {
             return;
         }
         let taken = index.get(id).is_some();
-        match index.find(&series.labels) {
+        match index.find_series(&series.labels) {
             // Of two ids for the same labels the older one's series went, with all its samples, before the
             // other came.
             Some(old) if old.id < id && !taken => {
                 index.remove(&old);
                 self.aliases.values_mut().filter(|meant| **meant == old.id).for_each(|meant| *meant = id);
                 self.aliases.insert(old.id, id);
-                index.insert_series(hash, series);
+                index.insert_series(series);
                 told.insert(id);
             }
             Some(known) => {
                 self.aliases.insert(id, known.id);
             }
             None if !taken => {
-                index.insert_series(hash, series);
+                index.insert_series(series);
                 told.insert(id);
             }
             None => {
-                let new = index.insert(&series.labels);
+                let new = index.insert(&series.labels.to_labels());
                 set_up(&new, level0);
                 self.given.insert(new.id);
                 self.aliases.insert(id, new.id);
@@ -113,7 +111,10 @@ impl Names {
     }
 }
 
-fn read_part(records: &[&[u8]], index: &Index, hasher: &RandomState, level0: &[Arc<Level0>]) -> Part {
+fn read_part(records: &[&[u8]], index: &Index, level0: &[Arc<Level0>]) -> Part {
+    let pairs = index.pair_table();
+    // Neighbours have most of their labels in common.
+    let mut like: Option<SeriesLabels> = None;
     let (mut all, mut damaged) = (Vec::new(), 0);
     for record in records {
         let mut payload = *record;
@@ -122,18 +123,19 @@ fn read_part(records: &[&[u8]], index: &Index, hasher: &RandomState, level0: &[A
                 damaged += 1;
                 break;
             };
-            if index.get(id).is_some_and(|known| known.labels.as_encoded() == text) {
+            if index.get(id).is_some_and(|known| known.labels.is(text)) {
                 all.push(Told::Known(id));
                 continue;
             }
-            let Some(labels) = Labels::from_encoded(text) else {
+            if !Labels::is_encoded(text) {
                 damaged += 1;
                 break;
-            };
-            let hash = hasher.hash_one(text);
+            }
+            let labels = pairs.labels(text, like.as_ref());
+            like = Some(labels.clone());
             let series = MemSeries::new(id, labels);
             set_up(&series, level0);
-            all.push(Told::New(Arc::new(series), hash));
+            all.push(Told::New(Arc::new(series)));
         }
     }
     (all, damaged)
@@ -163,7 +165,8 @@ mod tests {
     fn record(series: &[(u32, &str)]) -> Vec<u8> {
         let mut out = Vec::new();
         for (id, value) in series {
-            MemSeries::new(*id, Labels::from_pairs([("n", *value)])).encode(&mut out);
+            let labels = Labels::from_pairs([("n", *value)]);
+            MemSeries::new(*id, SeriesLabels::of(&labels)).encode(&mut out);
         }
         out
     }
