@@ -127,6 +127,7 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         out_of_order_window_ms: config.out_of_order_window_ms,
         max_series: flags.max_series,
         max_exemplars: max_exemplars(flags, config),
+        replay: Arc::default(),
     }
 }
 
@@ -194,7 +195,8 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let told = Arc::new(Notifications::new(flags.max_subscribers));
     telemetry.register(told.clone());
     told.add(notifications::STARTING, now_ms());
-    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone()));
+    let replay = options.replay.clone();
+    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone(), replay));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(serve::serve(front.clone(), listeners, stopped.clone()));
     let begin = Instant::now();
@@ -382,7 +384,7 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
             rules::apply(&app.rules, groups, config, &app.options.external_url);
             Ok(())
         }
-        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+        Err(faults) => Err(format!("error loading rules, previous rule set restored: {faults}")),
     };
     let faults: Vec<String> = [logged, ruled, notified].into_iter().filter_map(Result::err).collect();
     let error = (!faults.is_empty()).then(|| {

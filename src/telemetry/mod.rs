@@ -8,6 +8,7 @@ pub mod family;
 pub mod log;
 pub mod metrics;
 mod process;
+pub mod repeated;
 mod rewrites;
 pub mod scrape;
 pub mod sketch;

@@ -53,7 +53,7 @@ mod filenames;
 
 pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
 pub use damage::{Damage, DamageAction, DamageKind};
-pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport, ReplayProgress, ReplayState};
 pub use exemplar::{Exemplar, ExemplarAppender, ExemplarOutcome, ExemplarSeries, ExemplarStats};
 pub use head::AppendError;
 pub use head::append::Appender;

@@ -14,6 +14,8 @@ mod dashboards;
 mod differential;
 mod discovery;
 mod exemplars;
+mod faults_alerts;
+mod faults_targets;
 mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]

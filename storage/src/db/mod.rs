@@ -21,6 +21,7 @@ mod late;
 mod late_tests;
 mod log;
 mod open;
+mod progress;
 mod reshape;
 #[cfg(test)]
 mod reshape_tests;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use delete::CleanReport;
 pub use open::OpenReport;
+pub use progress::{ReplayProgress, ReplayState};
 pub(crate) use reshape::Rewrites;
 
 use crate::block::ServedBlock;
@@ -80,6 +82,8 @@ pub struct DbOptions {
     pub out_of_order_window_ms: i64,
     /// Exemplars that are kept; 0 keeps none.
     pub max_exemplars: usize,
+    /// Tells how far the log has been read while the database is being opened.
+    pub replay: Arc<ReplayProgress>,
 }
 
 impl Default for DbOptions {
@@ -93,6 +97,7 @@ impl Default for DbOptions {
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
             max_exemplars: 0,
+            replay: Arc::default(),
         }
     }
 }
@@ -152,6 +157,12 @@ pub struct Db {
 }
 
 impl Db {
+    /// How far the log was read when the directory was opened.
+    #[must_use]
+    pub fn replayed(&self) -> ReplayState {
+        self.inner.options.replay.state()
+    }
+
     /// What was found when the directory was opened.
     #[must_use]
     pub fn open_report(&self) -> &OpenReport {

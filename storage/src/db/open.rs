@@ -204,9 +204,9 @@ impl Db {
         }
         // Labels first: a segment may speak of series that only a later one names, once those before it
         // were deleted.
-        log::read_labels(&files, &segments, &mut replay, &mut report);
+        log::read_labels(&files, &segments, &mut replay, &mut report, &options.replay);
         catalogue.doubt(&replay.told);
-        log::read(segments, &files, &mut replay, &mut report);
+        log::read(segments, &files, &mut replay, &mut report, &options.replay);
         replay.finish();
         (report.records, report.samples, report.dropped_records) =
             (replay.records, replay.samples, replay.dropped);
