@@ -126,7 +126,18 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         wal_sync: flags.wal_sync,
         out_of_order_window_ms: config.out_of_order_window_ms,
         max_series: flags.max_series,
+        max_exemplars: max_exemplars(flags, config),
+        replay: Arc::default(),
     }
+}
+
+/// Exemplars that are kept unless the configuration says otherwise.
+const MAX_EXEMPLARS: i64 = 100_000;
+
+/// How many exemplars are kept: none, unless the feature is on.
+fn max_exemplars(flags: &Flags, config: &Config) -> usize {
+    let max = config.max_exemplars.unwrap_or(MAX_EXEMPLARS);
+    if flags.exemplar_storage { usize::try_from(max).unwrap_or(0) } else { 0 }
 }
 
 fn retention_text(options: &DbOptions) -> String {
@@ -184,7 +195,8 @@ pub async fn run(flags: Flags) -> Result<(), ServerError> {
     let told = Arc::new(Notifications::new(flags.max_subscribers));
     telemetry.register(told.clone());
     told.add(notifications::STARTING, now_ms());
-    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone()));
+    let replay = options.replay.clone();
+    let front = Arc::new(Front::new(web_options.clone(), telemetry.clone(), guard, told.clone(), replay));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(serve::serve(front.clone(), listeners, stopped.clone()));
     let begin = Instant::now();
@@ -309,6 +321,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         ("api", "lifecycle", flags.enable_lifecycle),
         ("api", "remote_write_receiver", flags.remote_write_receiver),
         ("promql", "per_step_stats", flags.per_step_stats),
+        ("tsdb", "exemplar_storage", flags.exemplar_storage),
         ("rules", "concurrent_rule_eval", flags.rule_workers.is_some()),
     ];
     let external_url = if flags.external_url.is_empty() {
@@ -335,6 +348,15 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
     }
 }
 
+/// Changes how many exemplars are kept.
+fn resize_exemplars(app: &App, max: usize) {
+    let before = app.db.exemplar_stats().max;
+    if before != max {
+        let kept = app.db.set_max_exemplars(max);
+        info!(from = before, to = max, kept, "Another number of exemplars is kept");
+    }
+}
+
 /// Puts a configuration in force.
 ///
 /// # Errors
@@ -348,6 +370,7 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
         );
     }
     app.db.set_out_of_order_window(config.out_of_order_window_ms);
+    resize_exemplars(app, max_exemplars(flags, config));
     let rules = config.retention_rules.iter().map(|rule| rule.rule.clone()).collect();
     app.db.set_retention_rules(rules, now_ms());
     let log = config.query_log_file.as_deref();
@@ -362,7 +385,7 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
             rules::apply(&app.rules, groups, config, &app.options.external_url);
             Ok(())
         }
-        Err(_) => Err("error loading rules, previous rule set restored".to_owned()),
+        Err(faults) => Err(format!("error loading rules, previous rule set restored: {faults}")),
     };
     let faults: Vec<String> = [logged, ruled, notified].into_iter().filter_map(Result::err).collect();
     let error = (!faults.is_empty()).then(|| {

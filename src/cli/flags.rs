@@ -140,6 +140,8 @@ pub struct Flags {
     pub type_and_unit_labels: bool,
     /// Jobs store the extra scrape metrics unless they say otherwise.
     pub extra_scrape_metrics: bool,
+    /// Exemplars are kept.
+    pub exemplar_storage: bool,
     /// For the log: flags and features that are accepted and do nothing, with the reason.
     pub warnings: Vec<String>,
     values: BTreeMap<String, String>,
@@ -245,6 +247,7 @@ impl Flags {
             use_start_timestamps: has("use-start-timestamps"),
             type_and_unit_labels: has("type-and-unit-labels"),
             extra_scrape_metrics: has("extra-scrape-metrics"),
+            exemplar_storage: has("exemplar-storage"),
             warnings,
             values: flag_table::all().map(|spec| (spec.name.to_owned(), shown_value(spec, &raw))).collect(),
         })

@@ -4,6 +4,7 @@ use super::metrics::EndpointMetrics;
 use super::{Alert, payload};
 use crate::discovery::aws::signer::Signer;
 use crate::http::HttpClient;
+use crate::telemetry::repeated::Repeated;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// How long a sender may go on after it was told to empty its queue.
 const DRAIN_MAX: Duration = Duration::from_secs(60);
@@ -25,6 +26,10 @@ pub(super) struct Queue {
     waiting: Mutex<VecDeque<Arc<Alert>>>,
     wake: Notify,
     metrics: EndpointMetrics,
+    /// Times that there was no room.
+    full: Repeated,
+    /// Batches that could not be posted.
+    failed: Repeated,
 }
 
 /// How a sender ends.
@@ -56,7 +61,15 @@ pub(super) struct Sender {
 
 impl Queue {
     pub(super) fn new(url: String, capacity: usize, metrics: EndpointMetrics) -> Self {
-        Self { url, capacity, waiting: Mutex::default(), wake: Notify::new(), metrics }
+        Self {
+            url,
+            capacity,
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            metrics,
+            full: Repeated::default(),
+            failed: Repeated::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Alert>>> {
@@ -78,7 +91,14 @@ impl Queue {
         self.wake.notify_one();
         if dropped > 0 {
             self.metrics.dropped.add(dropped as u64);
-            warn!(alertmanager = self.url, count = dropped, "Alert notification queue full, dropping alerts");
+            if let Some(untold) = self.full.failed() {
+                warn!(
+                    alertmanager = self.url,
+                    count = dropped,
+                    untold,
+                    "Alert notification queue full, dropping alerts"
+                );
+            }
         }
     }
 
@@ -157,11 +177,18 @@ async fn send(queue: &Queue, to: &Destination) {
     };
     let count = alerts.len();
     match sent {
-        Ok(()) => queue.metrics.sent(count, begin.elapsed().as_secs_f64()),
+        Ok(()) => {
+            queue.metrics.sent(count, begin.elapsed().as_secs_f64());
+            if let Some(failures) = queue.failed.worked() {
+                info!(alertmanager = queue.url, failures, "Alertmanager takes alerts again");
+            }
+        }
         Err(reason) => {
             queue.metrics.errors.add(count as u64);
             queue.metrics.dropped.add(count as u64);
-            error!(alertmanager = queue.url, count, error = reason, "Error sending alerts");
+            if let Some(untold) = queue.failed.failed() {
+                error!(alertmanager = queue.url, count, error = reason, untold, "Error sending alerts");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::secrets::{Place, Refused, Secrets};
 use crate::discovery::SdMetrics;
 use crate::discovery::kubernetes::client::Connect;
 use crate::discovery::kubernetes::store::{Store, key};
-use crate::discovery::kubernetes::watch::{Wanted, Watchable, reason, watch};
+use crate::discovery::kubernetes::watch::{Fares, Wanted, Watchable, reason, watch};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::runtime::watcher::Event;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::error;
+use tracing::{error, info};
 
 /// Changes that come together are written together.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -224,15 +224,22 @@ fn spawn<K: Custom>(
 ) {
     let number = K::store(resources).add_watch(None);
     let (changes, metrics) = (changes.clone(), metrics.clone());
-    let failed = move |error: &kube::runtime::watcher::Error| {
-        metrics.count("kubernetes_failures");
-        error!(kind = %K::plural(&()), error = reason(error), "Failed to watch custom resources; what was found before stays in force");
+    let fares = move |fares: Fares<'_>| match fares {
+        Fares::Failed { error, tell } => {
+            metrics.count("kubernetes_failures");
+            if let Some(untold) = tell {
+                error!(kind = %K::plural(&()), error = reason(error), untold, "Failed to watch custom resources; what was found before stays in force");
+            }
+        }
+        Fares::Works(failures) => {
+            info!(kind = %K::plural(&()), failures, "Watching custom resources again");
+        }
     };
     let tell = async move |event| {
         let change: Change = Box::new(move |resources| resources.take::<K>(number, event));
         changes.send(change).await.is_ok()
     };
-    tasks.spawn(watch(Api::<K>::all(client.clone()), Wanted::default(), failed, tell));
+    tasks.spawn(watch(Api::<K>::all(client.clone()), Wanted::default(), fares, tell));
 }
 
 /// Reads the secrets that are wanted and not there yet.

@@ -6,8 +6,9 @@ use super::evaluator::{Evaluator, External};
 use super::file::AlertSpec;
 use super::outputs::Outputs;
 use super::sink::{Appended, OutputValue, Sinks};
-use super::templates::Expansion;
+use super::templates::Expansions;
 use super::view::RuleView;
+use crate::telemetry::repeated::Repeated;
 use narthex_promql::InstantSample;
 use narthex_storage::{Labels, LabelsBuilder};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct Rule {
     pub(super) alerts: AlertSet,
     /// Its `for` state is what it was before the start: alerts are written only from then on.
     pub(super) restored: bool,
+    template_failures: Repeated,
 }
 
 impl Rule {
@@ -36,7 +38,13 @@ impl Rule {
     #[must_use]
     pub fn new(view: Arc<RuleView>, restored: bool, sinks: &dyn Sinks) -> Self {
         let restored = restored || view.spec.alert.is_none();
-        Self { view, outputs: Outputs::new(sinks.sink()), alerts: AlertSet::default(), restored }
+        Self {
+            view,
+            outputs: Outputs::new(sinks.sink()),
+            alerts: AlertSet::default(),
+            restored,
+            template_failures: Repeated::default(),
+        }
     }
 
     /// What identifies a rule of a group to the group that follows it.
@@ -91,10 +99,11 @@ impl Rule {
     ) -> Result<(), EvalError> {
         let name = &self.view.spec.name;
         let waits = Waits { for_ms: alert.for_ms, keep_firing_for_ms: alert.keep_firing_for_ms };
+        let texts = Expansions::new(moment.slot_ms, external, evaluator, &self.template_failures);
         let active = self.alerts.step(moment.slot_ms, samples, waits, |sample| {
-            let expansion = Expansion { sample, slot_ms: moment.slot_ms, external, evaluator };
-            (alert_labels(alert, name, sample, &expansion), annotations(alert, &expansion))
+            (alert_labels(alert, name, sample, &texts), annotations(alert, sample, &texts))
         })?;
+        texts.end();
         if let Some(limit) = limit.filter(|limit| active > *limit) {
             self.alerts.clear();
             return Err(EvalError::TooManyAlerts { limit, found: active });
@@ -140,18 +149,19 @@ fn recorded_labels(input: &Labels, name: &str, own: &[(String, String)]) -> Labe
 }
 
 /// The labels of an alert.
-fn alert_labels(alert: &AlertSpec, name: &str, sample: &InstantSample, expansion: &Expansion<'_>) -> Labels {
+fn alert_labels(alert: &AlertSpec, name: &str, sample: &InstantSample, texts: &Expansions<'_>) -> Labels {
     let mut labels = LabelsBuilder::from_labels(&sample.labels);
     labels.remove("__name__");
     for (label, template) in &alert.label_templates {
-        labels.set(label, &expansion.text(template));
+        labels.set(label, &texts.text(template, sample));
     }
     labels.set("alertname", name);
     labels.build()
 }
 
-fn annotations(alert: &AlertSpec, expansion: &Expansion<'_>) -> Annotations {
-    alert.annotation_templates.iter().map(|(name, text)| (name.clone(), expansion.text(text))).collect()
+fn annotations(alert: &AlertSpec, sample: &InstantSample, texts: &Expansions<'_>) -> Annotations {
+    let each = alert.annotation_templates.iter();
+    each.map(|(name, text)| (name.clone(), texts.text(text, sample))).collect()
 }
 
 /// The labels of a series that tells of an alert.

@@ -4,15 +4,15 @@
 //! of them or none, and one record of the write-ahead log carries them.
 
 use super::buffers;
-use super::cache::{Described, LayoutCache, Resolved, Sink, Target};
+use super::cache::{Described, Exemplars, LayoutCache, Resolved, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
-    Entry, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
+    Entry, ExposedExemplar, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
 };
 use narthex_storage::labels::quote;
 use narthex_storage::{
-    AppendError, Appender, Db, Group, Labels, LabelsBuilder, Row, RowOutcome, STALE_NAN, SeriesBudget, Slot,
-    StorageError,
+    AppendError, Appender, Db, Exemplar, ExemplarAppender, Group, Labels, LabelsBuilder, Row, RowOutcome,
+    STALE_NAN, SeriesBudget, Slot, StorageError,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,6 +103,8 @@ pub struct Counts {
     pub out_of_bounds: usize,
     /// Left out: the series would be new, and there is no room for it.
     pub refused: usize,
+    /// Exemplars that were dropped: older than others of their series.
+    pub exemplars_out_of_order: usize,
 }
 
 /// What is reported about a scrape besides the counts.
@@ -153,6 +155,10 @@ pub struct ScrapeAppender {
     series: SeriesTable,
     report: Vec<Slot>,
     counts: Counts,
+    exemplars: ExemplarAppender,
+    /// What [`ExemplarAppender::changes`] told when the last page was read, if the store was told its exemplars.
+    exemplars_told: Option<u64>,
+    exemplars_changes: u64,
 }
 
 /// Series with timestamps of their own, and how often each slot of the row is in use: two spellings of one
@@ -199,6 +205,9 @@ impl ScrapeAppender {
             series: SeriesTable::default(),
             report,
             counts: Counts::default(),
+            exemplars: db.exemplar_appender(),
+            exemplars_told: None,
+            exemplars_changes: 0,
         })
     }
 
@@ -250,6 +259,13 @@ impl ScrapeAppender {
         self.begin();
         let format = format_of(content_type, self.settings.fallback_protocol.as_deref())?;
         let page = Exposition::new(body, format);
+        self.exemplars_changes = self.exemplars.changes();
+        // Most pages show the exemplars of the last one again.
+        let wanted = match self.exemplars_told.take() {
+            _ if !self.exemplars.is_on() => Exemplars::None,
+            Some(told) if told == self.exemplars_changes => Exemplars::New,
+            _ => Exemplars::All,
+        };
         let mut sink = RowSink {
             settings: &self.settings,
             group: &self.group,
@@ -257,6 +273,9 @@ impl ScrapeAppender {
             row: &mut self.row,
             appender: &mut self.appender,
             counts: &mut self.counts,
+            exemplars: &mut self.exemplars,
+            wanted,
+            timestamp,
             ahead_max: timestamp.saturating_add(AHEAD_MAX_MS),
             beyond_limit: false,
         };
@@ -280,6 +299,7 @@ impl ScrapeAppender {
         }
         self.row.clear();
         self.appender.rollback();
+        self.exemplars.rollback();
         self.counts = Counts::default();
     }
 
@@ -291,6 +311,7 @@ impl ScrapeAppender {
         if !report.up {
             self.row.clear();
             self.appender.rollback();
+            self.exemplars.rollback();
         }
         self.end_vanished_stamped(timestamp, report.up);
         let values = [
@@ -313,6 +334,8 @@ impl ScrapeAppender {
         self.counts.duplicate += outcome.duplicate;
         self.counts.out_of_bounds += outcome.out_of_bounds;
         self.appender.commit()?;
+        self.counts.exemplars_out_of_order = self.exemplars.commit()?.out_of_order;
+        self.exemplars_told = report.up.then_some(self.exemplars_changes);
         Ok(outcome)
     }
 
@@ -395,6 +418,10 @@ struct RowSink<'a> {
     row: &'a mut Row,
     appender: &'a mut Appender,
     counts: &'a mut Counts,
+    exemplars: &'a mut ExemplarAppender,
+    wanted: Exemplars,
+    /// Of the scrape, ms.
+    timestamp: i64,
     ahead_max: i64,
     beyond_limit: bool,
 }
@@ -423,6 +450,36 @@ impl Sink for RowSink<'_> {
                 Ok(resolved)
             }
         }
+    }
+
+    fn exemplars(&self) -> Exemplars {
+        self.wanted
+    }
+
+    #[cold]
+    fn exemplar(&mut self, target: Target, exposed: &ExposedExemplar<'_>, timestamp: Option<i64>) {
+        let mut labels = LabelsBuilder::new();
+        parse_labels(exposed.labels, |name, value| {
+            labels.set(name, value);
+        });
+        let exemplar = Exemplar {
+            labels: labels.build(),
+            value: exposed.value,
+            timestamp: exposed.timestamp.or(timestamp).unwrap_or(self.timestamp),
+            has_timestamp: exposed.timestamp.is_some(),
+        };
+        // One whose series the head has not taken has nowhere to stand.
+        let _ = match target {
+            Target::Row(index) => match self.series.slot(index) {
+                Some(slot) => self.exemplars.stage_slot(self.group, slot, exemplar),
+                None => Ok(()),
+            },
+            Target::Stamped(id) => match self.series.stamped(id) {
+                Some(stamped) if stamped.present => self.exemplars.stage(&stamped.labels, exemplar),
+                _ => Ok(()),
+            },
+            Target::Dropped | Target::Refused | Target::Comment => Ok(()),
+        };
     }
 
     fn revoke(&mut self, target: Target) {

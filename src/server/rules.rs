@@ -78,11 +78,11 @@ pub(super) fn manager(
 /// The groups of the rule files that a configuration names.
 ///
 /// # Errors
-/// The first file that cannot be used; all are logged.
+/// Files cannot be used: each with its faults and their places, which are logged too.
 pub(super) fn groups(flags: &Flags, config: &Config) -> Result<Vec<LoadedGroup>, String> {
     load(config, flags.parse).map_err(|errors| {
         errors.iter().for_each(|text| error!(error = text, "loading groups failed"));
-        errors.into_iter().next().unwrap_or_default()
+        errors.join("; ")
     })
 }
 

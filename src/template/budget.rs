@@ -1,7 +1,8 @@
-//! What one expansion may cost: a template that loops ends with an error.
+//! What expansions may cost: a template that loops ends with an error, and so do those of many alerts together.
 
 use super::World;
 use narthex_storage::GoRegex;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// Statements, commands and turns of loops, with what functions add for long texts.
@@ -18,6 +19,64 @@ const QUERY_STEPS: u64 = 5_000;
 const REGEX_STEPS: u64 = 10_000;
 /// Bytes of text that make a step.
 const STEP_BYTES: usize = 64;
+
+/// Steps of all expansions that share an allowance.
+const SHARED_STEPS: u64 = 20_000_000;
+/// Of these for compiling a regular expression: alerts by the thousand with one each are nothing unusual.
+const SHARED_REGEX_STEPS: u64 = 100;
+/// Queries of all of them.
+const SHARED_QUERIES: u32 = 20_000;
+/// Bytes of all their results, which are kept with the alerts.
+const SHARED_BYTES: usize = 64 << 20;
+
+/// What many expansions may cost together: those of one evaluation of a rule, for as many alerts as it has.
+#[derive(Debug)]
+pub struct Allowance {
+    steps: Cell<u64>,
+    queries: Cell<u32>,
+    bytes: Cell<usize>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self {
+            steps: Cell::new(SHARED_STEPS),
+            queries: Cell::new(SHARED_QUERIES),
+            bytes: Cell::new(SHARED_BYTES),
+        }
+    }
+}
+
+impl Allowance {
+    fn steps(&self, steps: u64) -> Result<(), String> {
+        let left = self.steps.get().checked_sub(steps);
+        self.steps.set(left.unwrap_or(0));
+        left.map(drop).ok_or_else(|| {
+            format!("the templates of this evaluation take more than {SHARED_STEPS} steps together")
+        })
+    }
+
+    fn query(&self) -> Result<(), String> {
+        let left = self.queries.get().checked_sub(1);
+        self.queries.set(left.unwrap_or(0));
+        left.map(drop).ok_or_else(|| {
+            format!("the templates of this evaluation ask more than {SHARED_QUERIES} queries together")
+        })
+    }
+
+    /// Books a result.
+    ///
+    /// # Errors
+    /// All results together are too long.
+    pub(super) fn keep(&self, bytes: usize) -> Result<(), String> {
+        let left = self.bytes.get().checked_sub(bytes);
+        // What did not fit takes nothing: shorter ones may.
+        self.bytes.set(left.unwrap_or(self.bytes.get()));
+        left.map(drop).ok_or_else(|| {
+            format!("the templates of this evaluation make more than {SHARED_BYTES} bytes together")
+        })
+    }
+}
 
 /// What functions can reach.
 pub(super) struct Context<'a> {
@@ -38,6 +97,12 @@ impl<'a> Context<'a> {
     /// # Errors
     /// They are used up.
     pub(super) fn step(&mut self, steps: u64) -> Result<(), String> {
+        // What is too much for one takes nothing from the others.
+        self.own(steps)?;
+        self.world.allowance.steps(steps)
+    }
+
+    fn own(&mut self, steps: u64) -> Result<(), String> {
         match self.steps.checked_sub(steps) {
             Some(left) => {
                 self.steps = left;
@@ -70,7 +135,8 @@ impl<'a> Context<'a> {
 
     /// The samples of a query, now.
     pub(super) fn query(&mut self, expr: &str) -> Result<Vec<narthex_promql::InstantSample>, String> {
-        self.step(QUERY_STEPS)?;
+        self.own(QUERY_STEPS)?;
+        self.world.allowance.query()?;
         (self.world.query)(expr)
     }
 
@@ -82,7 +148,8 @@ impl<'a> Context<'a> {
         if let Some(regex) = self.regexes.get(pattern) {
             return Ok(regex.clone());
         }
-        self.step(REGEX_STEPS)?;
+        self.own(REGEX_STEPS)?;
+        self.world.allowance.steps(SHARED_REGEX_STEPS)?;
         let regex = GoRegex::unanchored(pattern).map_err(|error| error.to_string())?;
         self.regexes.insert(pattern.to_owned(), regex.clone());
         Ok(regex)

@@ -73,6 +73,7 @@ pub(super) fn run(parsed: &Parsed, data: Data, context: Context<'_>) -> Result<S
     };
     run.variables.extend(variables);
     run.list(&dot, &parsed.main.body)?;
+    run.context.world.allowance.keep(run.out.len()).map_err(|text| run.error(&text))?;
     Ok(run.out)
 }
 

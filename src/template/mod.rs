@@ -27,6 +27,7 @@ mod value;
 mod tests;
 
 use ast::Tree;
+pub use budget::Allowance;
 use narthex_promql::InstantSample;
 use narthex_storage::{FloatHistogram, Labels};
 use std::fmt::{self, Debug, Formatter};
@@ -131,6 +132,8 @@ pub struct World<'a> {
     pub path_prefix: &'a str,
     /// Evaluates an expression now. The error is what `query` fails with.
     pub query: &'a dyn Fn(&str) -> Result<Vec<InstantSample>, String>,
+    /// What this and other expansions may cost together.
+    pub allowance: &'a Allowance,
 }
 
 impl Debug for World<'_> {

@@ -169,8 +169,35 @@ fn expand_value(text: &str, value: TemplateValue<'_>) -> Result<String, Template
         external_labels: &[("cluster".to_owned(), "c1".to_owned())],
         external_url: "http://h:9090/pre",
     };
-    let world = World { now_ms: 1_353_755_652_000, path_prefix: "/pre", query: &query };
-    Template::parse("__alert_X", text)?.expand(&data, &world)
+    expand_within(text, &data, &Allowance::default())
+}
+
+fn expand_within(text: &str, data: &AlertData<'_>, allowance: &Allowance) -> Result<String, TemplateError> {
+    let world = World { now_ms: 1_353_755_652_000, path_prefix: "/pre", query: &query, allowance };
+    Template::parse("__alert_X", text)?.expand(data, &world)
+}
+
+#[test]
+fn expansions_that_are_cheap_each_are_bounded_together() {
+    let data = AlertData {
+        labels: &Labels::empty(),
+        value: TemplateValue::Float(1.0),
+        external_labels: &[],
+        external_url: "",
+    };
+    for (text, want) in [
+        ("{{ range 300000 }}{{ end }}", "take more than 20000000 steps together"),
+        ("{{ range 90 }}{{ query \"none\" }}{{ end }}", "ask more than 20000 queries together"),
+        ("{{ printf \"%800000s\" \"\" }}", "make more than 67108864 bytes together"),
+    ] {
+        let allowance = Allowance::default();
+        let end = (0..1000).find_map(|_| expand_within(text, &data, &allowance).err());
+        let end = end.unwrap().to_string();
+        assert!(end.contains("the templates of this evaluation") && end.contains(want), "{end}");
+        let again = expand_within(text, &data, &allowance).unwrap_err().to_string();
+        assert!(again.contains(want), "{again}");
+        assert_eq!(expand_within("plain", &data, &allowance).as_deref(), Ok("plain"));
+    }
 }
 
 fn expand(text: &str) -> Result<String, TemplateError> {

@@ -13,7 +13,7 @@ use crate::host;
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use serde_json::json;
+use narthex_storage::ReplayProgress;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -29,6 +29,7 @@ pub struct Front {
     pub guard: Option<Arc<Guard>>,
     /// What an administrator should know.
     pub notifications: Arc<Notifications>,
+    replay: Arc<ReplayProgress>,
     app: OnceLock<Arc<App>>,
 }
 
@@ -40,9 +41,10 @@ impl Front {
         telemetry: Arc<Telemetry>,
         guard: Option<Arc<Guard>>,
         notifications: Arc<Notifications>,
+        replay: Arc<ReplayProgress>,
     ) -> Self {
         let host = Arc::new(host::Collector::new(host::HostPaths::default()));
-        Self { options, telemetry, host, guard, notifications, app: OnceLock::new() }
+        Self { options, telemetry, host, guard, notifications, replay, app: OnceLock::new() }
     }
 
     /// From now on the app answers.
@@ -93,9 +95,8 @@ impl Front {
                 };
                 self.page(encoding, collect).await
             }
-            // Prometheus says the same until it knows the segments.
             "/api/v1/status/walreplay" if reads => {
-                data(Answer::write(|json| json.value(&json!({"min": 0, "max": 0, "current": 0}))), encoding)
+                data(api::status::replay_of(self.replay.state()), encoding)
             }
             "/api/v1/notifications" if reads => {
                 data(api::status::notifications_of(&self.notifications), encoding)

@@ -1,6 +1,6 @@
 //! One table of routes, and what is done around every request: prefix, phase, CORS, time, encoding.
 
-use super::api::{self, Answer, ApiError, ErrorKind, Handled};
+use super::api::{self, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase, WebOptions};
 use super::body::{Body, Watch};
 use super::encode::Encoding;
@@ -40,7 +40,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/queries/top", false, api::queries::top),
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
-    ("query_exemplars", true, api::parse::exemplars),
+    ("query_exemplars", true, api::exemplars::exemplars),
     ("rules", false, api::rules::rules),
     ("notifications", false, api::status::notifications),
     ("scrape_pools/config", false, api::targets::pool_yaml),
@@ -361,8 +361,9 @@ where
 }
 
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
-    match handled.map(Answer::body) {
-        Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
+    match handled {
+        Ok(answer) if answer.data.is_empty() => respond::empty(StatusCode::NO_CONTENT),
+        Ok(answer) => respond::packed(StatusCode::OK, JSON, answer.body(), encoding),
         Err(error) => respond::failed(&error, encoding),
     }
 }

@@ -30,6 +30,7 @@ mod compact;
 pub mod damage;
 pub mod db;
 mod downsample;
+pub mod exemplar;
 pub mod head;
 pub mod histogram;
 pub mod io;
@@ -52,7 +53,8 @@ mod filenames;
 
 pub use cardinality::{CardinalityQuery, CardinalityReport, CardinalityRow, Dimension};
 pub use damage::{Damage, DamageAction, DamageKind};
-pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport};
+pub use db::{CleanReport, Db, DbOptions, MaintainReport, OpenReport, ReplayProgress, ReplayState};
+pub use exemplar::{Exemplar, ExemplarAppender, ExemplarOutcome, ExemplarSeries, ExemplarStats};
 pub use head::AppendError;
 pub use head::append::Appender;
 pub use head::budget::SeriesBudget;

@@ -1,7 +1,7 @@
 //! Discovery in a Kubernetes cluster, against a stand-in for its API server.
 
-mod api;
-mod cluster;
+pub mod api;
+pub mod cluster;
 
 use crate::harness::{Narthex, Peer, eventually, get, program, shared};
 use api::Api;

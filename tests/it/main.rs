@@ -13,6 +13,9 @@ mod damage;
 mod dashboards;
 mod differential;
 mod discovery;
+mod exemplars;
+mod faults_alerts;
+mod faults_targets;
 mod host;
 mod hostile;
 #[cfg(feature = "kubernetes")]

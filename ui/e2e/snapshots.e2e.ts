@@ -52,8 +52,8 @@ const PICTURES: readonly Picture[] = [
   { name: "status", path: "status", text: "Server" },
   { name: "storage", path: "status?tab=storage", text: "No damage was found" },
   { name: "config", path: "config", text: "scrape_configs" },
-  { name: "goto", path: "flags", text: "Overview", prepare: openGoTo },
-  { name: "keys", path: "flags", text: "fold the rail", prepare: (page) => page.keyboard.press("?") },
+  { name: "goto", path: "queries", text: "Overview", prepare: openGoTo },
+  { name: "keys", path: "queries", text: "fold the rail", prepare: (page) => page.keyboard.press("?") },
 ];
 
 let it_: World;

@@ -82,14 +82,24 @@ interface Wishes {
   viewport?: { width: number; height: number };
   /** From scrape to scrape; a scrape that takes as long has failed. */
   interval?: string;
+  /** What another target shows, in OpenMetrics. */
+  openmetrics?: string;
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "", history, viewport = { width: 1440, height: 900 }, interval = "1s" }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", history, viewport = { width: 1440, height: 900 }, interval = "1s", openmetrics = "" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
-  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra));
+  const target = createServer((request, response) => {
+    if (request.url === "/openmetrics") {
+      response.writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0" }).end(`${openmetrics}\n# EOF\n`);
+    } else {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra);
+    }
+  });
   const targetPort = await listen(target);
   const gone = await freePort();
+  const traced =
+    openmetrics === "" ? "" : `- job_name: traced\n  metrics_path: /openmetrics\n  static_configs: [{targets: ["127.0.0.1:${targetPort}"]}]\n`;
   writeFileSync(
     join(dir, "rules.yml"),
     'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n  - {alert: Waits, expr: up == 0, for: 1h, annotations: {summary: "' +
@@ -98,7 +108,7 @@ export async function world({ prefix = "", extra = "", history, viewport = { wid
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: ${interval}, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
+    `global: {scrape_interval: ${interval}, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n${traced}`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;
@@ -116,7 +126,7 @@ export async function world({ prefix = "", extra = "", history, viewport = { wid
   const start = async () => {
     const ui = process.env["NARTHEX_UI_DIR"] === undefined ? [] : [`--web.ui-dir=${process.env["NARTHEX_UI_DIR"]}`];
     const flags = [...ui, `--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`, "--storage.tsdb.retention.time=100y"];
-    server = spawn(BINARY, [...flags, "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
+    server = spawn(BINARY, [...flags, "--enable-feature=exemplar-storage", "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
     await until("the server scrapes", async () => {
       const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`);
       return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;

@@ -35,8 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{error, warn};
-use watch::{Wanted, reason, watch};
+use tracing::{error, info, warn};
+use watch::{Fares, Wanted, reason, watch};
 use world::{Kept, World};
 
 /// Pause before a kubeconfig that cannot be used is read again.
@@ -152,23 +152,34 @@ impl Watches {
         let (label, field) = K::ROLE.map_or((None, None), |role| self.config.selector(role));
         let (changes, metrics) = (self.changes.clone(), self.context.metrics.clone());
         let (config, role) = (self.context.config.clone(), self.config.role.as_str());
-        let failed = move |error: &kube::runtime::watcher::Error| {
-            metrics.count("kubernetes_failures");
-            error!(
-                discovery = "kubernetes",
-                config,
-                role,
-                kind = %K::plural(&()),
-                namespace = namespace.as_deref().unwrap_or("(all)"),
-                error = reason(error),
-                "Failed to watch; what was found before stays in force"
-            );
+        let fares = move |fares: Fares<'_>| {
+            let (kind, namespace) = (K::plural(&()), namespace.as_deref().unwrap_or("(all)"));
+            match fares {
+                Fares::Failed { error, tell } => {
+                    metrics.count("kubernetes_failures");
+                    if let Some(untold) = tell {
+                        error!(
+                            discovery = "kubernetes",
+                            config,
+                            role,
+                            %kind,
+                            namespace,
+                            error = reason(error),
+                            untold,
+                            "Failed to watch; what was found before stays in force"
+                        );
+                    }
+                }
+                Fares::Works(failures) => {
+                    info!(discovery = "kubernetes", config, role, %kind, namespace, failures, "Watching again");
+                }
+            }
         };
         let tell = async move |event| {
             let change: Change = Box::new(move |world| world.take::<K>(number, event));
             changes.send(change).await.is_ok()
         };
-        self.tasks.spawn(watch(api, Wanted { label, field }, failed, tell));
+        self.tasks.spawn(watch(api, Wanted { label, field }, fares, tell));
     }
 }
 

@@ -1,6 +1,7 @@
 //! A watch that goes on whatever happens: disconnects, expired versions, an API server that is gone.
 
 use super::objects::trim;
+use crate::telemetry::repeated::Repeated;
 use futures_util::StreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
@@ -45,12 +46,26 @@ pub struct Wanted {
     pub field: Option<String>,
 }
 
-/// Tells of all objects, and then of what happens to them, for as long as `tell` returns true. `failed` learns why
-/// there is no news; what was told stays true as far as anybody knows.
+/// How a watch fares.
+#[derive(Debug)]
+pub enum Fares<'a> {
+    /// There is no news, and why; what was told stays true as far as anybody knows.
+    Failed {
+        /// What happened.
+        error: &'a watcher::Error,
+        /// Failures before it that the log does not have, if this one belongs there.
+        tell: Option<u64>,
+    },
+    /// There is news again, after so many failures.
+    Works(u64),
+}
+
+/// Tells of all objects, and then of what happens to them, for as long as `tell` returns true. `fares` learns of
+/// failures, and of their end.
 pub async fn watch<K: Watchable>(
     api: Api<K>,
     wanted: Wanted,
-    failed: impl Fn(&watcher::Error),
+    fares: impl Fn(Fares<'_>),
     mut tell: impl AsyncFnMut(Event<K>) -> bool,
 ) {
     let config = watcher::Config {
@@ -60,20 +75,23 @@ pub async fn watch<K: Watchable>(
         ..watcher::Config::default()
     };
     let begin = || watcher(api.clone(), config.clone()).boxed();
-    let (mut events, mut pause) = (begin(), PAUSE);
+    let (mut events, mut pause, failures) = (begin(), PAUSE, Repeated::default());
     loop {
         match events.next().await {
             Some(Ok(event)) => {
                 // That it begins to ask says nothing yet.
                 if !matches!(event, Event::Init) {
                     pause = PAUSE;
+                    if let Some(count) = failures.worked() {
+                        fares(Fares::Works(count));
+                    }
                 }
                 if !tell(event.modify(|object| trim(object.meta_mut()))).await {
                     return;
                 }
             }
             Some(Err(error)) => {
-                failed(&error);
+                fares(Fares::Failed { error: &error, tell: failures.failed() });
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
                 if expired(&error) {

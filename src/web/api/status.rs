@@ -5,6 +5,7 @@ use crate::web::app::App;
 use crate::web::notifications::Notifications;
 use crate::web::params::{Params, parse_int};
 use crate::web::time::rfc3339;
+use narthex_storage::ReplayState;
 use serde_json::json;
 
 /// Most rows of `status/tsdb`.
@@ -149,7 +150,12 @@ pub fn notifications_of(notifications: &Notifications) -> Answer {
 /// # Errors
 /// None.
 pub fn walreplay(app: &App, _: &Params) -> Handled {
-    let segments = app.db.open_report().segments;
-    let last = segments.saturating_sub(1);
-    Ok(Answer::write(|json| json.value(&json!({"min": 0, "max": last, "current": last}))))
+    Ok(replay_of(app.db.replayed()))
+}
+
+/// How far the log is, in segments as Prometheus has it, and in bytes: there are few segments, and they are large.
+pub fn replay_of(state: ReplayState) -> Answer {
+    let ReplayState { first, last, current, bytes, all } = state;
+    let value = json!({"min": first, "max": last, "current": current, "bytesRead": bytes, "bytesTotal": all});
+    Answer::write(|json| json.value(&value))
 }

@@ -10,6 +10,9 @@ mod cut;
 mod delete;
 #[cfg(test)]
 mod delete_tests;
+#[cfg(test)]
+mod exemplar_tests;
+mod exemplars;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
@@ -18,6 +21,7 @@ mod late;
 mod late_tests;
 mod log;
 mod open;
+mod progress;
 mod reshape;
 #[cfg(test)]
 mod reshape_tests;
@@ -31,6 +35,7 @@ mod tests;
 
 pub use delete::CleanReport;
 pub use open::OpenReport;
+pub use progress::{ReplayProgress, ReplayState};
 pub(crate) use reshape::Rewrites;
 
 use crate::block::ServedBlock;
@@ -75,6 +80,10 @@ pub struct DbOptions {
     pub wal_sync: WalSync,
     /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
     pub out_of_order_window_ms: i64,
+    /// Exemplars that are kept; 0 keeps none.
+    pub max_exemplars: usize,
+    /// Tells how far the log has been read while the database is being opened.
+    pub replay: Arc<ReplayProgress>,
 }
 
 impl Default for DbOptions {
@@ -87,6 +96,8 @@ impl Default for DbOptions {
             max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
+            max_exemplars: 0,
+            replay: Arc::default(),
         }
     }
 }
@@ -146,6 +157,12 @@ pub struct Db {
 }
 
 impl Db {
+    /// How far the log was read when the directory was opened.
+    #[must_use]
+    pub fn replayed(&self) -> ReplayState {
+        self.inner.options.replay.state()
+    }
+
     /// What was found when the directory was opened.
     #[must_use]
     pub fn open_report(&self) -> &OpenReport {

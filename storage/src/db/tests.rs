@@ -48,6 +48,27 @@ fn row(group: &std::sync::Arc<crate::Group>, values: &[(usize, f64)]) -> Row {
 }
 
 #[test]
+fn a_start_tells_how_far_it_has_read_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut segments = 0;
+    for start in 0..3 {
+        let options = options();
+        let progress = options.replay.clone();
+        assert_eq!(progress.state(), crate::ReplayState::default());
+        let db = Db::open(dir.path(), options).unwrap();
+        let state = progress.state();
+        assert_eq!(db.replayed(), state);
+        assert_eq!((state.bytes, state.current), (state.all, state.last), "all is read");
+        assert_eq!(state.all > 0, start > 0);
+        assert_eq!(state.last - state.first + u64::from(start > 0), segments);
+        let mut appender = db.appender();
+        appender.append(&labels(start), start as i64 + 1, 1.0).unwrap();
+        appender.commit().unwrap();
+        segments += 1;
+    }
+}
+
+#[test]
 fn what_lies_years_apart_is_cut_without_a_look_at_every_window_between() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());

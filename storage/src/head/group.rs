@@ -109,6 +109,11 @@ impl Group {
         self.head.budgets.room(self.budget.as_deref())
     }
 
+    /// The series in a slot.
+    pub(crate) fn series_in(&self, slot: Slot) -> Option<Arc<MemSeries>> {
+        self.writer().slots.get(slot.0 as usize)?.clone()
+    }
+
     fn bringer(&self, always: bool) -> Bringer<'_> {
         Bringer { budget: self.budget.as_deref(), always }
     }
@@ -241,6 +246,7 @@ impl Group {
         self.end_silently(writer);
         self.log_row(writer, timestamp)?;
         self.apply(writer, timestamp);
+        writer.settle_fresh(timestamp);
         self.head.note_time(timestamp);
         self.head.samples_appended.fetch_add((outcome.appended + outcome.stale) as u64, Ordering::Relaxed);
         Ok(outcome)
@@ -287,8 +293,6 @@ impl Group {
             return Err(error.into());
         }
         writer.full_in = full_in;
-        // Of most groups all series come at once.
-        writer.fresh = Vec::new();
         Ok(())
     }
 

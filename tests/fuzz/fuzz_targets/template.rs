@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use narthex::template::{AlertData, Template, TemplateValue, World};
+use narthex::template::{Allowance, AlertData, Template, TemplateValue, World};
 use narthex_promql::InstantSample;
 use narthex_storage::Labels;
 
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         external_labels: &[],
         external_url: "http://h:9090/prom",
     };
-    let world = World { now_ms: 1_700_000_000_000, path_prefix: "/prom", query: &query };
+    let world = World { now_ms: 1_700_000_000_000, path_prefix: "/prom", query: &query, allowance: &Allowance::default() };
     match template.expand(&data, &world) {
         Ok(text) => assert!(text.len() <= 1 << 20),
         Err(error) => assert!(error.detail().starts_with("template: __alert_X")),

@@ -1,6 +1,7 @@
 //! A stand-in for the Kubernetes API server: lists, watches and their troubles, over plain sockets so that it can
 //! misbehave. Its certificate is for 127.0.0.1 and is of no use anywhere else.
 
+use crate::harness::eventually;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -40,12 +41,14 @@ struct State {
     dropped: u64,
     connections: u64,
     requests: Vec<String>,
+    /// Nobody listens, and connections that there are end.
     stopping: bool,
 }
 
 /// The server; ends with its test.
 pub struct Api {
     pub port: u16,
+    tls: Option<Arc<ServerConfig>>,
     shared: Arc<Shared>,
 }
 
@@ -98,8 +101,13 @@ impl Api {
     fn start(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared::default());
-        let api = Self { port, shared: shared.clone() };
+        let api = Self { port, tls, shared: Arc::default() };
+        api.listen(listener);
+        api
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let (shared, tls) = (self.shared.clone(), self.tls.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if shared.lock().stopping {
@@ -116,7 +124,22 @@ impl Api {
                 });
             }
         });
-        api
+    }
+
+    /// Connections are refused, and those that there are end.
+    pub fn vanish(&self) {
+        self.shared.lock().stopping = true;
+        self.drop_watches();
+        // Each connection that gets through wakes the listener, which ends at the first.
+        eventually("nobody listens", || TcpStream::connect(("127.0.0.1", self.port)).is_err().then_some(()));
+    }
+
+    /// It is there again, at the same address.
+    pub fn appear(&self) {
+        let bind = || TcpListener::bind(("127.0.0.1", self.port)).ok();
+        let listener = eventually("the address is free", bind);
+        self.shared.lock().stopping = false;
+        self.listen(listener);
     }
 
     pub fn url(&self) -> String {
@@ -216,6 +239,9 @@ fn serve(mut stream: impl Read + Write, shared: &Shared) -> std::io::Result<()> 
         let request = Request::parse(&target);
         let failing = {
             let mut state = shared.lock();
+            if state.stopping {
+                return Ok(());
+            }
             state.requests.push(format!("{target} {authorization}"));
             state.failing
         };

@@ -102,6 +102,7 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   const text = await response.text();
   online.value = true;
   answeredAt.value = present();
+  if (response.status === 204) return { data: undefined as T, warnings: [], infos: [] };
   if (response.status === 503 && !text.startsWith("{")) {
     throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
   }
