@@ -333,6 +333,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
     WebOptions {
         route_prefix: flags.route_prefix.clone(),
         external_url,
+        ui_dir: flags.ui_dir.clone().map(Arc::new),
         enable_lifecycle: flags.enable_lifecycle,
         enable_admin_api: flags.enable_admin_api,
         remote_write_receiver: flags.remote_write_receiver,

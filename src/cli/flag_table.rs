@@ -160,6 +160,7 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
             )
             .ignored("the page has its own title"),
             flag("web.config.file", Text, "", "File with TLS and authentication of the own port."),
+            flag("web.ui-dir", Text, "", "Directory to serve the web UI from, for work on it. A flag of narthex."),
             flag("web.max-notifications-subscribers", Count, "16", "Subscribers of live notifications."),
             flag("web.user-assets", Text, "", "Directory served under /user.").later(),
             flag("web.console.templates", Text, "consoles", "Directory of console templates.")

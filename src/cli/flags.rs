@@ -78,6 +78,8 @@ pub struct Flags {
     pub notify: crate::notify::Settings,
     /// Follow the custom resources of the Prometheus operator.
     pub operator_crds: bool,
+    /// The web UI is served from here rather than from the binary.
+    pub ui_dir: Option<PathBuf>,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -204,6 +206,7 @@ impl Flags {
                 batch: raw.count("alertmanager.notification-batch-size")?.max(1),
                 drain: raw.bool("alertmanager.drain-notification-queue-on-shutdown"),
             },
+            ui_dir: Some(raw.text("web.ui-dir")).filter(|dir| !dir.is_empty()).map(PathBuf::from),
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
             operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),

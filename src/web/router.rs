@@ -426,7 +426,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
         _ if app.phase() != Phase::Ready => unavailable(app),
         "/-/ready" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
         _ if !reads => method_not_allowed("GET, HEAD"),
-        "/" => ui::serve(path, encoding).unwrap_or_else(|| {
+        "/" => ui::serve(app.options.ui_dir.as_ref(), path, encoding).await.unwrap_or_else(|| {
             respond::packed(StatusCode::OK, HTML, page::render(app).into_bytes(), encoding)
         }),
         "/version" => {
@@ -451,7 +451,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
             })
             .await
         }
-        _ => ui::serve(path, encoding).unwrap_or_else(not_found),
+        _ => ui::serve(app.options.ui_dir.as_ref(), path, encoding).await.unwrap_or_else(not_found),
     }
 }
 

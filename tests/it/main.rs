@@ -37,4 +37,5 @@ mod side_by_side;
 mod starting;
 mod tsdb;
 mod web_config;
+mod web_ui;
 mod write;
