@@ -77,17 +77,17 @@ interface Wishes {
   prefix?: string;
   /** What the target shows besides, in the text format. */
   extra?: string;
+  /** What another target shows, in OpenMetrics. */
+  openmetrics?: string;
   /** Samples of the past as OpenMetrics text, given the names of the target that answers and the one that does not. */
   history?: (up: string, gone: string) => string;
   viewport?: { width: number; height: number };
   /** From scrape to scrape; a scrape that takes as long has failed. */
   interval?: string;
-  /** What another target shows, in OpenMetrics. */
-  openmetrics?: string;
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "", history, viewport = { width: 1440, height: 900 }, interval = "1s", openmetrics = "" }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", openmetrics = "", history, viewport = { width: 1440, height: 900 }, interval = "1s" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
   const target = createServer((request, response) => {
     if (request.url === "/openmetrics") {
