@@ -40,8 +40,7 @@ fn masked<'a>(url: &'a str, shown: &str) -> Cow<'a, str> {
 }
 
 /// User and password of a URL, as they are written.
-#[must_use]
-pub fn user_and_password(url: &str) -> Option<(&str, &str)> {
+fn user_and_password(url: &str) -> Option<(&str, &str)> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     authority.rsplit_once('@')?.0.split_once(':')
