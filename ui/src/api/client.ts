@@ -28,7 +28,7 @@ export class ApiError extends Error {
 
   /** Line and column (from 1) that the text of a query's error begins with: `1:5: parse error: …`. */
   get position(): { line: number; column: number } | undefined {
-    const found = /(?:^|parameter "query": )(\d+):(\d+): /.exec(this.message);
+    const found = /(?:^|parameter "(?:query|match\[\])": )(\d+):(\d+): /.exec(this.message);
     return found ? { line: Number(found[1]), column: Number(found[2]) } : undefined;
   }
 }
@@ -88,7 +88,8 @@ interface Envelope {
   infos?: string[];
 }
 
-async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
+/** Asks, and notes whether somebody answered. */
+async function exchange(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
   let response: Response;
   const asked = performance.now();
   try {
@@ -102,21 +103,30 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   const text = await response.text();
   online.value = true;
   answeredAt.value = present();
-  if (response.status === 204) return { data: undefined as T, warnings: [], infos: [] };
-  if (response.status === 503 && !text.startsWith("{")) {
-    throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
-  }
-  if (response.status === 404 && !text.startsWith("{")) throw new ApiError("Not served here.", "not_found", 404);
+  return { status: response.status, text };
+}
+
+/** What an envelope holds, or the error that it tells of. */
+function opened<T>(envelope: Envelope, status: number): Answer<T> {
+  if (envelope.status !== "success") throw new ApiError(envelope.error ?? `Status ${status}`, envelope.errorType ?? "internal", status);
+  return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
+}
+
+async function read<T>({ status, text }: { status: number; text: string }): Promise<Answer<T>> {
+  if (status === 204) return { data: undefined as T, warnings: [], infos: [] };
+  if (status === 503 && !text.startsWith("{")) throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
+  if (status === 404 && !text.startsWith("{")) throw new ApiError("Not served here.", "not_found", 404);
   let envelope: Envelope;
   try {
     envelope = (await parse(text)) as Envelope;
   } catch {
-    throw new ApiError(`The answer is no JSON (status ${response.status}).`, "internal", response.status);
+    throw new ApiError(`The answer is no JSON (status ${status}).`, "internal", status);
   }
-  if (envelope.status !== "success") {
-    throw new ApiError(envelope.error ?? `Status ${response.status}`, envelope.errorType ?? "internal", response.status);
-  }
-  return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
+  return opened(envelope, status);
+}
+
+async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
+  return read(await exchange(url, init));
 }
 
 /** `GET /api/v1/PATH` */
@@ -129,6 +139,33 @@ export function get<T>(path: string, params: Params = {}, signal?: AbortSignal):
 export function post<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
   const init: RequestInit = { method: "POST", body: encode(params) };
   return send<T>(`${base}api/v1/${path}`, signal ? { ...init, signal } : init);
+}
+
+function jsonOf(body: unknown, signal: AbortSignal | undefined): RequestInit {
+  const init: RequestInit = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal ? { ...init, signal } : init;
+}
+
+/** `POST /api/v1/PATH` with JSON. */
+export function postJson<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
+  return send<T>(`${base}api/v1/${path}`, jsonOf(body, signal));
+}
+
+/** `POST /api/v1/PATH` with JSON, of which each line of the answer is an envelope with an `id`. */
+export async function postLines<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Map<string, Answer<T> | ApiError>> {
+  const answer = await exchange(`${base}api/v1/${path}`, jsonOf(body, signal));
+  // Refused as a whole, it is an envelope like any other.
+  if (answer.status !== 200) await read(answer);
+  const found = new Map<string, Answer<T> | ApiError>();
+  for (const line of answer.text.split("\n").filter((one) => one !== "")) {
+    const envelope = (await parse(line)) as Envelope & { id: string };
+    try {
+      found.set(envelope.id, opened<T>(envelope, answer.status));
+    } catch (error) {
+      found.set(envelope.id, error as ApiError);
+    }
+  }
+  return found;
 }
 
 /** `DELETE /api/v1/PATH` */

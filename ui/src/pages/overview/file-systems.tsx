@@ -2,7 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
-import { all, instant } from "../../api/promql";
+import { instants } from "../../api/batch";
 import type { LabelSet } from "../../api/types";
 import { duration, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
@@ -33,7 +33,7 @@ interface FileSystem {
 }
 
 export function FileSystems({ end }: { end: number }) {
-  const data = useAsk((signal) => all(Object.fromEntries(Object.entries(QUERIES).map(([id, query]) => [id, instant(query, end, signal)]))), [end]).state.value.answer?.data;
+  const data = useAsk((signal) => instants(QUERIES, end, signal), [end]).state.value.answer?.data;
   const rows = useMemo((): FileSystem[] => {
     const of = (id: keyof typeof QUERIES, labels: LabelSet) => data?.[id]?.find((one) => one.labels["mountpoint"] === labels["mountpoint"])?.value;
     return (data?.["size"] ?? []).map(({ labels, value }) => ({

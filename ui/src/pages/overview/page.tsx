@@ -2,7 +2,8 @@
 
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
-import { all, instant, range as rangeQuery } from "../../api/promql";
+import { instants, ranges } from "../../api/batch";
+import { instant } from "../../api/promql";
 import { stepFor, window_ } from "../../state/range";
 import { TimeBar } from "../../parts/timebar";
 import { Show } from "../../parts/states";
@@ -23,30 +24,19 @@ export default function Overview() {
   const rates = rateWindow(step);
   const nodes = useAsk((signal) => instant("count(count by (instance) (node_cpu_seconds_total or node_load1))", end, signal), [end]);
   const alone = (nodes.state.value.answer?.data[0]?.value ?? 0) === 1;
-  const attention = useAsk(
-    (signal) => all(Object.fromEntries(CHECKS.map((check) => [check.id, instant(check.query, end, signal)]))),
-    [end],
-  );
+  const attention = useAsk((signal) => instants(Object.fromEntries(CHECKS.map((check) => [check.id, check.query])), end, signal), [end]);
   const matrix = useAsk(
-    (signal) =>
-      all(
-        Object.fromEntries(
-          RESOURCES.flatMap((resource) => resource.figures).map((figure) => {
-            const query = (alone && figure.parts?.query) || figure.query;
-            return [figure.id, rangeQuery(withWindow(query, rates), start, end, step, signal)];
-          }),
-        ),
-      ),
+    (signal) => {
+      const queries = RESOURCES.flatMap((resource) => resource.figures).map((figure) => [figure.id, withWindow((alone && figure.parts?.query) || figure.query, rates)]);
+      return ranges(Object.fromEntries(queries) as Record<string, string>, start, end, step, signal);
+    },
     [start, end, step, alone],
   );
   const errors = useAsk(
-    (signal) =>
-      all(
-        Object.fromEntries([
-          ...RESOURCES.flatMap((resource) => resource.errors).map((error) => [error.title, instant(withWindow(error.query, rates), end, signal)] as const),
-          ["fullest", instant(FULLEST, end, signal)] as const,
-        ]),
-      ),
+    (signal) => {
+      const queries = RESOURCES.flatMap((resource) => resource.errors).map((error) => [error.title, withWindow(error.query, rates)]);
+      return instants({ ...(Object.fromEntries(queries) as Record<string, string>), fullest: FULLEST }, end, signal);
+    },
     [end, rates],
   );
   const found = useMemo(() => {

@@ -10,13 +10,17 @@ export function useKeys(actions: Record<string, () => void>): void {
     let first = "";
     let at = 0;
     const listen = (event: KeyboardEvent) => {
+      // What has the focus comes first: rows, tabs.
+      if (event.defaultPrevented) return;
       const mod = event.metaKey || event.ctrlKey;
       const writing = (event.target as Element).closest("input, textarea, select, [contenteditable], dialog") !== null;
+      // Out of a field, to the keys of the page.
+      if (event.key === "Escape" && event.target instanceof HTMLElement && event.target.closest("dialog") === null) event.target.blur();
       if ((writing && !mod) || event.altKey || event.isComposing) return;
       const pair = first !== "" && Date.now() - at < PATIENCE ? `${first} ${event.key}` : "";
       first = "";
-      const action = actions[pair] ?? actions[mod ? `mod+${event.key.toLowerCase()}` : event.key];
-      if (action && (!mod || event.key.toLowerCase() === "k")) {
+      const action = actions[mod ? "" : pair] ?? actions[mod ? `mod+${event.key.toLowerCase()}` : event.key];
+      if (action) {
         event.preventDefault();
         action();
         return;
