@@ -143,6 +143,12 @@ export async function world({ prefix = "", extra = "", openmetrics = "", history
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
+  // The browser's own text does not tell what it was.
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", ({ sourceFile, lineNumber, columnNumber, target }) =>
+      console.error(`against the policy: ${sourceFile}:${lineNumber}:${columnNumber} ${target instanceof Element ? target.outerHTML.slice(0, 200) : ""}`),
+    ),
+  );
   const attacked = () => page.evaluate(() => "attacked" in window || document.querySelector("img") !== null);
   const close = async () => {
     await browser.close();

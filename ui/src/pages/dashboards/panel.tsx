@@ -114,15 +114,16 @@ function Menu({ queries, scene, title, table, onTable }: { queries: readonly Rea
   const close = () => {
     if (menu.current) menu.current.open = false;
   };
+  // Whoever came by a key goes on by keys.
+  const back = () => {
+    close();
+    menu.current?.querySelector("summary")?.focus();
+  };
   return (
     <details
       ref={menu}
       class="dash-menu"
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        close();
-        menu.current?.querySelector("summary")?.focus();
-      }}
+      onKeyDown={(event) => event.key === "Escape" && (event.preventDefault(), back())}
       onFocusOut={(event) => event.relatedTarget instanceof Node && !menu.current?.contains(event.relatedTarget) && close()}
     >
       <summary aria-label={`Menu of ${title}`}>⋯</summary>
@@ -132,7 +133,7 @@ function Menu({ queries, scene, title, table, onTable }: { queries: readonly Rea
             Explore
           </a>
           {table !== undefined && (
-            <button type="button" class="btn small" aria-pressed={table} onClick={() => (onTable(), close())}>
+            <button type="button" class="btn small" aria-pressed={table} onClick={() => (onTable(), back())}>
               {table ? "As chart" : "As table"}
             </button>
           )}

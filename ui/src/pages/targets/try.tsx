@@ -10,6 +10,7 @@ import { Mark } from "../../parts/icons";
 import { Failed, Loading } from "../../parts/states";
 import { curlLine } from "./curl";
 
+/** The button stays what it is while it waits: one that is disabled would lose the focus. */
 export function Try({ target }: { target: ActiveTarget }) {
   const [times, setTimes] = useState(0);
   const [copied, setCopied] = useState(false);
@@ -24,7 +25,7 @@ export function Try({ target }: { target: ActiveTarget }) {
     <section class="try" aria-label="Try it" aria-busy={loading}>
       <div class="acts">
         {served && (
-          <button type="button" class="btn small" disabled={loading} onClick={() => setTimes(times + 1)}>
+          <button type="button" class="btn small" aria-disabled={loading} onClick={() => !loading && setTimes(times + 1)}>
             Try now
           </button>
         )}
