@@ -43,6 +43,14 @@ async function expectFocus(page: Page, what: string | RegExp, tag?: string): Pro
   await expect.poll(() => focused(page), { timeout: 10_000 }).toMatchObject(want);
 }
 
+/** From wherever it is to the first row that something can be done with. */
+async function toRows(page: Page): Promise<void> {
+  await page.locator('main tr[data-row][tabindex="0"]').first().waitFor();
+  await settled(page);
+  await press(page, "Escape", "j");
+  await expect.poll(async () => (await focused(page)).tag).toBe("tr");
+}
+
 /** Goes on with Tab until something has the focus; every stop on the way can be seen. */
 async function tabTo(page: Page, what: string | RegExp): Promise<void> {
   for (let i = 0; i < 60; i += 1) {
@@ -238,8 +246,7 @@ it("writes queries, runs them, finds earlier ones, and reads the answer in every
   expect((await focused(page)).tag).toBe("body");
   // The rows of the graph's legend.
   await page.getByRole("table", { name: "Series" }).first().waitFor();
-  await press(page, "j");
-  await expect.poll(async () => (await focused(page)).tag).toBe("tr");
+  await toRows(page);
   await press(page, "Enter");
   await page.locator("tr.selected").first().waitFor();
   await press(page, "Control+1", "Escape");
@@ -262,7 +269,8 @@ it("opens an alert and asks whether it would have fired, counts series by label,
   await page.getByRole("table", { name: "Alerting rules" }).getByText("TargetDown").waitFor();
   await press(page, "/");
   await page.keyboard.type("TargetDown");
-  await press(page, "Escape", "j", "Enter");
+  await toRows(page);
+  await press(page, "Enter");
   await tabTo(page, /^Try it/);
   await press(page, "Enter");
   await page.getByText(/would (not )?have fired/).first().waitFor();
@@ -276,8 +284,7 @@ it("opens an alert and asks whether it would have fired, counts series by label,
   await press(page, "Enter");
   await expect.poll(() => params(page).get("by")).toBe("label");
   await settled(page);
-  await press(page, "Escape", "j");
-  await expect.poll(async () => (await focused(page)).tag).toBe("tr");
+  await toRows(page);
   await press(page, "Enter");
   await expect.poll(() => params(page).has("focus")).toBe(true);
 
