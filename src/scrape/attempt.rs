@@ -5,6 +5,7 @@ use super::exposition::negotiate::format_of;
 use super::exposition::{Entry, Exposition};
 use super::fetch::{self, FetchError};
 use super::scrape_loop::Plan;
+use crate::http::kept::Kept;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,12 +34,14 @@ pub async fn run(plan: &Plan) -> Attempt {
     let begun = Instant::now();
     let limit = Duration::from_millis(u64::try_from(plan.target.timeout_ms).unwrap_or(0));
     let (mut status, mut page) = (None, Vec::new());
+    // A connection of its own, which ends with it.
+    let mut kept = Kept::default();
     let asking = async {
-        let response = fetch::ask(&plan.client, &plan.target.url, &plan.headers).await?;
-        status = Some(response.status().as_u16());
-        let accepted = fetch::accepted(response.status());
+        let answer = fetch::ask((&plan.client, &mut kept), &plan.target.url, &plan.headers).await?;
+        status = Some(answer.response.status().as_u16());
+        let accepted = fetch::accepted(answer.response.status());
         // What stands in the answer that is no page may tell why.
-        let taken = fetch::take(response, plan.body_limit, &mut page).await;
+        let taken = fetch::take(answer, &mut kept, plan.body_limit, &mut page).await;
         accepted.and(taken)
     };
     let fetched = match tokio::time::timeout(limit, asking).await {

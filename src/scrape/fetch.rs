@@ -1,6 +1,7 @@
 //! One request for a page: headers, status, unpacking within the limit.
 
 use super::buffers;
+use crate::http::kept::{Answer, Kept};
 use crate::http::{HttpClient, HttpError};
 use crate::settings::masked;
 use bytes::Bytes;
@@ -70,25 +71,25 @@ pub fn headers(accept: &str, compression: bool, timeout_ms: i64) -> HeaderMap {
 /// # Errors
 /// See [`FetchError`]; the caller watches the time.
 pub async fn fetch(
-    client: &HttpClient,
+    (client, kept): (&HttpClient, &mut Kept),
     url: &Uri,
     headers: &HeaderMap,
     limit: u64,
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
-    let response = ask(client, url, headers).await?;
-    accepted(response.status())?;
-    take(response, limit, page).await
+    let answer = ask((client, kept), url, headers).await?;
+    accepted(answer.response.status())?;
+    take(answer, kept, limit, page).await
 }
 
 /// Asks for the page; whatever the answer is, none of its body is read yet.
 pub(super) async fn ask(
-    client: &HttpClient,
+    (client, kept): (&HttpClient, &mut Kept),
     url: &Uri,
     headers: &HeaderMap,
-) -> Result<Response<Incoming>, FetchError> {
+) -> Result<Answer, FetchError> {
     let masked = |error| FetchError::Http { url: masked::in_errors(&url.to_string()).into_owned(), error };
-    client.get(url, headers).await.map_err(masked)
+    client.get_on(kept, url, headers).await.map_err(masked)
 }
 
 /// Whether an answer of this status has a page.
@@ -102,24 +103,25 @@ pub(super) fn accepted(status: StatusCode) -> Result<(), FetchError> {
 
 /// Reads the body of an answer, unpacked, into `page`, which gets its memory only now, and tells its content type.
 pub(super) async fn take(
-    response: Response<Incoming>,
+    answer: Answer,
+    kept: &mut Kept,
     limit: u64,
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
-    let text = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let text = |name| answer.response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let packed = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
     if packed {
         let mut body = buffers::BODIES.buffer();
-        let read = read(response, limit, &mut body).await;
+        let read = answer.read(kept, |response| read(response, limit, &mut body)).await;
         *page = buffers::PAGES.buffer();
         let unpacked = read.and_then(|()| unpack(&body, limit, page));
         buffers::BODIES.give_back(body);
         unpacked?;
     } else {
         *page = buffers::PAGES.buffer();
-        read(response, limit, page).await?;
+        answer.read(kept, |response| read(response, limit, page)).await?;
     }
     Ok(content_type)
 }

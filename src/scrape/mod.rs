@@ -4,6 +4,7 @@ pub mod append;
 pub mod attempt;
 mod buffers;
 mod cache;
+mod detour;
 pub mod exposition;
 mod family;
 pub mod fetch;

@@ -121,6 +121,8 @@ fn slope(name: &str, place: usize) -> f64 {
 /// A page as series with the labels of its target.
 fn page(text: &str, target: &[(&str, &str)], scale: f64, now: i64) -> Vec<TimeSeries> {
     let times = || (0..).map(move |i| now - BACK + i * STEP).take_while(move |time| *time <= now + AHEAD);
+    // What does not happen there: the chart has gaps, and we have zeros.
+    let quiet = target.contains(&("cluster", "prod"));
     let mut made = Vec::new();
     for (place, (own, value)) in lines(text).into_iter().enumerate() {
         let name = own[0].1.clone();
@@ -133,8 +135,8 @@ fn page(text: &str, target: &[(&str, &str)], scale: f64, now: i64) -> Vec<TimeSe
             if grows(&name) { value } else { value * if name.starts_with("node_") { scale } else { 1.0 } };
         let samples: Vec<(i64, f64)> = times()
             .map(|time| {
-                let grown =
-                    if grows(&name) { slope(&name, place) * (time - now + BACK) as f64 / 1e3 } else { 0.0 };
+                let still = !grows(&name) || (quiet && name == "node_vmstat_pgmajfault");
+                let grown = if still { 0.0 } else { slope(&name, place) * (time - now + BACK) as f64 / 1e3 };
                 (time, value + grown + if grows(&name) { 1e4 } else { 0.0 })
             })
             .collect();
@@ -392,7 +394,7 @@ fn panels_have_the_units_of_the_chart_but_for_drops_and_no_stack_of_percentages(
             compared += 1;
         }
     }
-    assert!(compared > 120, "{compared}");
+    assert!(compared > 100, "{compared}");
 }
 
 /// A dashboard of the UI.
