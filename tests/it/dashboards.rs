@@ -135,7 +135,8 @@ fn page(text: &str, target: &[(&str, &str)], scale: f64, now: i64) -> Vec<TimeSe
             if grows(&name) { value } else { value * if name.starts_with("node_") { scale } else { 1.0 } };
         let samples: Vec<(i64, f64)> = times()
             .map(|time| {
-                let still = !grows(&name) || (quiet && name == "node_vmstat_pgmajfault");
+                let rare = name == "node_vmstat_pgmajfault" || name.ends_with("_drop_total");
+                let still = !grows(&name) || (quiet && rare);
                 let grown = if still { 0.0 } else { slope(&name, place) * (time - now + BACK) as f64 / 1e3 };
                 (time, value + grown + if grows(&name) { 1e4 } else { 0.0 })
             })
