@@ -58,6 +58,8 @@ export function Shell() {
 
 /** From anywhere to the rows of a table that something can be done with. */
 function focusRow(which: "first" | "last"): void {
+  // Among rows the table knows the next one.
+  if (document.activeElement?.closest("tr[data-row]")) return;
   const rows = document.querySelectorAll<HTMLElement>('main tr[data-row][tabindex="0"]');
   rows[which === "first" ? 0 : rows.length - 1]?.focus();
 }
