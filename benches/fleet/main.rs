@@ -31,8 +31,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Scrapes before the measurement begins: series are created then.
-const SETTLED: Duration = Duration::from_secs(10);
 const WARM: Duration = Duration::from_secs(20);
+/// After a start from what a killed server left, until the last memory is measured.
+const SETTLED: Duration = Duration::from_secs(10);
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -266,7 +266,8 @@ impl Loop {
                 None => {
                     let at = schedule.timestamp(now_ms());
                     distance.tick(&self.telemetry.scrape, plan.target.interval_ms);
-                    self.scrape(&plan, at).await;
+                    // A request takes kilobytes on its way, which wait nowhere between two scrapes.
+                    Box::pin(self.scrape(&plan, at)).await;
                     schedule.advance();
                 }
                 Some(Order::Run(next)) => {
