@@ -126,8 +126,18 @@ fn db_options(flags: &Flags, config: &Config) -> DbOptions {
         wal_sync: flags.wal_sync,
         out_of_order_window_ms: config.out_of_order_window_ms,
         max_series: flags.max_series,
+        max_exemplars: max_exemplars(flags, config),
         replay: Arc::default(),
     }
+}
+
+/// Exemplars that are kept unless the configuration says otherwise.
+const MAX_EXEMPLARS: i64 = 100_000;
+
+/// How many exemplars are kept: none, unless the feature is on.
+fn max_exemplars(flags: &Flags, config: &Config) -> usize {
+    let max = config.max_exemplars.unwrap_or(MAX_EXEMPLARS);
+    if flags.exemplar_storage { usize::try_from(max).unwrap_or(0) } else { 0 }
 }
 
 fn retention_text(options: &DbOptions) -> String {
@@ -311,6 +321,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         ("api", "lifecycle", flags.enable_lifecycle),
         ("api", "remote_write_receiver", flags.remote_write_receiver),
         ("promql", "per_step_stats", flags.per_step_stats),
+        ("tsdb", "exemplar_storage", flags.exemplar_storage),
         ("rules", "concurrent_rule_eval", flags.rule_workers.is_some()),
     ];
     let external_url = if flags.external_url.is_empty() {
@@ -322,6 +333,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
     WebOptions {
         route_prefix: flags.route_prefix.clone(),
         external_url,
+        ui_dir: flags.ui_dir.clone().map(Arc::new),
         enable_lifecycle: flags.enable_lifecycle,
         enable_admin_api: flags.enable_admin_api,
         remote_write_receiver: flags.remote_write_receiver,
@@ -333,6 +345,15 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         retention,
         max_connections: flags.max_connections,
         read_timeout: flags.read_timeout,
+    }
+}
+
+/// Changes how many exemplars are kept.
+fn resize_exemplars(app: &App, max: usize) {
+    let before = app.db.exemplar_stats().max;
+    if before != max {
+        let kept = app.db.set_max_exemplars(max);
+        info!(from = before, to = max, kept, "Another number of exemplars is kept");
     }
 }
 
@@ -349,6 +370,7 @@ fn apply(app: &App, flags: &Flags, config: &Config) -> Result<(), String> {
         );
     }
     app.db.set_out_of_order_window(config.out_of_order_window_ms);
+    resize_exemplars(app, max_exemplars(flags, config));
     let rules = config.retention_rules.iter().map(|rule| rule.rule.clone()).collect();
     app.db.set_retention_rules(rules, now_ms());
     let log = config.query_log_file.as_deref();

@@ -1,5 +1,6 @@
-// Pictures of every page for the documentation, from a server that has real data:
-// `npm run screenshots -- http://127.0.0.1:9090 ../docs/screenshots`
+// Pictures of every page for the documentation, from a server that has real data; names choose some of them:
+// `npm run screenshots -- http://127.0.0.1:9090 ../docs/screenshots [NAME…]`. Those of a cluster want one that has a
+// cluster's, which `cluster-data.mjs` makes.
 
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -19,6 +20,8 @@ const PICTURES = [
   ["explore", `query?g0.expr=${encodeURIComponent('sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m]))')}&g0.tab=graph&theme=light`],
   ["explore-hints-dark", `query?g0.expr=${encodeURIComponent('rate(node_memory_MemAvailable_bytes{job=~"node"}[10s])')}&g0.tab=graph&theme=dark`],
   ["dashboard-node", "dashboards?d=use-node&theme=light"],
+  ["dashboard-cluster", "dashboards?d=cluster&range=1h&theme=light"],
+  ["overview-cluster", "?range=1h&theme=light"],
   ["targets", "targets?job=node&theme=light", (page) => page.locator("tr[data-row]").first().click()],
   ["alerts", "alerts?theme=light", openAlert],
   ["cardinality", "cardinality?theme=dark", undefined, SMALL],
@@ -33,8 +36,8 @@ async function openAlert(page) {
   await page.getByText("As it is").first().waitFor();
 }
 
-const [url, directory] = process.argv.slice(2);
-if (url === undefined || directory === undefined) throw new Error("usage: screenshots.mjs URL DIRECTORY");
+const [url, directory, ...names] = process.argv.slice(2);
+if (url === undefined || directory === undefined) throw new Error("usage: screenshots.mjs URL DIRECTORY [NAME…]");
 const browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 try {
   const page = await browser.newPage({ viewport: SIZE, timezoneId: "UTC", locale: "en-GB", reducedMotion: "reduce" });
@@ -42,6 +45,7 @@ try {
   await page.goto(url);
   await settle(page);
   for (const [name, path, prepare, size = SIZE] of PICTURES) {
+    if (names.length > 0 && !names.includes(name)) continue;
     await page.setViewportSize(size);
     await page.goto(`${url}/${path}`);
     await page.locator("h1").waitFor();

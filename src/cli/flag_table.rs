@@ -122,7 +122,8 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
                 "",
                 "Features to switch on, separated by commas: promql-experimental-functions, \
                  promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal, \
-                 promql-per-step-stats, use-start-timestamps, type-and-unit-labels, extra-scrape-metrics.",
+                 promql-per-step-stats, use-start-timestamps, type-and-unit-labels, extra-scrape-metrics, \
+                 exemplar-storage.",
             )
             .many(),
             flag("agent", Bool, "false", "Run as an agent.").ignored("agent mode is not served yet"),
@@ -159,6 +160,7 @@ pub const GROUPS: &[(&str, &[FlagSpec])] = &[
             )
             .ignored("the page has its own title"),
             flag("web.config.file", Text, "", "File with TLS and authentication of the own port."),
+            flag("web.ui-dir", Text, "", "Directory to serve the web UI from, for work on it. A flag of narthex."),
             flag("web.max-notifications-subscribers", Count, "16", "Subscribers of live notifications."),
             flag("web.user-assets", Text, "", "Directory served under /user.").later(),
             flag("web.console.templates", Text, "consoles", "Directory of console templates.")
@@ -460,7 +462,7 @@ pub const FEATURES: &[(&str, Option<&str>)] = &[
     ("concurrent-rule-eval", None),
     ("created-timestamp-zero-ingestion", Some("not served yet")),
     ("delayed-compaction", Some("not served yet")),
-    ("exemplar-storage", Some("not served yet")),
+    ("exemplar-storage", None),
     ("memory-snapshot-on-shutdown", Some("not served yet")),
     ("metadata-wal-records", Some("not served yet")),
     ("otlp-deltatocumulative", Some("not served yet")),

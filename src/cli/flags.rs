@@ -78,6 +78,8 @@ pub struct Flags {
     pub notify: crate::notify::Settings,
     /// Follow the custom resources of the Prometheus operator.
     pub operator_crds: bool,
+    /// The web UI is served from here rather than from the binary.
+    pub ui_dir: Option<PathBuf>,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API works.
@@ -138,6 +140,8 @@ pub struct Flags {
     pub type_and_unit_labels: bool,
     /// Jobs store the extra scrape metrics unless they say otherwise.
     pub extra_scrape_metrics: bool,
+    /// Exemplars are kept.
+    pub exemplar_storage: bool,
     /// For the log: flags and features that are accepted and do nothing, with the reason.
     pub warnings: Vec<String>,
     values: BTreeMap<String, String>,
@@ -202,6 +206,7 @@ impl Flags {
                 batch: raw.count("alertmanager.notification-batch-size")?.max(1),
                 drain: raw.bool("alertmanager.drain-notification-queue-on-shutdown"),
             },
+            ui_dir: Some(raw.text("web.ui-dir")).filter(|dir| !dir.is_empty()).map(PathBuf::from),
             enable_lifecycle: raw.bool("web.enable-lifecycle"),
             operator_crds: raw.bool("kubernetes.operator-crds"),
             enable_admin_api: raw.bool("web.enable-admin-api"),
@@ -242,6 +247,7 @@ impl Flags {
             use_start_timestamps: has("use-start-timestamps"),
             type_and_unit_labels: has("type-and-unit-labels"),
             extra_scrape_metrics: has("extra-scrape-metrics"),
+            exemplar_storage: has("exemplar-storage"),
             warnings,
             values: flag_table::all().map(|spec| (spec.name.to_owned(), shown_value(spec, &raw))).collect(),
         })

@@ -112,21 +112,18 @@ fn repeated_flags_are_lists() {
         "--web.listen-address=127.0.0.1:1",
         "--web.listen-address=[::1]:2",
         "--enable-feature=promql-experimental-functions,nonsense",
-        "--enable-feature=exemplar-storage",
+        "--enable-feature=exemplar-storage,search-api",
     ]);
     assert_eq!(flags.listen_addresses, ["127.0.0.1:1", "[::1]:2"]);
     assert!(flags.parse.experimental_functions && !flags.delayed_name_removal);
     assert!(flags.engine_options(1, pool()).parse.experimental_functions);
     assert_eq!(
         flags.warnings,
-        [
-            "Unknown option for --enable-feature: nonsense",
-            "feature exemplar-storage has no effect: not served yet"
-        ]
+        ["Unknown option for --enable-feature: nonsense", "feature search-api has no effect: not served yet"]
     );
     let shown = all_flags(&flags);
     assert_eq!(shown["web.listen-address"], "127.0.0.1:1,[::1]:2");
-    assert_eq!(shown["enable-feature"], "promql-experimental-functions,nonsense,exemplar-storage");
+    assert_eq!(shown["enable-feature"], "promql-experimental-functions,nonsense,exemplar-storage,search-api");
 }
 
 #[test]

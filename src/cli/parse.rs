@@ -292,11 +292,12 @@ fn two_dashes(short: &str, arguments: &[OsString]) -> Option<String> {
 /// What `--version` prints, in the shape that Prometheus prints its own.
 fn version() -> String {
     format!(
-        "narthex, version {} (branch: {}, revision: {})\n  behaves as:       prometheus 3.14.0\n  platform:         {}/{}\n",
+        "narthex, version {} (branch: {}, revision: {})\n  behaves as:       prometheus 3.14.0\n  platform:         {}/{}\n  web UI:           {}\n",
         env!("CARGO_PKG_VERSION"),
         option_env!("NARTHEX_BRANCH").unwrap_or("unknown"),
         option_env!("NARTHEX_REVISION").unwrap_or("unknown"),
         std::env::consts::OS,
         std::env::consts::ARCH,
+        crate::web::ui::BUILD,
     )
 }

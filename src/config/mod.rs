@@ -64,6 +64,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// `storage.tsdb.out_of_order_time_window`, ms; 0 takes no late samples.
     pub out_of_order_window_ms: i64,
+    /// `storage.exemplars.max_exemplars`, where the file has the section; 0 and less keep none.
+    pub max_exemplars: Option<i64>,
     /// `storage.tsdb.retention_rules`; the first that selects a series holds for it.
     pub retention_rules: Vec<RetentionRuleConfig>,
     /// File that every query is noted in.
@@ -134,7 +136,7 @@ impl Config {
             unserved.push(Unserved { section: "scrape_failure_log_file".to_owned(), line: node.line });
         }
         global_fields.finish();
-        let Storage { retention_ms, retention_bytes, out_of_order_window_ms, retention_rules } =
+        let Storage { retention_ms, retention_bytes, out_of_order_window_ms, max_exemplars, retention_rules } =
             storage(&mut fields, &mut unserved);
         let mut scrape_configs = scrape_list(&mut fields, dir, &global);
         unique_names(fields.decoder, &scrape_configs);
@@ -176,6 +178,7 @@ impl Config {
             retention_ms,
             retention_bytes,
             out_of_order_window_ms,
+            max_exemplars,
             retention_rules,
             query_log_file,
             unserved,
@@ -259,9 +262,16 @@ impl Config {
         if !scrape.is_empty() {
             out.insert("scrape_configs".to_owned(), scrape.into());
         }
+        let mut storage = Map::new();
         if !self.retention_rules.is_empty() {
             let rules: Vec<Value> = self.retention_rules.iter().map(RetentionRuleConfig::to_value).collect();
-            out.insert("storage".to_owned(), json!({ "tsdb": { "retention_rules": rules } }));
+            storage.insert("tsdb".to_owned(), json!({ "retention_rules": rules }));
+        }
+        if let Some(max) = self.max_exemplars {
+            storage.insert("exemplars".to_owned(), json!({ "max_exemplars": max }));
+        }
+        if !storage.is_empty() {
+            out.insert("storage".to_owned(), storage.into());
         }
         // A tree of plain values always has a text.
         serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
@@ -369,16 +379,17 @@ fn scrape_file(
     }
 }
 
-/// `storage`: retention by time and by size, and the window for late samples.
 /// What the section `storage` sets.
 #[derive(Default)]
 struct Storage {
     retention_ms: Option<i64>,
     retention_bytes: Option<u64>,
     out_of_order_window_ms: i64,
+    max_exemplars: Option<i64>,
     retention_rules: Vec<RetentionRuleConfig>,
 }
 
+/// `storage`: retention by time and by size, the window for late samples, how many exemplars are kept.
 fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> Storage {
     let mut found = Storage::default();
     let Some(node) = fields.take("storage") else { return found };
@@ -407,7 +418,11 @@ fn storage(fields: &mut Fields<'_, '_>, unserved: &mut Vec<Unserved>) -> Storage
         chunk_encoding(&mut tsdb);
         tsdb.finish();
     }
-    storage.take("exemplars");
+    if let Some(node) = storage.take("exemplars").filter(|node| node.kind != Kind::Null) {
+        let mut exemplars = Fields::of(storage.decoder, node, "config.plain");
+        found.max_exemplars = Some(exemplars.int("max_exemplars").unwrap_or(0));
+        exemplars.finish();
+    }
     storage.finish();
     found
 }

@@ -5,7 +5,9 @@
 use super::histogram::HistogramFault;
 use super::series::TimeSeries;
 use super::wire::{Reader, WireError};
-use narthex_storage::{AppendError, Appender, Db, Labels, STALE_NAN, StorageError, is_stale_nan};
+use narthex_storage::{
+    AppendError, Appender, Db, ExemplarAppender, Labels, STALE_NAN, StorageError, is_stale_nan,
+};
 use std::sync::Arc;
 
 /// A request may not unpack to more than this, bytes.
@@ -71,6 +73,10 @@ impl WriteError {
 pub struct Written {
     /// Samples that are stored now.
     pub samples: usize,
+    /// Exemplars that are stored now.
+    pub exemplars: usize,
+    /// Exemplars that were left out: out of order, with labels that are too long, or of a series that is not there.
+    pub exemplars_refused: usize,
     /// Series with invalid labels, which were left out.
     pub invalid_series: usize,
     /// Series that would be new and for which there is no room, which were left out.
@@ -102,7 +108,7 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
         return Err(WriteError::TooLarge(len));
     }
     let message = snap::raw::Decoder::new().decompress_vec(body)?;
-    let mut appender = db.appender();
+    let (mut appender, mut exemplars) = (db.appender(), db.exemplar_appender());
     let mut written = Written::default();
     let mut series = TimeSeries::default();
     let latest = now_ms.saturating_add(AHEAD_MAX_MS);
@@ -113,8 +119,16 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
             continue;
         }
         if series.read(field.bytes()?)? {
+            // Prometheus sends exemplars apart from the samples of their series.
+            if series.samples.is_empty() && series.histograms.is_empty() && !series.exemplars.is_empty() {
+                written.exemplars_refused += stage_exemplars(&mut exemplars, &mut series);
+                continue;
+            }
             match appender.choose(&series.labels) {
-                Ok(()) => stage(&mut appender, &mut series, latest)?,
+                Ok(()) => {
+                    stage(&mut appender, &mut series, latest)?;
+                    written.exemplars_refused += stage_exemplars(&mut exemplars, &mut series);
+                }
                 Err(AppendError::TooManySeries(limit)) => {
                     written.refused_series += 1;
                     written.limit = limit;
@@ -135,7 +149,20 @@ pub fn write(db: &Db, body: &[u8], now_ms: i64) -> Result<Written, WriteError> {
         AppendError::Storage(error) => WriteError::Storage(error),
         late => WriteError::Late(late),
     })?;
+    let outcome = exemplars.commit().map_err(|error| match error {
+        AppendError::Storage(error) => WriteError::Storage(error),
+        other => WriteError::Late(other),
+    })?;
+    written.exemplars = outcome.stored;
+    written.exemplars_refused += outcome.out_of_order + outcome.too_long;
     Ok(written)
+}
+
+/// Stages the exemplars of a series, and tells how many it cannot have.
+fn stage_exemplars(appender: &mut ExemplarAppender, series: &mut TimeSeries) -> usize {
+    let labels = series.labels.as_encoded();
+    let refused = |one| appender.stage_encoded(labels, one).is_err();
+    series.exemplars.drain(..).map(refused).filter(|refused| *refused).count()
 }
 
 /// Stages the samples of the series that was chosen.
@@ -188,8 +215,19 @@ mod tests {
         labels: Vec<Label>,
         #[prost(message, repeated, tag = "2")]
         samples: Vec<Sample>,
+        #[prost(message, repeated, tag = "3")]
+        exemplars: Vec<Observed>,
         #[prost(message, repeated, tag = "4")]
         histograms: Vec<Sent>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    struct Observed {
+        #[prost(message, repeated, tag = "1")]
+        labels: Vec<Label>,
+        #[prost(double, tag = "2")]
+        value: f64,
+        #[prost(int64, tag = "3")]
+        timestamp: i64,
     }
     #[derive(Clone, PartialEq, Message)]
     struct Label {
@@ -211,8 +249,14 @@ mod tests {
         TimeSeries {
             labels: labels.iter().map(label).collect(),
             samples: samples.iter().map(|&(timestamp, value)| Sample { value, timestamp }).collect(),
+            exemplars: Vec::new(),
             histograms: Vec::new(),
         }
+    }
+
+    fn observed(trace: &str, value: f64, timestamp: i64) -> Observed {
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        Observed { labels: vec![label("trace_id", trace), label("none", "")], value, timestamp }
     }
 
     fn body(series: Vec<TimeSeries>) -> Vec<u8> {
@@ -316,6 +360,34 @@ mod tests {
         let counts: Vec<_> = columns.histograms.iter().map(|(at, h)| (*at, h.count, h.hint)).collect();
         let want = [(1, 0.5, Unknown), (2, 12.0, Unknown), (3, 12.0, Gauge)];
         assert_eq!(counts, want);
+    }
+
+    #[test]
+    fn exemplars_come_with_their_series_or_apart_from_its_samples() {
+        let (_dir, db) = open_with(DbOptions { max_exemplars: 10, ..DbOptions::default() });
+        let labels = [("__name__", "s_bucket"), ("le", "1")];
+        let mut both = series(&labels, &[(1000, 1.0)]);
+        both.exemplars = vec![observed("a", 0.5, 900)];
+        let mut apart = series(&labels, &[]);
+        apart.exemplars = vec![observed("b", 0.75, 1100), observed("c", 0.75, 1050)];
+        let mut unknown = series(&[("__name__", "nobody")], &[]);
+        unknown.exemplars = vec![observed("d", 1.0, 1000)];
+        let want = Written { samples: 1, exemplars: 2, exemplars_refused: 2, ..Written::default() };
+        assert_eq!(write(&db, &body(vec![both, apart.clone(), unknown]), 5000).unwrap(), want);
+        let found = db.exemplars(0, 5000, &[vec![Matcher::equal("le", "1")]]);
+        let shown: Vec<_> = found[0]
+            .exemplars
+            .iter()
+            .map(|one| (format!("{:?}", one.labels), one.value, one.timestamp))
+            .collect();
+        assert_eq!(
+            shown,
+            [(r#"{trace_id="a"}"#.to_owned(), 0.5, 900), (r#"{trace_id="b"}"#.to_owned(), 0.75, 1100)]
+        );
+        assert!(stored(&db, "nobody").is_empty());
+        // Sent again, they are there already, but the one that is out of order.
+        let again = write(&db, &body(vec![apart]), 5000).unwrap();
+        assert_eq!(again, Written { exemplars_refused: 1, ..Written::default() });
     }
 
     #[test]

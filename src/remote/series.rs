@@ -3,7 +3,7 @@
 use super::histogram::{self, HistogramFault};
 use super::wire::{Reader, WireError};
 use narthex_storage::labels::METRIC_NAME;
-use narthex_storage::{FloatHistogram, LabelsBuf};
+use narthex_storage::{Exemplar, FloatHistogram, LabelsBuf, LabelsBuilder};
 
 /// A series of a request. Reused from series to series: no allocation once warm.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct TimeSeries {
     pub samples: Vec<(i64, f64)>,
     /// Timestamp, ms, and histogram, or what is wrong with it.
     pub histograms: Vec<(i64, Result<FloatHistogram, HistogramFault>)>,
+    /// Exemplars.
+    pub exemplars: Vec<Exemplar>,
 }
 
 impl TimeSeries {
@@ -26,6 +28,7 @@ impl TimeSeries {
         self.labels.clear();
         self.samples.clear();
         self.histograms.clear();
+        self.exemplars.clear();
         let mut named = false;
         let mut last = "";
         let mut sorted = true;
@@ -40,6 +43,7 @@ impl TimeSeries {
                     self.labels.push(name, value);
                 }
                 2 => self.samples.push(sample(field.bytes()?)?),
+                3 => self.exemplars.push(exemplar(field.bytes()?)?),
                 4 => self.histograms.push(histogram::read(field.bytes()?)?),
                 _ => {}
             }
@@ -81,6 +85,25 @@ fn label(message: &[u8]) -> Result<(&str, &str), WireError> {
         }
     }
     Ok((name, value))
+}
+
+/// One with the timestamp 0 has none of its own.
+fn exemplar(message: &[u8]) -> Result<Exemplar, WireError> {
+    let mut labels = LabelsBuilder::new();
+    let (mut timestamp, mut value) = (0, 0.0);
+    for part in Reader::new(message) {
+        let part = part?;
+        match part.number {
+            1 => {
+                let (name, text) = label(part.bytes()?)?;
+                labels.set(name, text);
+            }
+            2 => value = part.double()?,
+            3 => timestamp = part.int64()?,
+            _ => {}
+        }
+    }
+    Ok(Exemplar { labels: labels.build(), value, timestamp, has_timestamp: timestamp != 0 })
 }
 
 fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {

@@ -4,26 +4,23 @@
 //! of them or none, and one record of the write-ahead log carries them.
 
 use super::buffers;
-use super::cache::{Described, LayoutCache, Resolved, Sink, Target};
+use super::cache::{Described, Exemplars, LayoutCache, Resolved, Sink, Target};
 use super::exposition::negotiate::{ContentTypeError, format_of};
 use super::exposition::{
-    Entry, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
+    Entry, ExposedExemplar, Exposition, Format, MetricType, ParseError, Sample, parse_labels, unescape_help,
 };
-use narthex_storage::labels::quote;
+use super::series_labels::labels_of;
+use super::series_table::SeriesTable;
 use narthex_storage::{
-    AppendError, Appender, Db, Group, Labels, LabelsBuilder, Row, RowOutcome, STALE_NAN, SeriesBudget, Slot,
-    StorageError,
+    AppendError, Appender, Db, Exemplar, ExemplarAppender, Group, Labels, LabelsBuilder, Row, RowOutcome,
+    STALE_NAN, SeriesBudget, Slot, StorageError,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NAME: &str = "__name__";
-const TYPE: &str = "__type__";
-const UNIT: &str = "__unit__";
 /// Samples this far ahead of the scrape are out of bounds, ms.
 const AHEAD_MAX_MS: i64 = 600_000;
-/// Names and values in error texts are cut to this, characters.
-const SHOWN_MAX: usize = 50;
 
 /// Changes a series' labels; `false` drops the series.
 pub type MetricRelabel = Arc<dyn Fn(&mut LabelsBuilder) -> bool + Send + Sync>;
@@ -103,6 +100,8 @@ pub struct Counts {
     pub out_of_bounds: usize,
     /// Left out: the series would be new, and there is no room for it.
     pub refused: usize,
+    /// Exemplars that were dropped: older than others of their series.
+    pub exemplars_out_of_order: usize,
 }
 
 /// What is reported about a scrape besides the counts.
@@ -153,23 +152,10 @@ pub struct ScrapeAppender {
     series: SeriesTable,
     report: Vec<Slot>,
     counts: Counts,
-}
-
-/// Series with timestamps of their own, and how often each slot of the row is in use: two spellings of one
-/// series share a slot.
-#[derive(Default)]
-struct SeriesTable {
-    uses: Vec<u16>,
-    stamped: Vec<Option<Stamped>>,
-    free: Vec<u32>,
-    /// Series that the last page had and this one has not.
-    vanished: Vec<Labels>,
-}
-
-struct Stamped {
-    labels: Labels,
-    /// In the last page that was taken.
-    present: bool,
+    exemplars: ExemplarAppender,
+    /// What [`ExemplarAppender::changes`] told when the last page was read, if the store was told its exemplars.
+    exemplars_told: Option<u64>,
+    exemplars_changes: u64,
 }
 
 impl ScrapeAppender {
@@ -199,6 +185,9 @@ impl ScrapeAppender {
             series: SeriesTable::default(),
             report,
             counts: Counts::default(),
+            exemplars: db.exemplar_appender(),
+            exemplars_told: None,
+            exemplars_changes: 0,
         })
     }
 
@@ -250,6 +239,13 @@ impl ScrapeAppender {
         self.begin();
         let format = format_of(content_type, self.settings.fallback_protocol.as_deref())?;
         let page = Exposition::new(body, format);
+        self.exemplars_changes = self.exemplars.changes();
+        // Most pages show the exemplars of the last one again.
+        let wanted = match self.exemplars_told.take() {
+            _ if !self.exemplars.is_on() => Exemplars::None,
+            Some(told) if told == self.exemplars_changes => Exemplars::New,
+            _ => Exemplars::All,
+        };
         let mut sink = RowSink {
             settings: &self.settings,
             group: &self.group,
@@ -257,6 +253,9 @@ impl ScrapeAppender {
             row: &mut self.row,
             appender: &mut self.appender,
             counts: &mut self.counts,
+            exemplars: &mut self.exemplars,
+            wanted,
+            timestamp,
             ahead_max: timestamp.saturating_add(AHEAD_MAX_MS),
             beyond_limit: false,
         };
@@ -280,6 +279,7 @@ impl ScrapeAppender {
         }
         self.row.clear();
         self.appender.rollback();
+        self.exemplars.rollback();
         self.counts = Counts::default();
     }
 
@@ -291,6 +291,7 @@ impl ScrapeAppender {
         if !report.up {
             self.row.clear();
             self.appender.rollback();
+            self.exemplars.rollback();
         }
         self.end_vanished_stamped(timestamp, report.up);
         let values = [
@@ -313,6 +314,8 @@ impl ScrapeAppender {
         self.counts.duplicate += outcome.duplicate;
         self.counts.out_of_bounds += outcome.out_of_bounds;
         self.appender.commit()?;
+        self.counts.exemplars_out_of_order = self.exemplars.commit()?.out_of_order;
+        self.exemplars_told = report.up.then_some(self.exemplars_changes);
         Ok(outcome)
     }
 
@@ -395,6 +398,10 @@ struct RowSink<'a> {
     row: &'a mut Row,
     appender: &'a mut Appender,
     counts: &'a mut Counts,
+    exemplars: &'a mut ExemplarAppender,
+    wanted: Exemplars,
+    /// Of the scrape, ms.
+    timestamp: i64,
     ahead_max: i64,
     beyond_limit: bool,
 }
@@ -404,7 +411,7 @@ impl Sink for RowSink<'_> {
 
     fn resolve(&mut self, sample: &Sample<'_>, described: Described<'_>) -> Result<Resolved, ScrapeError> {
         let alone = |target| Resolved { target, shared: false };
-        let Some(labels) = self.labels_of(sample.series, described)? else {
+        let Some(labels) = labels_of(self.settings, sample.series, described)? else {
             return Ok(alone(Target::Dropped));
         };
         let resolved = if sample.timestamp.is_some() {
@@ -423,6 +430,36 @@ impl Sink for RowSink<'_> {
                 Ok(resolved)
             }
         }
+    }
+
+    fn exemplars(&self) -> Exemplars {
+        self.wanted
+    }
+
+    #[cold]
+    fn exemplar(&mut self, target: Target, exposed: &ExposedExemplar<'_>, timestamp: Option<i64>) {
+        let mut labels = LabelsBuilder::new();
+        parse_labels(exposed.labels, |name, value| {
+            labels.set(name, value);
+        });
+        let exemplar = Exemplar {
+            labels: labels.build(),
+            value: exposed.value,
+            timestamp: exposed.timestamp.or(timestamp).unwrap_or(self.timestamp),
+            has_timestamp: exposed.timestamp.is_some(),
+        };
+        // One whose series the head has not taken has nowhere to stand.
+        let _ = match target {
+            Target::Row(index) => match self.series.slot(index) {
+                Some(slot) => self.exemplars.stage_slot(self.group, slot, exemplar),
+                None => Ok(()),
+            },
+            Target::Stamped(id) => match self.series.stamped(id) {
+                Some(stamped) if stamped.present => self.exemplars.stage(&stamped.labels, exemplar),
+                _ => Ok(()),
+            },
+            Target::Dropped | Target::Refused | Target::Comment => Ok(()),
+        };
     }
 
     fn revoke(&mut self, target: Target) {
@@ -494,191 +531,6 @@ impl RowSink<'_> {
             Err(error) if error.is_no_room() => self.counts.refused += 1,
             Err(_) => self.counts.out_of_bounds += 1,
             Ok(()) => stamped.present = true,
-        }
-    }
-
-    /// The labels under which a series is stored; `None` when relabelling drops it.
-    fn labels_of(&mut self, series: &[u8], described: Described<'_>) -> Result<Option<Labels>, ScrapeError> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        parse_labels(series, |name, value| pairs.push((name.to_owned(), value.to_owned())));
-        if self.settings.type_and_unit {
-            describe(&mut pairs, described);
-        }
-        // Sorted once: a hostile line may have a million labels.
-        pairs.sort_unstable();
-        if let Some(name) =
-            pairs.iter().zip(pairs.iter().skip(1)).find_map(|(a, b)| (a.0 == b.0).then_some(&a.0))
-        {
-            return Err(ScrapeError::Refused(format!(
-                "label name {} is not unique: invalid sample",
-                quote(name)
-            )));
-        }
-        let empty: Vec<String> =
-            pairs.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.clone()).collect();
-        let full = pairs.iter().filter(|(_, value)| !value.is_empty());
-        let exposed = Labels::from_sorted(full.map(|(n, v)| (n.as_str(), v.as_str())));
-        let exposed = &LabelsBuilder::from_labels(&exposed);
-        let mut labels = if self.settings.honor_labels {
-            honor(exposed, &self.settings.target, &empty)
-        } else {
-            rename(exposed, &self.settings.target)
-        };
-        if let Some(relabel) = &self.settings.metric_relabel
-            && !relabel(&mut labels)
-        {
-            return Ok(None);
-        }
-        let labels = labels.build();
-        if labels.is_empty() {
-            return Ok(None);
-        }
-        check(&labels, self.settings)?;
-        if std::str::from_utf8(series).is_err() {
-            // Values were checked by the cursor: it is a name that is no UTF-8.
-            return Err(ScrapeError::Refused(format!("invalid metric name or label names: {labels:?}")));
-        }
-        Ok(Some(labels))
-    }
-}
-
-/// Adds what the page says of the series. It wins over labels of these names that the series has itself.
-fn describe(pairs: &mut Vec<(String, String)>, described: Described<'_>) {
-    let kind = if described.kind == MetricType::Unknown { "" } else { described.kind.name() };
-    for (label, value) in [(TYPE, kind), (UNIT, described.unit)] {
-        if !value.is_empty() {
-            pairs.retain(|(name, _)| name != label);
-            pairs.push((label.to_owned(), value.to_owned()));
-        }
-    }
-}
-
-/// Exposed labels win; one that is exposed empty keeps the target's away.
-fn honor(exposed: &LabelsBuilder, target: &Labels, empty: &[String]) -> LabelsBuilder {
-    let mut labels = exposed.clone();
-    for (name, value) in target.iter() {
-        if exposed.get(name).is_none() && !empty.iter().any(|e| e == name) {
-            labels.set(name, value);
-        }
-    }
-    labels
-}
-
-/// Target labels win; exposed ones that clash get a prefix, shorter names first.
-fn rename(exposed: &LabelsBuilder, target: &Labels) -> LabelsBuilder {
-    let mut labels = exposed.clone();
-    let mut clashing: Vec<(String, String)> = Vec::new();
-    for (name, value) in target.iter() {
-        if let Some(exposed) = exposed.get(name).filter(|v| !v.is_empty()) {
-            clashing.push((name.to_owned(), exposed.to_owned()));
-        }
-        labels.set(name, value);
-    }
-    clashing.sort_by_key(|(name, _)| name.len());
-    for (name, value) in clashing {
-        let mut renamed = name;
-        while labels.get(&renamed).is_some_and(|v| !v.is_empty()) {
-            renamed.insert_str(0, "exported_");
-        }
-        labels.set(&renamed, &value);
-    }
-    labels
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(SHOWN_MAX).collect()
-}
-
-/// The checks that each new series has to pass.
-fn check(labels: &Labels, settings: &ScrapeSettings) -> Result<(), ScrapeError> {
-    let refuse = |text: String| Err(ScrapeError::Refused(text));
-    let metric = labels.metric_name();
-    if metric.is_empty() {
-        return refuse("missing metric name (__name__ label)".to_owned());
-    }
-    let named = labels.get("").is_none();
-    if !named || (settings.legacy_names && !legacy_valid(labels)) {
-        return refuse(format!("invalid metric name or label names: {labels:?}"));
-    }
-    let limits = settings.limits;
-    let metric = cut(metric);
-    if limits.labels > 0 && labels.len() > limits.labels {
-        let (count, limit) = (labels.len(), limits.labels);
-        return refuse(format!(
-            "label_limit exceeded (metric: {metric}, number of labels: {count}, limit: {limit})"
-        ));
-    }
-    for (name, value) in labels.iter() {
-        if limits.label_name_length > 0 && name.len() > limits.label_name_length {
-            let (length, limit) = (name.len(), limits.label_name_length);
-            let name = cut(name);
-            return refuse(format!(
-                "label_name_length_limit exceeded (metric: {metric}, label name: {name}, length: {length}, limit: {limit})"
-            ));
-        }
-        if limits.label_value_length > 0 && value.len() > limits.label_value_length {
-            let (length, limit) = (value.len(), limits.label_value_length);
-            let (name, value) = (cut(name), quote(&cut(value)));
-            return refuse(format!(
-                "label_value_length_limit exceeded (metric: {metric}, label name: {name}, value: {value}, length: {length}, limit: {limit})"
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn legacy_valid(labels: &Labels) -> bool {
-    labels.iter().all(|(name, value)| {
-        let (text, colons) = if name == NAME { (value, true) } else { (name, false) };
-        !text.starts_with(|c: char| c.is_ascii_digit())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || (colons && b == b':'))
-    })
-}
-
-impl SeriesTable {
-    fn use_slot(&mut self, slot: Slot) -> u32 {
-        let index = slot.index();
-        if index >= self.uses.len() {
-            self.uses.resize(index + 1, 0);
-        }
-        if let Some(uses) = self.uses.get_mut(index) {
-            *uses = uses.saturating_add(1);
-        }
-        index as u32
-    }
-
-    #[inline]
-    fn slot(&self, index: u32) -> Option<Slot> {
-        self.uses.get(index as usize).filter(|uses| **uses > 0).map(|_| Slot::at(index))
-    }
-
-    /// The slot, when nobody uses it any more. One that was used too often to be counted is kept.
-    fn drop_slot(&mut self, index: u32) -> Option<Slot> {
-        let uses = self.uses.get_mut(index as usize).filter(|uses| (1..u16::MAX).contains(&**uses))?;
-        *uses -= 1;
-        (*uses == 0).then(|| Slot::at(index))
-    }
-
-    fn add_stamped(&mut self, labels: Labels) -> u32 {
-        let stamped = Some(Stamped { labels, present: false });
-        if let Some(id) = self.free.pop()
-            && let Some(place) = self.stamped.get_mut(id as usize)
-        {
-            *place = stamped;
-            return id;
-        }
-        self.stamped.push(stamped);
-        (self.stamped.len() - 1) as u32
-    }
-
-    fn stamped(&mut self, id: u32) -> Option<&mut Stamped> {
-        self.stamped.get_mut(id as usize)?.as_mut()
-    }
-
-    fn drop_stamped(&mut self, id: u32) {
-        if let Some(place) = self.stamped.get_mut(id as usize) {
-            self.vanished.extend(place.take().filter(|stamped| stamped.present).map(|s| s.labels));
-            self.free.push(id);
         }
     }
 }

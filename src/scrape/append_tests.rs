@@ -1,7 +1,7 @@
 //! Pages into a real database, read back.
 
 use super::*;
-use narthex_storage::{Columns, DbOptions, Matcher, Queryable, SelectHints, is_stale_nan};
+use narthex_storage::{Columns, DbOptions, ExemplarSeries, Matcher, Queryable, SelectHints, is_stale_nan};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 
@@ -29,7 +29,8 @@ fn settings() -> ScrapeSettings {
 
 fn fixture(settings: ScrapeSettings) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(dir.path(), DbOptions::default()).unwrap();
+    let options = DbOptions { max_exemplars: 100, ..DbOptions::default() };
+    let db = Db::open(dir.path(), options).unwrap();
     let scrape = ScrapeAppender::new(&db, settings).unwrap();
     Fixture { _dir: dir, db, scrape }
 }
@@ -40,6 +41,28 @@ impl Fixture {
         let report = Report { up: result.is_ok(), duration_s: 0.25, ..Report::default() };
         self.scrape.finish(timestamp, &report).unwrap();
         result.map(|()| self.scrape.counts()).map_err(|e| e.to_string())
+    }
+
+    /// As `scrape`, a page of OpenMetrics.
+    fn scrape_openmetrics(&mut self, lines: &str, timestamp: i64) -> Result<Counts, String> {
+        let body = format!("{lines}\n# EOF\n");
+        let result = self.scrape.ingest(
+            body.as_bytes(),
+            Some("application/openmetrics-text;version=1.0.0"),
+            timestamp,
+        );
+        let report = Report { up: result.is_ok(), ..Report::default() };
+        self.scrape.finish(timestamp, &report).unwrap();
+        result.map(|()| self.scrape.counts()).map_err(|e| e.to_string())
+    }
+
+    /// The exemplars of a metric: labels, value and time, the series one behind the other.
+    fn exemplars(&self, name: &str) -> Vec<String> {
+        let all = self.db.exemplars(i64::MIN, i64::MAX, &[vec![Matcher::equal(NAME, name)]]);
+        let print = |one: &ExemplarSeries| -> Vec<String> {
+            one.exemplars.iter().map(|it| format!("{:?} {} {}", it.labels, it.value, it.timestamp)).collect()
+        };
+        all.iter().flat_map(print).collect()
     }
 
     /// Series as text with their samples; `x` is a staleness marker.
@@ -374,6 +397,94 @@ fn once_the_head_let_its_old_series_go_a_target_may_bring_new_ones() {
         (1, 10 * 60),
         "what was known has every sample"
     );
+}
+
+#[test]
+fn exemplars_have_their_own_time_or_that_of_their_sample_or_that_of_the_scrape() {
+    let mut fixture = fixture(settings());
+    let lines = [
+        "a_total 1 # {trace_id=\"a\\\"\"} 0.5 1.25",
+        "b_total 1 2.5 # {trace_id=\"b\"} 0.5",
+        "c_total 1 # {trace_id=\"c\",empty=\"\"} NaN",
+        "d_total 1",
+    ];
+    fixture.scrape_openmetrics(&lines.join("\n"), 9000).unwrap();
+    assert_eq!(fixture.exemplars("a_total"), ["{trace_id=\"a\\\"\"} 0.5 1250"]);
+    assert_eq!(fixture.exemplars("b_total"), ["{trace_id=\"b\"} 0.5 2500"]);
+    assert_eq!(fixture.exemplars("c_total"), ["{trace_id=\"c\"} NaN 9000"]);
+    assert!(fixture.exemplars("d_total").is_empty());
+    let labels = &fixture.db.exemplars(0, 9000, &[vec![Matcher::equal(NAME, "a_total")]])[0].labels;
+    assert_eq!(format!("{labels:?}"), r#"{__name__="a_total", instance="i", job="j"}"#);
+}
+
+#[test]
+fn an_exemplar_that_is_exposed_again_is_stored_once() {
+    let mut fixture = fixture(settings());
+    let page = |value: u32, exemplar: &str| format!("a_total {value} # {exemplar}\nb_total {value}");
+    // With a timestamp and without, the value changing or not.
+    for (at, value) in [(1000, 1), (2000, 1), (3000, 2), (4000, 3)] {
+        fixture.scrape_openmetrics(&page(value, "{t=\"x\"} 0.5"), at).unwrap();
+    }
+    assert_eq!(fixture.exemplars("a_total"), ["{t=\"x\"} 0.5 1000"]);
+    for (at, value) in [(5000, 3), (6000, 4)] {
+        fixture.scrape_openmetrics(&page(value, "{t=\"x\"} 0.75 4.5"), at).unwrap();
+    }
+    assert_eq!(fixture.exemplars("a_total"), ["{t=\"x\"} 0.5 1000", "{t=\"x\"} 0.75 4500"]);
+    assert_eq!(fixture.db.exemplar_stats().appended, 2);
+}
+
+#[test]
+fn exemplars_out_of_order_are_dropped_and_counted_and_the_samples_stay() {
+    let mut fixture = fixture(settings());
+    fixture.scrape_openmetrics("a_total 1 # {t=\"x\"} 1 5", 5000).unwrap();
+    let long = "x".repeat(128);
+    let lines = format!("a_total 2 # {{t=\"y\"}} 1 4\nb_total 1 # {{t=\"{long}\"}} 1 4");
+    let counts = fixture.scrape_openmetrics(&lines, 6000).unwrap();
+    assert_eq!((counts.scraped, counts.exemplars_out_of_order), (2, 1));
+    assert_eq!(fixture.exemplars("a_total"), ["{t=\"x\"} 1 5000"]);
+    assert!(fixture.exemplars("b_total").is_empty());
+    assert_eq!(fixture.series("a_total")[0].1, "5000:1 6000:2");
+}
+
+#[test]
+fn exemplars_of_a_refused_page_come_with_the_next_one() {
+    let mut fixture = fixture(settings());
+    fixture.scrape_openmetrics("a_total 1 # {t=\"x\"} 1 1\nb_total 1", 1000).unwrap();
+    fixture.scrape_openmetrics("a_total 1 # {t=\"y\"} 1 2\nb_total {", 2000).unwrap_err();
+    assert_eq!(fixture.exemplars("a_total").len(), 1);
+    fixture.scrape_openmetrics("a_total 1 # {t=\"y\"} 1 2\nb_total 1", 3000).unwrap();
+    assert_eq!(fixture.exemplars("a_total"), ["{t=\"x\"} 1 1000", "{t=\"y\"} 1 2000"]);
+}
+
+#[test]
+fn what_is_exposed_is_taken_when_exemplars_are_kept_from_now_on() {
+    let mut fixture = fixture(settings());
+    fixture.db.set_max_exemplars(0);
+    let page = "a_total 1 # {t=\"x\"} 1 1";
+    fixture.scrape_openmetrics(page, 1000).unwrap();
+    assert!(fixture.exemplars("a_total").is_empty());
+    fixture.db.set_max_exemplars(10);
+    fixture.scrape_openmetrics(page, 2000).unwrap();
+    assert_eq!(fixture.exemplars("a_total"), ["{t=\"x\"} 1 1000"]);
+}
+
+#[test]
+fn relabelled_series_have_their_exemplars_and_dropped_ones_none() {
+    let relabel: MetricRelabel = Arc::new(|labels: &mut LabelsBuilder| {
+        let keeps = labels.get(NAME) != Some("b_total");
+        labels.set("extra", "1");
+        keeps
+    });
+    let mut fixture = fixture(ScrapeSettings { metric_relabel: Some(relabel), ..settings() });
+    let page = "a_total 1 # {t=\"x\"} 1 1\nb_total 1 # {t=\"y\"} 1 1";
+    fixture.scrape_openmetrics(page, 1000).unwrap();
+    let all = fixture.db.exemplars(
+        0,
+        9000,
+        &[vec![Matcher::equal("extra", "1")], vec![Matcher::equal(NAME, "b_total")]],
+    );
+    let names: Vec<_> = all.iter().map(|one| one.labels.metric_name()).collect();
+    assert_eq!(names, ["a_total"]);
 }
 
 /// A line: which series, which of its two spellings, and a value.

@@ -8,7 +8,9 @@
 //! Invariant: the lines of the cache are those of its text, in order and without gaps.
 
 use super::buffers;
-use super::exposition::{Entry, Exposition, MetricType, ParseError, Sample, read_plain};
+use super::exposition::{
+    Entry, ExposedExemplar, Exposition, MetricType, ParseError, Sample, exemplar_text, read_plain,
+};
 use super::family::{Families, Family};
 use super::packed::Packed;
 use super::reading::Reading;
@@ -76,6 +78,36 @@ pub(super) struct Described<'a> {
     pub(super) unit: &'a str,
 }
 
+/// Which exemplars of a page are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Exemplars {
+    /// None.
+    #[default]
+    None,
+    /// Those that do not stand with their series in the page before: the others are known.
+    New,
+    /// All.
+    All,
+}
+
+impl Exemplars {
+    /// Whether a line has to be read for its exemplar although nothing of it has changed since the last page.
+    #[inline]
+    pub(super) fn wants_known(self, behind_series: &[u8]) -> bool {
+        self == Self::All && !exemplar_text(behind_series).is_empty()
+    }
+
+    /// Whether the exemplar in what follows a series is wanted, where that was `old` in the last page.
+    #[inline]
+    pub(super) fn wants(self, old: &[u8], new: &[u8]) -> bool {
+        match self {
+            Self::None => false,
+            Self::New => exemplar_text(old) != exemplar_text(new),
+            Self::All => true,
+        }
+    }
+}
+
 /// The receiver of a page's samples.
 pub(super) trait Sink {
     /// Why a page is refused.
@@ -93,6 +125,12 @@ pub(super) trait Sink {
 
     /// A sample of a known series.
     fn sample(&mut self, target: Target, value: f64, timestamp: Option<i64>);
+
+    /// Which exemplars it takes; it stays so for a page.
+    fn exemplars(&self) -> Exemplars;
+
+    /// The exemplar of the sample that was handed over last, with the timestamp of its line.
+    fn exemplar(&mut self, target: Target, exemplar: &ExposedExemplar<'_>, timestamp: Option<i64>);
 
     /// A sample of a series for which there is no room.
     fn refused(&mut self);
@@ -119,6 +157,8 @@ pub(super) struct LayoutCache {
     pub(super) refused: RefusedSeries,
     /// The comments are not those that were asked for last.
     pub(super) comments_changed: bool,
+    /// What the page that is read is asked for.
+    pub(super) exemplars: Exemplars,
 }
 
 /// How far a page was read along the lines of the last one.
@@ -158,6 +198,7 @@ impl LayoutCache {
     pub(super) fn read<S: Sink>(&mut self, page: &Exposition<'_>, sink: &mut S) -> Result<(), S::Error> {
         self.families.begin();
         self.refused.begin(sink.room());
+        self.exemplars = sink.exemplars();
         let mut progress = Progress::default();
         let mut segments: Box<[Arc<Segment>]> = Box::default();
         if let Some(mut packed) = self.packed.take() {
@@ -267,7 +308,7 @@ impl LayoutCache {
         }
         // A timestamp is read anew: what was refused or rolled back last time may be taken now.
         if !matches!(line.target, Target::Stamped(_)) {
-            if same {
+            if same && !self.exemplars.wants_known(tail) {
                 sink.sample(line.target, line.value, None);
                 return Ok(Some(line.until(same_end)));
             }
@@ -285,6 +326,11 @@ impl LayoutCache {
             return Ok(None);
         }
         sink.sample(line.target, sample.value, sample.timestamp);
+        if let Some(exemplar) = &sample.exemplar
+            && self.exemplars.wants(tail, page.body().get(at + series.len()..next).unwrap_or_default())
+        {
+            sink.exemplar(line.target, exemplar, sample.timestamp);
+        }
         Ok(Some(Line::of(page, &sample, at..next, line.target, line.family)))
     }
 

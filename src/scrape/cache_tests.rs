@@ -14,6 +14,16 @@ struct Recorder {
     refused: usize,
     room: u64,
     samples: Vec<(String, u64, Option<i64>)>,
+    wanted: Exemplars,
+    /// By series text: labels, bits of the value, timestamp, and that of the line.
+    exemplars: Vec<(String, Shown)>,
+}
+
+type Shown = (String, u64, Option<i64>, Option<i64>);
+
+fn shown(one: &ExposedExemplar<'_>, timestamp: Option<i64>) -> Shown {
+    let labels = String::from_utf8_lossy(one.labels).into_owned();
+    (labels, one.value.to_bits(), one.timestamp, timestamp)
 }
 
 impl Sink for Recorder {
@@ -44,6 +54,16 @@ impl Sink for Recorder {
         let name = self.names[id as usize].clone().expect("not released");
         let stamped = matches!(target, Target::Stamped(_));
         self.samples.push((name, value.to_bits(), timestamp.filter(|_| stamped)));
+    }
+
+    fn exemplars(&self) -> Exemplars {
+        self.wanted
+    }
+
+    fn exemplar(&mut self, target: Target, exemplar: &ExposedExemplar<'_>, timestamp: Option<i64>) {
+        let (Target::Row(id) | Target::Stamped(id)) = target else { panic!("{target:?}") };
+        let name = self.names[id as usize].clone().expect("not released");
+        self.exemplars.push((name, shown(exemplar, timestamp)));
     }
 
     fn refused(&mut self) {
@@ -122,6 +142,91 @@ proptest! {
         cache.clear(&mut sink);
         prop_assert_eq!(sink.names.iter().flatten().count(), 0);
     }
+}
+
+/// All exemplars of a page, as [`Recorder`] keeps them.
+fn exposed(page: &Exposition<'_>) -> Vec<(String, Shown)> {
+    let exemplar = |entry: Result<Entry<'_>, ParseError>| match entry {
+        Ok(Entry::Series(sample)) => {
+            let mut labels = Vec::new();
+            parse_labels(sample.series, |n, v| labels.push(format!("{n}={v}")));
+            Some((labels.join(","), shown(&sample.exemplar?, sample.timestamp)))
+        }
+        _ => None,
+    };
+    page.entries().filter_map(exemplar).collect()
+}
+
+fn openmetrics_line() -> impl Strategy<Value = String> {
+    let exemplar = prop_oneof![
+        2 => Just(String::new()),
+        3 => ("[ab#]?", 0..2u8, prop_oneof![3 => Just(""), 1 => Just(" 7"), 1 => Just(" 8.5")])
+            .prop_map(|(trace, value, ts)| format!(" # {{trace_id=\"{trace}\"}} {value}{ts}")),
+    ];
+    let timestamp = prop_oneof![8 => Just(""), 1 => Just(" 1"), 1 => Just(" 2")];
+    prop_oneof![
+        12 => ("[abc](\\{x=\"[1#]\"\\})?", "[0-9]|1e5", timestamp, exemplar)
+            .prop_map(|(series, value, ts, exemplar)| format!("{series} {value}{ts}{exemplar}\n")),
+        1 => Just("# HELP a b\n".to_owned()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn exemplars_that_the_last_page_did_not_have_are_always_handed_over(
+        pages in proptest::collection::vec(proptest::collection::vec(openmetrics_line(), 0..12), 1..8),
+        honor: bool,
+    ) {
+        let (mut cache, mut sink) = (LayoutCache::new(honor, false), Recorder::default());
+        let mut last: Vec<(String, Shown)> = Vec::new();
+        for lines in pages {
+            let body = lines.concat() + "# EOF\n";
+            let page = Exposition::new(body.as_bytes(), Format::OpenMetrics);
+            let mut all = exposed(&page);
+            if !honor {
+                all.iter_mut().for_each(|(_, shown)| shown.3 = None);
+            }
+            for wanted in [Exemplars::New, Exemplars::New, Exemplars::All, Exemplars::None] {
+                (sink.wanted, sink.exemplars) = (wanted, Vec::new());
+                cache.read(&page, &mut sink).unwrap();
+                match wanted {
+                    Exemplars::All => prop_assert_eq!(&sink.exemplars, &all),
+                    Exemplars::None => prop_assert!(sink.exemplars.is_empty()),
+                    Exemplars::New => {
+                        prop_assert!(sink.exemplars.iter().all(|one| all.contains(one)));
+                        let without_line = |(name, shown): &(String, Shown)| {
+                            (name.clone(), shown.0.clone(), shown.1, shown.2)
+                        };
+                        let known: Vec<_> = last.iter().map(without_line).collect();
+                        let mut new = all.iter().filter(|one| !known.contains(&without_line(one)));
+                        prop_assert!(new.all(|one| sink.exemplars.contains(one)), "{all:?} after {last:?}");
+                    }
+                }
+                last.clone_from(&all);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_shows_nothing_new_when_only_values_have_changed() {
+    let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+    sink.wanted = Exemplars::New;
+    let page = |value: u32, trace: &str| {
+        let line =
+            |i: u32| format!("b_bucket{{le=\"{i}\"}} {} # {{trace_id=\"{trace}\"}} 0.5 1.25\n", value + i);
+        (0..40).map(line).collect::<String>() + "# EOF\n"
+    };
+    for (value, trace, new) in
+        [(1, "a", 40), (1, "a", 0), (2, "a", 0), (2, "b", 40), (3, "c", 40), (3, "c", 0)]
+    {
+        sink.exemplars.clear();
+        let body = page(value, trace);
+        cache.read(&Exposition::new(body.as_bytes(), Format::OpenMetrics), &mut sink).unwrap();
+        assert_eq!(sink.exemplars.len(), new, "{value} {trace}");
+        assert!(cache.packed.is_some());
+    }
+    assert_eq!(sink.resolved, 40);
 }
 
 #[test]

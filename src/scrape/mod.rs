@@ -14,5 +14,7 @@ mod reading;
 mod refused;
 pub mod scrape_loop;
 mod segments;
+mod series_labels;
+mod series_table;
 pub mod store;
 pub mod target;

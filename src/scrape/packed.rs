@@ -4,8 +4,8 @@
 //! the bytes behind each series, the value that they say, and where that leads.
 
 use super::buffers;
-use super::cache::{Line, Sink, Target};
-use super::exposition::{Entry, Exposition, read_plain};
+use super::cache::{Exemplars, Line, Sink, Target};
+use super::exposition::{Entry, ExposedExemplar, Exposition, exemplar_text, read_number, read_plain};
 use super::family::Family;
 use super::segments::{Segment, Span, divide};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Packed {
         honor_timestamps: bool,
         sink: &mut S,
     ) -> Followed {
-        let body = page.body();
+        let (body, exemplars) = (page.body(), sink.exemplars());
         let mut followed = Followed { tails: buffers::TAILS.buffer(), ..Followed::default() };
         followed.tails.clear();
         let mut samples = self.values.iter_mut().zip(&self.slots).zip(&mut self.lengths);
@@ -108,17 +108,24 @@ impl Packed {
                 let Some(((value, slot), length)) = samples.next() else { return followed };
                 let end = followed.old + usize::from(*length);
                 let old = self.tails.get(followed.old..end).unwrap_or_default();
-                if !behind.starts_with(old) {
-                    let line = Changed { page, honor_timestamps, at: followed.at, series: text, behind };
-                    let Some((new, new_length)) = line.read() else { return followed };
+                let mut exemplar = None;
+                if !behind.starts_with(old) || exemplars.wants_known(old) {
+                    let known = if exemplars == Exemplars::All { &[] } else { old };
+                    let line =
+                        Changed { page, honor_timestamps, at: followed.at, series: text, behind, known };
+                    let Some((new, new_length, exposed)) = line.read() else { return followed };
                     let same = self.tails.get(followed.same..followed.old).unwrap_or_default();
                     followed.tails.extend_from_slice(same);
                     let tail = behind.get(..usize::from(new_length)).unwrap_or_default();
+                    exemplar = exposed.filter(|_| exemplars.wants(old, tail));
                     followed.tails.extend_from_slice(tail);
                     followed.same = end;
                     (*value, *length) = (new, new_length);
                 }
                 sink.sample(target(*slot), *value, None);
+                if let Some(exemplar) = &exemplar {
+                    sink.exemplar(target(*slot), exemplar, None);
+                }
                 len += usize::from(*length);
                 followed.old = end;
                 followed.samples += 1;
@@ -216,30 +223,48 @@ struct Changed<'a> {
     series: &'a [u8],
     /// What follows the series.
     behind: &'a [u8],
+    /// What followed it in the last page, if the exemplar there is not wanted again; otherwise empty.
+    known: &'a [u8],
 }
 
-impl Changed<'_> {
-    /// The value, and the bytes behind the series; `None` where the line is not of the usual kind.
+impl<'a> Changed<'a> {
+    /// The value, the bytes behind the series, and the exemplar; `None` where the line is not of the usual kind.
     #[inline]
-    fn read(&self) -> Option<(f64, u8)> {
+    fn read(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
         if let Some((b' ', number)) = self.behind.split_first()
             && let Some((value, len)) = read_plain(number)
             && let Ok(length) = u8::try_from(len + 1)
         {
-            return Some((value, length));
+            return Some((value, length, None));
         }
-        self.read_fully()
+        self.read_known().or_else(|| self.read_fully())
     }
 
-    #[cold]
-    fn read_fully(&self) -> Option<(f64, u8)> {
-        let Ok((Entry::Series(sample), next)) = self.page.entry(self.at) else { return None };
+    /// Another value before the exemplar of the last page.
+    fn read_known(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
+        let known = exemplar_text(self.known);
+        if known.is_empty() {
+            return None;
+        }
+        let (value, len) = read_number(self.behind.strip_prefix(b" ")?)?;
+        let exemplar = self.behind.get(len + 1..)?.strip_prefix(b" ")?;
+        let length = u8::try_from(len + 2 + known.len()).ok()?;
+        exemplar.starts_with(known).then_some((value, length, None))
+    }
+
+    fn read_fully(&self) -> Option<(f64, u8, Option<ExposedExemplar<'a>>)> {
+        // Most lines with an exemplar come here: their series is not looked at again.
+        let read = match self.behind.first() {
+            Some(b' ') => self.page.entry_behind(self.at, self.series.len()),
+            _ => self.page.entry(self.at),
+        };
+        let Ok((Entry::Series(sample), next)) = read else { return None };
         let line = self.page.body().get(self.at..next)?;
         let usual = sample.series == self.series
             && line.starts_with(self.series)
             && line.ends_with(b"\n")
             && !(self.honor_timestamps && sample.timestamp.is_some());
         let length = u8::try_from(line.len().checked_sub(self.series.len())?).ok()?;
-        usual.then_some((sample.value, length))
+        usual.then_some((sample.value, length, sample.exemplar))
     }
 }

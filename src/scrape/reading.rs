@@ -5,7 +5,7 @@
 //! series with timestamps of their own, an index of all series is made.
 
 use super::buffers;
-use super::cache::{LayoutCache, Line, Progress, Sink, Target, offset};
+use super::cache::{Exemplars, LayoutCache, Line, Progress, Sink, Target, offset};
 use super::exposition::{Entry, Exposition, Sample};
 use super::family::Family;
 use foldhash::fast::FixedState;
@@ -163,6 +163,11 @@ impl Reading {
             return Ok(true);
         }
         sink.sample(target, sample.value, sample.timestamp);
+        if let Some(exemplar) = &sample.exemplar
+            && cache.exemplars != Exemplars::None
+        {
+            sink.exemplar(target, exemplar, sample.timestamp);
+        }
         let line = Line::of(page, &sample, at..next, target, cache.families.current());
         self.push(page, at..next, line);
         Ok(true)

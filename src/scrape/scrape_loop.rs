@@ -399,6 +399,11 @@ impl Loop {
                 out_of_bounds as u64,
             );
         }
+        if counts.exemplars_out_of_order > 0 {
+            let dropped = counts.exemplars_out_of_order;
+            warn!(target, dropped, "Exemplars of the scrape were dropped, since they are out of order");
+            self.telemetry.exemplars_out_of_order.add(dropped as u64);
+        }
         let before = self.refusals.set(counts.refused as u64);
         if counts.refused > 0 && before == 0 {
             let refused = counts.refused;

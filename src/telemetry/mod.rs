@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod dial;
 pub mod engine;
+mod exemplars;
 pub mod family;
 pub mod log;
 pub mod metrics;
@@ -54,6 +55,8 @@ pub struct Telemetry {
     pub scrapes: Counter,
     /// How long it took to clean blocks of deleted samples.
     pub tombstone_cleanup: Histogram,
+    /// Exemplars of scrapes that were dropped, since they were out of order.
+    pub exemplars_out_of_order: Counter,
     out_of_order: Counter,
     duplicate: Counter,
     out_of_bounds: Counter,
@@ -161,6 +164,11 @@ impl Telemetry {
                 "Total number of samples rejected due to timestamp falling outside of the time bounds.",
                 &self.out_of_bounds,
             ),
+            (
+                "prometheus_target_scrapes_exemplar_out_of_order_total",
+                "Total number of exemplars of scrapes that were rejected because they are out of order.",
+                &self.exemplars_out_of_order,
+            ),
         ] {
             page.single(name, "counter", help, counter.get() as f64);
         }
@@ -168,6 +176,7 @@ impl Telemetry {
         if let Some(db) = db {
             self.storage.render(&mut page, db);
             self.work.render(&mut page, db);
+            exemplars::render(&mut page, db);
         }
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         parts.iter().for_each(|part| part.collect(&mut page));

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use narthex_promql::{Engine, ParseOptions};
 use narthex_storage::{Db, GoRegex};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,6 +55,8 @@ pub struct WebOptions {
     pub route_prefix: String,
     /// Under which the world sees this server, without a slash at the end.
     pub external_url: String,
+    /// The web UI is what lies here; without it, what is built in.
+    pub ui_dir: Option<Arc<PathBuf>>,
     /// `/-/reload` and `/-/quit` work.
     pub enable_lifecycle: bool,
     /// The admin API is switched on.

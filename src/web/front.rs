@@ -103,7 +103,9 @@ impl Front {
             }
             "/api/v1/notifications/live" if reads => self.notifications.live(),
             _ if path.starts_with("/api/") || path.starts_with("/-/") => starting(),
-            _ if reads => ui::serve(path, encoding).unwrap_or_else(starting),
+            _ if reads => {
+                ui::serve(self.options.ui_dir.as_ref(), path, encoding).await.unwrap_or_else(starting)
+            }
             _ => starting(),
         }
     }

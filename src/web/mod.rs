@@ -20,3 +20,4 @@ pub mod stream;
 pub mod time;
 pub mod tls;
 pub mod ui;
+mod ui_dir;

@@ -1,6 +1,6 @@
 //! One table of routes, and what is done around every request: prefix, phase, CORS, time, encoding.
 
-use super::api::{self, Answer, ApiError, ErrorKind, Handled};
+use super::api::{self, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase, WebOptions};
 use super::body::{Body, Watch};
 use super::encode::Encoding;
@@ -40,7 +40,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("narthex/queries/top", false, api::queries::top),
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),
-    ("query_exemplars", true, api::parse::exemplars),
+    ("query_exemplars", true, api::exemplars::exemplars),
     ("rules", false, api::rules::rules),
     ("notifications", false, api::status::notifications),
     ("scrape_pools/config", false, api::targets::pool_yaml),
@@ -361,8 +361,9 @@ where
 }
 
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
-    match handled.map(Answer::body) {
-        Ok(body) => respond::packed(StatusCode::OK, JSON, body, encoding),
+    match handled {
+        Ok(answer) if answer.data.is_empty() => respond::empty(StatusCode::NO_CONTENT),
+        Ok(answer) => respond::packed(StatusCode::OK, JSON, answer.body(), encoding),
         Err(error) => respond::failed(&error, encoding),
     }
 }
@@ -425,7 +426,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
         _ if app.phase() != Phase::Ready => unavailable(app),
         "/-/ready" => respond::reply(StatusCode::OK, TEXT, "Prometheus Server is Ready.\n"),
         _ if !reads => method_not_allowed("GET, HEAD"),
-        "/" => ui::serve(path, encoding).unwrap_or_else(|| {
+        "/" => ui::serve(app.options.ui_dir.as_ref(), path, encoding).await.unwrap_or_else(|| {
             respond::packed(StatusCode::OK, HTML, page::render(app).into_bytes(), encoding)
         }),
         "/version" => {
@@ -450,7 +451,7 @@ async fn plain_route(app: &Arc<App>, path: &str, parts: Parts) -> Reply {
             })
             .await
         }
-        _ => ui::serve(path, encoding).unwrap_or_else(not_found),
+        _ => ui::serve(app.options.ui_dir.as_ref(), path, encoding).await.unwrap_or_else(not_found),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The web UI: files that the build packed, and the page that loads them.
 
 use super::encode::Encoding;
-use super::respond::{self, HTML, Reply};
+use super::respond::{self, HTML, Reply, TEXT};
+use super::ui_dir::{self, Unreadable};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use rustls::crypto::ring;
 use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file of the UI, packed.
 #[derive(Debug, Clone, Copy)]
@@ -57,15 +60,54 @@ const TYPES: &[(&str, &str)] = &[
     (".html", HTML),
 ];
 
-/// The answer to a path without the prefix (`/targets`, `/assets/…`), if it is the UI's.
-#[must_use]
-pub fn serve(path: &str, encoding: Option<Encoding>) -> Option<Reply> {
+/// The answer to a path without the prefix (`/targets`, `/assets/…`), if it is the UI's. With a directory, the UI is
+/// what lies there.
+pub async fn serve(
+    directory: Option<&Arc<PathBuf>>,
+    path: &str,
+    encoding: Option<Encoding>,
+) -> Option<Reply> {
+    let Some(directory) = directory.cloned() else { return built_in(path, encoding) };
+    let path = path.to_owned();
+    let task = tokio::task::spawn_blocking(move || from_directory(&directory, &path, encoding));
+    task.await.unwrap_or_else(|_| Some(respond::worker_failed()))
+}
+
+fn built_in(path: &str, encoding: Option<Encoding>) -> Option<Reply> {
     let index = built::INDEX?;
     let name = path.strip_prefix('/')?;
     if PAGES.contains(&name) {
         return Some(page(index, encoding));
     }
     built::FILES.iter().find(|file| file.path == name).map(|file| asset(file, encoding))
+}
+
+fn from_directory(directory: &Path, path: &str, encoding: Option<Encoding>) -> Option<Reply> {
+    let name = path.strip_prefix('/')?;
+    let is_page = PAGES.contains(&name);
+    match ui_dir::read(directory, if is_page { "index.html" } else { name }) {
+        Ok(bytes) if is_page => Some(page(&String::from_utf8_lossy(&bytes), encoding)),
+        Ok(bytes) => {
+            let mut reply = respond::packed(StatusCode::OK, kind(name), bytes, encoding);
+            let headers = reply.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            Some(reply)
+        }
+        Err(Unreadable::Absent) if is_page => {
+            let text =
+                format!("There is no index.html in {}: `npm run build` makes it.\n", directory.display());
+            Some(respond::reply(StatusCode::NOT_FOUND, TEXT, text))
+        }
+        Err(Unreadable::Absent) => None,
+        Err(error) => Some(respond::reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n"))),
+    }
+}
+
+/// The media type of a file, by its name.
+fn kind(name: &str) -> &'static str {
+    let found = TYPES.iter().find(|(extension, _)| name.ends_with(extension));
+    found.map_or("application/octet-stream", |(_, kind)| *kind)
 }
 
 /// The page. What may load and run is fixed: this server's own files, and styles that know the page's own word.
@@ -96,8 +138,7 @@ fn nonce() -> String {
 }
 
 fn asset(file: &File, encoding: Option<Encoding>) -> Reply {
-    let kind = TYPES.iter().find(|(extension, _)| file.path.ends_with(extension));
-    let kind = kind.map_or("application/octet-stream", |(_, kind)| *kind);
+    let kind = kind(file.path);
     let mut reply = if encoding == Some(Encoding::Gzip) {
         let mut reply = respond::reply(StatusCode::OK, kind, Bytes::from_static(file.gzip));
         reply.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -16,7 +16,6 @@ const ABSENT: &[(&str, &str)] = &[
         "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
         "the setting has no effect: histograms are not scraped",
     ),
-    ("prometheus_target_scrapes_exemplar_out_of_order_total", "exemplars are not stored"),
     (
         "prometheus_target_scrapes_cache_flush_forced_total",
         "what is remembered of a page never grows beyond it",
@@ -48,7 +47,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("prometheus_tsdb_stale_series_compaction*", "stale series leave the head with the others"),
     ("prometheus_tsdb_selected_series_compaction*", "there is no compaction of chosen series"),
     ("prometheus_tsdb_retention_limit_percentage", "the setting has no effect yet"),
-    ("prometheus_tsdb_exemplar_*", "exemplars are not stored"),
     ("prometheus_remote_storage_*", "remote_write is not served: there are no queues"),
     ("prometheus_wal_watcher_*", "remote_write is not served: nobody follows the log"),
     ("prometheus_remote_read_*", "neither side of remote read is served"),

@@ -1,4 +1,5 @@
-// What a page may weigh, and how long it may take. Sizes are exact; times have room for a machine that others use too.
+// What a page may weigh, and how long it may take. Sizes are exact; times are held against work that the same browser
+// does beside it, so that a slow or busy machine has as much more. `MEASURE=1` prints them.
 
 import { get } from "node:http";
 import { gunzipSync } from "node:zlib";
@@ -6,8 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type World, many, world } from "./world";
 
 const KB = 1000;
-/** How many times slower than the budget a busy machine may be. */
-const ROOM = 50;
+/** How long that work takes on the machine that the budgets were measured on, when nobody else uses it, ms. */
+const QUIET = 40;
+/** Times a budget that a page may take: the work is not the page's, and others come and go. */
+const ROOM = 6;
+/** A page that was interrupted may try again. */
+const TRIES = { retry: 2 };
 /** For what takes long beside others, ms; the budget is checked by the page's own clock. */
 const PATIENCE = 120_000;
 
@@ -94,22 +99,50 @@ function median(values: number[]): number {
   return sorted[sorted.length >> 1] ?? NaN;
 }
 
-describe("times", () => {
+/** How many times slower than a quiet machine this one is now; never less than 1. */
+async function slowness(): Promise<number> {
+  const taken = await it_.page.evaluate(() =>
+    Array.from({ length: 3 }, () => {
+      const begin = performance.now();
+      const list = Array.from({ length: 20_000 }, (_, n) => ({ key: `key ${(n * 7919) % 20_011}`, n }));
+      list.sort((a, b) => (a.key < b.key ? -1 : 1));
+      const read = JSON.parse(JSON.stringify(list)) as unknown[];
+      return performance.now() - begin + (read.length === list.length ? 0 : Infinity);
+    }),
+  );
+  return Math.max(1, median(taken) / QUIET);
+}
+
+/** Fails where something took longer than it may, on a machine as slow as this one is before or after. */
+async function within(what: string, taken: number, budget: number, before: number): Promise<void> {
+  const slow = Math.max(before, await slowness());
+  if (process.env["MEASURE"] !== undefined) console.log(`${what}: ${taken.toFixed(1)} ms of ${budget} ms, machine ${slow.toFixed(2)} times slower`);
+  expect(taken, what).toBeLessThan(budget * ROOM * slow);
+}
+
+describe("times", TRIES, () => {
   it("of the first page: something within 200 ms, figures within 500 ms", async () => {
+    const before = await slowness();
     await it_.page.goto(`${it_.url}/`);
     await it_.page.locator(".figures b").first().waitFor();
     const { paint, figures } = await it_.page.evaluate(() => ({
       paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity,
       figures: performance.now(),
     }));
-    expect(paint).toBeLessThan(200 * ROOM);
-    expect(figures).toBeLessThan(500 * ROOM);
+    await within("first paint", paint, 200, before);
+    await within("figures", figures, 500, before);
   });
 
-  it("of a graph of 1,000 series with 1,000 points: drawn within 400 ms, hover within 8 ms", async () => {
+  it("of a graph of 1,000 series with 1,000 points: read and drawn within 1.2 s, drawn within 400 ms, hover within 8 ms", async () => {
+    const before = await slowness();
     // Samples count for five minutes, so the window reaches past them.
     const end = Math.floor(Date.now() / 1000) + 280;
     await it_.page.addInitScript(() => {
+      const post = Worker.prototype.postMessage as (...all: unknown[]) => void;
+      Worker.prototype.postMessage = function (this: Worker, ...all: unknown[]) {
+        this.addEventListener("message", () => performance.mark("read"), { once: true });
+        post.apply(this, all);
+      };
       const watch = new MutationObserver(() => {
         if (document.querySelector(".u-over") === null) return;
         watch.disconnect();
@@ -118,14 +151,17 @@ describe("times", () => {
       watch.observe(document, { childList: true, subtree: true });
     });
     await it_.page.goto(`${it_.url}/query?g0.expr=many{n=~"[0-9]{1,3}"}&g0.tab=graph&range=5m&end=${end}&step=300ms`);
-    await it_.page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0, undefined, { timeout: PATIENCE });
+    await it_.page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0, undefined, { timeout: PATIENCE, polling: 250 });
     await it_.page.getByText(/^1\s?000 series$/).first().waitFor({ timeout: PATIENCE });
     const taken = await it_.page.evaluate(() => {
       const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
-      return (performance.getEntriesByName("drawn")[0]?.startTime ?? Infinity) - (answer?.responseEnd ?? 0);
+      const drawn = performance.getEntriesByName("drawn")[0]?.startTime ?? Infinity;
+      return { whole: drawn - (answer?.responseEnd ?? 0), paint: drawn - (performance.getEntriesByName("read")[0]?.startTime ?? 0) };
     });
-    expect(taken).toBeGreaterThan(0);
-    expect(taken).toBeLessThan(400 * ROOM);
+    expect(taken.whole).toBeGreaterThan(0);
+    expect(taken.paint).toBeGreaterThan(0);
+    await within("graph of 1,000 × 1,000 from its answer", taken.whole, 1200, before);
+    await within("graph of 1,000 × 1,000 from its numbers", taken.paint, 400, before);
     const plot = it_.page.locator(".graph .u-over");
     const hovers = await plot.evaluate(async (over) => {
       const box = over.getBoundingClientRect();
@@ -138,10 +174,11 @@ describe("times", () => {
       }
       return taken;
     });
-    expect(median(hovers)).toBeLessThan(8 * ROOM);
+    await within("hover", median(hovers), 8, before);
   }, 2 * PATIENCE);
 
-  it("of 10,000 rows: the first within 300 ms, a key within 50 ms", async () => {
+  it("of 10,000 rows: the first within 300 ms, a key within 50 ms, elements for what is in view", async () => {
+    const before = await slowness();
     await it_.page.goto(`${it_.url}/query?g0.expr=many&g0.tab=graph&range=1m&step=20s`);
     const rows = it_.page.getByRole("table", { name: "Series" }).locator("tr[data-row]");
     await rows.first().waitFor();
@@ -149,7 +186,8 @@ describe("times", () => {
       const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
       return performance.now() - (answer?.responseEnd ?? 0);
     });
-    expect(shown).toBeLessThan(300 * ROOM);
+    await within("10,000 rows", shown, 300, before);
+    expect(await it_.page.evaluate(() => document.getElementsByTagName("*").length)).toBeLessThan(3000);
     await rows.first().focus();
     const keys = await it_.page.evaluate(async () => {
       const taken: number[] = [];
@@ -161,7 +199,7 @@ describe("times", () => {
       }
       return taken;
     });
-    expect(median(keys)).toBeLessThan(50 * ROOM);
+    await within("key among 10,000 rows", median(keys), 50, before);
     expect(await it_.page.evaluate(() => document.activeElement?.getAttribute("aria-rowindex"))).toBe("11");
   });
 });

@@ -75,3 +75,22 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
     await backtest.getByText("unclosed left parenthesis").waitFor();
   });
 });
+
+it("shows the exemplars that the server has from a page", async () => {
+  const observed = Math.floor(Date.now() / 1000) - 60;
+  const bucket = `seconds_bucket{le="1"} 3 # {trace_id="9f86d08"} 0.25 ${observed}.5`;
+  const traced = await world({ openmetrics: `# TYPE seconds histogram\n${bucket}\nseconds_bucket{le="+Inf"} 3\nseconds_count 3\nseconds_sum 1` });
+  try {
+    const stored = async () => ((await (await fetch(`${traced.url}/api/v1/query_exemplars?query=seconds_bucket`)).json()) as { data: unknown[] }).data.length;
+    await expect.poll(stored, { timeout: 60_000 }).toBe(1);
+    await traced.page.goto(`${traced.url}/query?g0.expr=seconds_bucket&g0.tab=graph&range=5m`);
+    await traced.page.getByText("1 exemplars").click();
+    await traced.page.getByRole("table", { name: "Exemplars" }).getByText("trace_id=9f86d08").click();
+    const chosen = traced.page.getByRole("region", { name: "Chosen exemplar" });
+    await chosen.getByText("9f86d08", { exact: true }).waitFor();
+    await chosen.getByText("seconds_bucket", { exact: true }).waitFor();
+    expect(traced.errors).toEqual([]);
+  } finally {
+    await traced.close();
+  }
+});

@@ -23,6 +23,7 @@ const PAGES: readonly [string, string][] = [
   ["status?tab=storage", "No damage was found"],
   ["config", "scrape_configs"],
   ["flags", "--storage.tsdb.path"],
+  ["status?tab=features", "delayed_name_removal"],
 ];
 
 let it_: World;
@@ -58,6 +59,19 @@ it("goes from page to page by keys alone", async () => {
   await it_.page.keyboard.press("Enter");
   await it_.page.waitForURL(/query\?g0\.expr=node_load1/);
   await it_.page.getByText("series").first().waitFor();
+});
+
+it.each([
+  ["USE Method / Cluster", "dashboard", /dashboards\?d=use-cluster/],
+  ["TargetDown", "alert", /alerts\?filter=TargetDown/],
+  ["127.0.0.1", "target", /targets\?filter=127/],
+])("finds %s, a %s, by its letters", async (letters, kind, address) => {
+  await it_.page.goto(`${it_.url}/`);
+  await it_.page.getByText("Needs attention").first().waitFor();
+  await it_.page.keyboard.press("Control+k");
+  await it_.page.keyboard.type(letters);
+  await it_.page.getByRole("option", { name: new RegExp(`^${letters}.* ${kind}$`) }).first().click();
+  await it_.page.waitForURL(address);
 });
 
 it("runs what is written in the editor", async () => {

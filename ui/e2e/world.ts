@@ -1,6 +1,6 @@
 // A server with a target of its own, and a browser that looks at it.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type Server, createServer } from "node:http";
 import { type AddressInfo } from "node:net";
@@ -28,6 +28,10 @@ node_memory_MemAvailable_bytes 4294967296
 hostile{text="${ATTACK}"} 1
 `;
 
+/** The target that answers, and the one that does not, by name. */
+const UP = "127.0.0.1:9101";
+const GONE = "127.0.0.1:9102";
+
 /** As many series as somebody may ask for by mistake. */
 export function many(series: number): string {
   return `# TYPE many gauge\n${Array.from({ length: series }, (_, n) => `many{n="${n}",part="${n % 10}"} ${n}`).join("\n")}\n`;
@@ -36,6 +40,8 @@ export function many(series: number): string {
 export interface World {
   url: string;
   page: Page;
+  /** Ports and directories, and what to call them where they have to be the same at every run. */
+  names: readonly (readonly [string, string])[];
   /** Errors that the browser's console told. */
   errors: string[];
   /** Whether a text of the server's became a part of the page. */
@@ -71,14 +77,29 @@ interface Wishes {
   prefix?: string;
   /** What the target shows besides, in the text format. */
   extra?: string;
+  /** What another target shows, in OpenMetrics. */
+  openmetrics?: string;
+  /** Samples of the past as OpenMetrics text, given the names of the target that answers and the one that does not. */
+  history?: (up: string, gone: string) => string;
+  viewport?: { width: number; height: number };
+  /** From scrape to scrape; a scrape that takes as long has failed. */
+  interval?: string;
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", openmetrics = "", history, viewport = { width: 1440, height: 900 }, interval = "1s" }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
-  const target = createServer((_, response) => response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra));
+  const target = createServer((request, response) => {
+    if (request.url === "/openmetrics") {
+      response.writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0" }).end(`${openmetrics}\n# EOF\n`);
+    } else {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(PAGE + extra);
+    }
+  });
   const targetPort = await listen(target);
   const gone = await freePort();
+  const traced =
+    openmetrics === "" ? "" : `- job_name: traced\n  metrics_path: /openmetrics\n  static_configs: [{targets: ["127.0.0.1:${targetPort}"]}]\n`;
   writeFileSync(
     join(dir, "rules.yml"),
     'groups:\n- name: g\n  interval: 1s\n  rules:\n  - {record: "job:up:sum", expr: sum by (job) (up)}\n  - {alert: TargetDown, expr: up == 0, labels: {severity: page}}\n  - {alert: Waits, expr: up == 0, for: 1h, annotations: {summary: "' +
@@ -87,14 +108,25 @@ export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<W
   );
   writeFileSync(
     join(dir, "narthex.yml"),
-    `global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n`,
+    `global: {scrape_interval: ${interval}, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:${targetPort}", "127.0.0.1:${gone}", "unwanted:1"], labels: {owner: "${ATTACK}"}}]\n  relabel_configs:\n  - {target_label: env, replacement: test}\n  - {source_labels: [__address__], regex: "unwanted:.*", action: drop}\n${traced}`,
   );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}${prefix}`;
+  const names = [
+    [`127.0.0.1:${targetPort}`, UP],
+    [`127.0.0.1:${gone}`, GONE],
+    [`127.0.0.1:${port}`, "127.0.0.1:9090"],
+    [dir, "/srv/narthex"],
+  ] as const;
+  if (history) {
+    writeFileSync(join(dir, "history.om"), history(UP, GONE));
+    execFileSync(BINARY, ["tsdb", "import", "openmetrics", "--quiet", join(dir, "history.om"), join(dir, "data")]);
+  }
   let server: ChildProcess | undefined;
   const start = async () => {
-    const flags = [`--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`];
-    server = spawn(BINARY, [...flags, "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
+    const ui = process.env["NARTHEX_UI_DIR"] === undefined ? [] : [`--web.ui-dir=${process.env["NARTHEX_UI_DIR"]}`];
+    const flags = [...ui, `--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`, "--storage.tsdb.retention.time=100y"];
+    server = spawn(BINARY, [...flags, "--enable-feature=exemplar-storage", "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
     await until("the server scrapes", async () => {
       const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`);
       return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;
@@ -107,7 +139,7 @@ export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<W
   };
   await start();
   const browser: Browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, timezoneId: "UTC", locale: "en-GB" });
+  const page = await browser.newPage({ viewport, timezoneId: "UTC", locale: "en-GB" });
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -119,5 +151,5 @@ export async function world({ prefix = "", extra = "" }: Wishes = {}): Promise<W
     target.close();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { url, page, errors, attacked, crash, start, close };
+  return { url, page, names, errors, attacked, crash, start, close };
 }

@@ -16,7 +16,7 @@ mod tests;
 pub use labels::{parse_labels, unescape_help};
 pub use negotiate::Format;
 pub use number::parse_float;
-pub(crate) use number::read_plain;
+pub(crate) use number::{read_number, read_plain};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +102,25 @@ pub struct Sample<'a> {
     pub value: f64,
     /// Milliseconds since the epoch, where the line has a timestamp.
     pub timestamp: Option<i64>,
+    /// What stands behind the sample, where the format has such.
+    pub exemplar: Option<ExposedExemplar<'a>>,
+}
+
+/// An exemplar as exposed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExposedExemplar<'a> {
+    /// Labels as written, in their braces; [`parse_labels`] reads them.
+    pub labels: &'a [u8],
+    /// What was observed.
+    pub value: f64,
+    /// Milliseconds since the epoch, where it has a timestamp.
+    pub timestamp: Option<i64>,
+}
+
+/// The exemplar as it is written in what follows a series in its line; empty where there is none.
+#[inline]
+pub(crate) fn exemplar_text(behind_series: &[u8]) -> &[u8] {
+    memchr::memchr(b'#', behind_series).and_then(|at| behind_series.get(at..)).unwrap_or_default()
 }
 
 /// A line that Prometheus's scraper refuses.
@@ -153,6 +172,23 @@ impl<'a> Exposition<'a> {
         let result = match self.format {
             Format::Text => text::entry(self, at),
             Format::OpenMetrics => openmetrics::entry(self, at),
+        };
+        result.map_err(|fault| self.locate(&fault))
+    }
+
+    /// Reads the line at `at` whose series is known to be its first `series_len` bytes, which a blank follows; where
+    /// there is more to the series than that, the line is malformed.
+    ///
+    /// # Errors
+    /// What follows the series is malformed.
+    pub(super) fn entry_behind(
+        &self,
+        at: usize,
+        series_len: usize,
+    ) -> Result<(Entry<'a>, usize), ParseError> {
+        let result = match self.format {
+            Format::Text => text::sample(self, at, at + series_len),
+            Format::OpenMetrics => openmetrics::sample(self, at, at + series_len),
         };
         result.map_err(|fault| self.locate(&fault))
     }

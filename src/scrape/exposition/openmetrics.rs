@@ -1,7 +1,7 @@
 //! OpenMetrics text 1.0, as Prometheus's scraper reads it: strict about blanks, lenient about meaning.
 
 use super::scan::{LabelSyntax, label_set, metric_name, quoted};
-use super::{Entry, Exposition, Fault, MetricType, Sample, parse_float};
+use super::{Entry, ExposedExemplar, Exposition, Fault, MetricType, Sample, parse_float};
 use memchr::memchr;
 
 const LABELS: LabelSyntax = LabelSyntax { loose: false, name_inside: true, named: true };
@@ -68,18 +68,25 @@ fn timestamp(page: &Exposition<'_>, start: usize, at: usize, what: &str) -> Resu
     Ok(((seconds * 1000.0) as i64, end))
 }
 
-fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<'a>, usize), Fault> {
+/// The sample at `start`, whose series ends at `end`.
+pub(super) fn sample<'a>(
+    page: &Exposition<'a>,
+    start: usize,
+    end: usize,
+) -> Result<(Entry<'a>, usize), Fault> {
     let body = page.body;
     let series = body.get(start..end).unwrap_or_default();
     let (value, mut at) = number(page, start, end, "expected value after metric")?;
-    let mut sample = Sample { series, value, timestamp: None };
+    let mut sample = Sample { series, value, timestamp: None, exemplar: None };
     if body.get(at) == Some(&b' ') && !is_exemplar(body, at) {
         let (ms, next) = timestamp(page, start, at, "timestamp")?;
         sample.timestamp = Some(ms);
         at = next;
     }
     if is_exemplar(body, at) {
-        at = exemplar(page, start, at)?;
+        let (exemplar, next) = exemplar(page, start, at)?;
+        sample.exemplar = Some(exemplar);
+        at = next;
     }
     match body.get(at) {
         Some(b'\n') => Ok((Entry::Series(sample), at + 1)),
@@ -93,14 +100,21 @@ fn is_exemplar(body: &[u8], at: usize) -> bool {
     body.get(at..).is_some_and(|rest| rest.starts_with(b" # {"))
 }
 
-/// Checks the exemplar at `at` and tells where it ends.
-fn exemplar(page: &Exposition<'_>, start: usize, at: usize) -> Result<usize, Fault> {
+/// The exemplar at `at`, and where it ends.
+fn exemplar<'a>(
+    page: &Exposition<'a>,
+    start: usize,
+    at: usize,
+) -> Result<(ExposedExemplar<'a>, usize), Fault> {
     let end = label_set(page, start, at + 3, EXEMPLAR)?;
-    let (_, end) = number(page, start, end, "expected value after exemplar labels")?;
-    match page.body.get(end) {
-        Some(b' ') => Ok(timestamp(page, start, end, "exemplar timestamp")?.1),
-        _ => Ok(end),
+    let labels = page.body.get(at + 3..end).unwrap_or_default();
+    let (value, mut end) = number(page, start, end, "expected value after exemplar labels")?;
+    let mut exemplar = ExposedExemplar { labels, value, timestamp: None };
+    if page.body.get(end) == Some(&b' ') {
+        let (ms, next) = timestamp(page, start, end, "exemplar timestamp")?;
+        (exemplar.timestamp, end) = (Some(ms), next);
     }
+    Ok((exemplar, end))
 }
 
 /// `# HELP`, `# TYPE`, `# UNIT`, `# EOF`; nothing else.

@@ -133,6 +133,28 @@ fn timestamps_are_milliseconds_in_both_formats() {
 }
 
 /// A page on which prometheus-parse is right: no escapes, no `,`, `=`, `}` or blanks inside values.
+#[test]
+fn exemplars_are_told_with_their_labels_value_and_time() {
+    let exemplar = |line: &str| {
+        let body = format!("{line}\n# EOF\n");
+        let found = match Exposition::new(body.as_bytes(), Format::OpenMetrics).entry(0).unwrap().0 {
+            Entry::Series(sample) => sample.exemplar,
+            other => panic!("{other:?}"),
+        };
+        found.map(|one| (String::from_utf8(one.labels.to_vec()).unwrap(), one.value, one.timestamp))
+    };
+    let told = |labels: &str, value, timestamp| Some((labels.to_owned(), value, timestamp));
+    assert_eq!(exemplar("a 1 # {x=\"1\"} 2 3.5"), told("{x=\"1\"}", 2.0, Some(3500)));
+    assert_eq!(
+        exemplar("a{b=\" # {}\"} 1 5 # {x=\"} #\",y=\"\"} -2e1"),
+        told("{x=\"} #\",y=\"\"}", -20.0, None)
+    );
+    assert_eq!(exemplar("a 1 # {} +Inf"), told("{}", f64::INFINITY, None));
+    assert_eq!(exemplar("a 1 5"), None);
+    assert_eq!(exemplar_text(b" 1 5 # {x=\"1\"} 2\n"), b"# {x=\"1\"} 2\n");
+    assert!(exemplar_text(b" 1 5\n").is_empty());
+}
+
 fn simple_page() -> impl Strategy<Value = String> {
     let label = ("[a-z_]{1,8}", "[a-zA-Z0-9_/.-]{0,12}");
     let labels = proptest::collection::btree_map(label.0, label.1, 0..4);

@@ -41,13 +41,20 @@ fn line_end(body: &[u8], at: usize) -> usize {
 
 /// Value and timestamp after the series, which ends at `end`.
 #[inline]
-fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<'a>, usize), Fault> {
+pub(super) fn sample<'a>(
+    page: &Exposition<'a>,
+    start: usize,
+    end: usize,
+) -> Result<(Entry<'a>, usize), Fault> {
     let body = page.body;
     let series = body.get(start..end).unwrap_or_default();
     let value_at = skip_blanks(body, end);
     let rest = body.get(value_at..).unwrap_or_default();
     if let Some((value, len)) = read_plain(rest) {
-        return Ok((Entry::Series(Sample { series, value, timestamp: None }), value_at + len));
+        return Ok((
+            Entry::Series(Sample { series, value, timestamp: None, exemplar: None }),
+            value_at + len,
+        ));
     }
     let value_end = word_end(body, value_at);
     if value_end == value_at {
@@ -56,7 +63,7 @@ fn sample<'a>(page: &Exposition<'a>, start: usize, end: usize) -> Result<(Entry<
     let text = body.get(value_at..value_end).unwrap_or_default();
     let value = parse_float(text).ok_or_else(|| bad_number(page, start, value_at, text, "float"))?;
     let after = skip_blanks(body, value_end);
-    let mut sample = Sample { series, value, timestamp: None };
+    let mut sample = Sample { series, value, timestamp: None, exemplar: None };
     match body.get(after) {
         None => return Ok((Entry::Series(sample), body.len())),
         Some(b'\n') => return Ok((Entry::Series(sample), after + 1)),

@@ -41,7 +41,6 @@ const FIXED: &[(&str, &str, bool)] = &[
     ("scrape", "start_timestamp_zero_ingestion", false),
     ("service_discovery_providers", "static", true),
     ("tsdb", "delayed_compaction", false),
-    ("tsdb", "exemplar_storage", false),
     ("tsdb", "isolation", true),
     ("tsdb", "native_histograms", true),
     ("tsdb", "use_uncached_io", false),

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod alertmanagers;
 pub mod cardinality;
+pub mod exemplars;
 pub mod features;
 pub mod labels;
 pub mod metadata;
@@ -130,7 +131,7 @@ pub fn write_annotations(json: &mut Json, warnings: &[String], infos: &[String])
 /// The data of an answer, with what the client should know about it.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// JSON of `data`.
+    /// JSON of `data`; empty when there is none: then the answer has no body.
     pub data: Vec<u8>,
     /// Warnings.
     pub warnings: Vec<String>,

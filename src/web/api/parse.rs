@@ -1,4 +1,4 @@
-//! `format_query`, `parse_query` and `query_exemplars`: what is asked about the text of a query.
+//! `format_query` and `parse_query`: what is asked about the text of a query.
 
 use super::{Answer, ApiError, Handled, tree};
 use crate::web::app::App;
@@ -25,17 +25,4 @@ pub fn format(app: &App, params: &Params) -> Handled {
 pub fn parse(app: &App, params: &Params) -> Handled {
     let expr = query(app, params)?;
     Ok(Answer::write(|json| json.value(&tree::tree(&expr))))
-}
-
-/// `GET|POST /query_exemplars`: no exemplar is kept, so the selected series have none.
-///
-/// # Errors
-/// A bad parameter, or the query does not parse.
-pub fn exemplars(app: &App, params: &Params) -> Handled {
-    let (start, end) = params.time_range()?;
-    if end < start {
-        return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
-    }
-    query(app, params)?;
-    Ok(Answer::write(|json| json.raw("[]")))
 }

@@ -22,6 +22,9 @@ pub fn write(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Written, (St
     if written.invalid_series > 0 {
         warn!(series = written.invalid_series, "Remote write: series with invalid labels were left out");
     }
+    if written.exemplars_refused > 0 {
+        warn!(dropped = written.exemplars_refused, "Remote write: exemplars were left out");
+    }
     if let Some(text) = written.partial() {
         app.telemetry.remote_write_refused.add(written.refused_series as u64);
         return Err((StatusCode::BAD_REQUEST, text));

@@ -40,16 +40,18 @@ impl Inner {
         let head = &self.head;
         // What is logged in older segments is in the groups' rows and the series by the time they are sealed
         // below; what is logged from here on may be in the file too.
-        let (segment, is_late) = {
+        let (segment, is_late, exemplars) = {
+            let _no_exemplars = head.exemplars.hold();
             let _no_commits = head.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            (head.wal.rotate()?, self.log_late_again()?)
+            (head.wal.rotate()?, self.log_late_again()?, head.exemplars.next_sequence())
         };
+        let has_exemplars = self.log_exemplars_again(exemplars)?;
         let tombstones = head.tombstones.load_full();
         if let Some(tombstones) = tombstones.as_deref() {
             self.log_tombstones(tombstones)?;
         }
         // Durable before the file is: from then on a start does not read the older segments.
-        if is_late || tombstones.is_some() {
+        if is_late || has_exemplars || tombstones.is_some() {
             head.wal.sync()?;
         }
         let newest = head.max_ms.load(Ordering::Acquire);

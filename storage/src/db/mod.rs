@@ -10,6 +10,9 @@ mod cut;
 mod delete;
 #[cfg(test)]
 mod delete_tests;
+#[cfg(test)]
+mod exemplar_tests;
+mod exemplars;
 mod flush;
 #[cfg(test)]
 mod histogram_tests;
@@ -77,6 +80,8 @@ pub struct DbOptions {
     pub wal_sync: WalSync,
     /// How much older than the newest sample one may be that comes out of order, ms; 0 refuses them all.
     pub out_of_order_window_ms: i64,
+    /// Exemplars that are kept; 0 keeps none.
+    pub max_exemplars: usize,
     /// Tells how far the log has been read while the database is being opened.
     pub replay: Arc<ReplayProgress>,
 }
@@ -91,6 +96,7 @@ impl Default for DbOptions {
             max_series: None,
             wal_sync: WalSync::Interval(Duration::from_millis(100)),
             out_of_order_window_ms: 0,
+            max_exemplars: 0,
             replay: Arc::default(),
         }
     }

@@ -182,6 +182,7 @@ impl Db {
         head.next_group.fetch_max(marks.next_group, Ordering::AcqRel);
         head.cut_ms.store(cut_ms, Ordering::Release);
         head.late_window_ms.store(options.out_of_order_window_ms.max(0), Ordering::Release);
+        head.exemplars.resize(options.max_exemplars);
         head.min_valid_ms.store(cut_ms, Ordering::Release);
         for file in &level0 {
             let (min, max) = file.range();

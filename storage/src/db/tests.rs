@@ -50,7 +50,7 @@ fn row(group: &std::sync::Arc<crate::Group>, values: &[(usize, f64)]) -> Row {
 #[test]
 fn a_start_tells_how_far_it_has_read_the_log() {
     let dir = tempfile::tempdir().unwrap();
-    // Each start adds a segment.
+    // Each start leaves a segment of the log.
     for start in 0..3 {
         let options = options();
         let progress = options.replay.clone();

@@ -4,7 +4,7 @@
 //! a cell that grows only when the value changes. Samples with timestamps of their own go straight to
 //! their series. Both end as chunks of the series, compressed by `codec`, until a block takes them.
 //!
-//! Lock order: commits, or a group's writer → write-ahead log → a group's rows → a series; the index
+//! Lock order: exemplars' commit → commits, or a group's writer → write-ahead log → a group's rows → a series; the index
 //! stands alone, with the budgets of series under it.
 
 pub mod append;
@@ -26,6 +26,7 @@ pub(crate) mod series;
 mod slab;
 mod timelines;
 
+use crate::exemplar::Exemplars;
 use crate::histogram::InvalidHistogram;
 use crate::level0::Level0;
 use crate::query::StorageError;
@@ -102,6 +103,7 @@ pub(crate) struct Head {
     pub(crate) index: RwLock<Index>,
     pub(crate) budgets: Budgets,
     pub(crate) wal: Wal,
+    pub(crate) exemplars: Exemplars,
     pub(crate) counters: Arc<Counters>,
     /// Held while samples outside of groups are checked and become visible, and while `min_valid_ms` is
     /// raised: what was checked against the old bound is in the head before a block is cut from it.
@@ -143,6 +145,7 @@ impl Head {
             budgets: Budgets::new(max_series),
             counters: Arc::clone(&wal.counters),
             wal,
+            exemplars: Exemplars::default(),
             commits: Mutex::default(),
             epoch: AtomicU64::new(0),
             level0: ArcSwap::default(),

@@ -84,17 +84,31 @@ impl Chunk {
     }
 }
 
-/// The list of a series' chunks, which readers share. Most of the time most series have none.
+/// The list of a series' chunks, which readers share. Most of the time most series have none, and after a start all
+/// have one.
 #[derive(Clone, Default)]
-pub(crate) struct Chunks(
-    // One word, since most series have none.
-    Option<Arc<Vec<Chunk>>>,
-);
+pub(crate) struct Chunks(Option<Arc<ChunkList>>);
+
+enum ChunkList {
+    One([Chunk; 1]),
+    Many(Vec<Chunk>),
+}
 
 impl Chunks {
+    fn of(mut chunks: Vec<Chunk>) -> Self {
+        let list = match (chunks.pop(), chunks.is_empty()) {
+            (None, _) => return Self(None),
+            (Some(one), true) => ChunkList::One([one]),
+            (Some(last), false) => {
+                chunks.push(last);
+                ChunkList::Many(chunks)
+            }
+        };
+        Self(Some(Arc::new(list)))
+    }
+
     fn push(&mut self, chunk: Chunk) {
-        // There are few, and of most series none.
-        self.0 = Some(Arc::new(self.iter().cloned().chain([chunk]).collect()));
+        *self = Self::of(self.iter().cloned().chain([chunk]).collect());
     }
 
     /// Keeps the chunks for which `keep` says so; whether there were others.
@@ -103,9 +117,8 @@ impl Chunks {
             return false;
         }
         let all = self.iter().enumerate();
-        let kept: Vec<Chunk> =
-            all.filter(|(at, chunk)| keep(*at, chunk)).map(|(_, chunk)| chunk.clone()).collect();
-        self.0 = (!kept.is_empty()).then(|| Arc::new(kept));
+        *self =
+            Self::of(all.filter(|(at, chunk)| keep(*at, chunk)).map(|(_, chunk)| chunk.clone()).collect());
         true
     }
 }
@@ -113,7 +126,11 @@ impl Chunks {
 impl Deref for Chunks {
     type Target = [Chunk];
     fn deref(&self) -> &[Chunk] {
-        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
+        match self.0.as_deref() {
+            None => &[],
+            Some(ChunkList::One(one)) => one,
+            Some(ChunkList::Many(many)) => many,
+        }
     }
 }
 
@@ -259,6 +276,15 @@ impl SeriesState {
         self.side.get_or_insert_default().note(entry);
     }
 
+    /// Forgets what was noted before a time, ms: a cell of the series' only writer tells of it.
+    pub(crate) fn forget_before(&mut self, timestamp: i64) {
+        let is_old = |tail: &Entry| tail.timestamp < timestamp;
+        let is_only = |side: &Side| side.private.is_none() && side.tail.as_ref().is_none_or(is_old);
+        if self.side.as_deref().is_some_and(is_only) {
+            self.side = None;
+        }
+    }
+
     /// Lets go of the oldest chunks: a file of level 0 has them.
     pub(crate) fn flushed(&mut self, count: usize) {
         if self.chunks.retain(|at, _| at >= count) {
@@ -338,6 +364,6 @@ mod tests {
     #[test]
     fn a_series_takes_less_than_a_hundred_bytes_besides_its_labels() {
         assert!(size_of::<MemSeries>() <= 88, "{}", size_of::<MemSeries>());
-        assert_eq!(size_of::<Chunk>(), 16);
+        assert_eq!((size_of::<Chunk>(), size_of::<ChunkList>()), (16, 24));
     }
 }

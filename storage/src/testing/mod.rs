@@ -19,6 +19,8 @@ pub mod workload;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod exemplar_tests;
+#[cfg(test)]
 mod found_tests;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 //! RUNS    samples by series, as in `wal::runs`
 //! TOMBSTONES deleted intervals by series, as in `tombstones::file`
 //! LATE    the same, of samples older than others of their series
+//! EXEMPLARS exemplars by series, as in `wal::exemplars`
 //! SETTLED which late samples blocks have, as in `wal::settled`
 //! VOID    (segment varint, offset varint)*
 //! ```
@@ -53,13 +54,15 @@ pub enum Kind {
     Late = 8,
     /// Blocks have the late samples before a time that stand before this in the log.
     Settled = 9,
+    /// Exemplars.
+    Exemplars = 10,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         let rows = [Self::Series, Self::Full, Self::Schema, Self::Row];
         let samples = [Self::Samples, Self::Runs, Self::Tombstones, Self::Late];
-        let marks = [Self::Settled, Self::Void];
+        let marks = [Self::Settled, Self::Exemplars, Self::Void];
         rows.into_iter().chain(samples).chain(marks).find(|k| *k as u8 == byte)
     }
 }

@@ -44,6 +44,8 @@ fn records(mut bytes: &[u8]) -> Vec<u8> {
         Kind::Runs,
         Kind::Tombstones,
         Kind::Late,
+        Kind::Settled,
+        Kind::Exemplars,
         Kind::Void,
     ];
     let mut segment = Vec::new();

@@ -7,7 +7,7 @@ use narthex_storage::io::disk::Disk;
 use narthex_storage::testing::disk::SimDisk;
 use narthex_storage::testing::image::Image;
 use narthex_storage::testing::{rng::Rng, samples::histogram};
-use narthex_storage::{Appender, Db, DbOptions, Labels, Matcher, Row};
+use narthex_storage::{Appender, Db, DbOptions, Exemplar, Labels, Matcher, Row};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,6 +77,15 @@ fn append(appender: &mut Appender, times: std::ops::Range<i64>) {
     appender.commit().unwrap();
 }
 
+/// Stores an exemplar of a series.
+fn observe(db: &Db, n: usize, timestamp: i64) {
+    let labels_of = Labels::from_pairs([("trace_id", format!("ü{timestamp}").as_str())]);
+    let mut appender = db.exemplar_appender();
+    let exemplar = Exemplar { labels: labels_of, value: 0.5, timestamp, has_timestamp: n == 0 };
+    appender.stage(&labels(n), exemplar).unwrap();
+    appender.commit().unwrap();
+}
+
 fn n_of(t: i64) -> u32 {
     u32::try_from(t / 20_000).unwrap_or_default()
 }
@@ -127,7 +136,9 @@ pub fn blocks() -> Vec<Base> {
 #[must_use]
 pub fn head() -> Base {
     let (db, disk) = fill(options(), BLOCK_MS);
+    (0..3).for_each(|n| observe(&db, n, 9_000));
     db.flush().unwrap();
+    observe(&db, 0, 10_000);
     append(&mut db.appender(), BLOCK_MS..BLOCK_MS + 15_000);
     db.delete(&[vec![Matcher::equal("n", "1")]], 7_000, 20_000).unwrap();
     db.maintain(BLOCK_MS).unwrap();
@@ -144,6 +155,7 @@ pub fn segment() -> Vec<u8> {
     let (db, disk) = fill(options(), 20_000);
     append(&mut db.appender(), 20_000..30_000);
     db.appender().append(&labels(0), 3_000, 1.0).unwrap();
+    (0..3).for_each(|n| observe(&db, n, 9_000));
     db.delete(&[vec![Matcher::equal("n", "1")]], 7_000, 20_000).unwrap();
     let files = disk.files(&Path::new(DIR).join("wal.narthex"));
     files.into_iter().map(|(_, bytes)| bytes).max_by_key(Vec::len).unwrap()

@@ -19,6 +19,7 @@ pub fn options() -> DbOptions {
         retention_ms: None,
         wal_sync: WalSync::Never,
         out_of_order_window_ms: BLOCK_MS,
+        max_exemplars: 8,
         ..DbOptions::default()
     }
 }
@@ -38,6 +39,9 @@ pub fn look(db: &Db) {
         LazyLock::new(|| [Matcher::new(MatchOp::Regex, "n", "1|2.*|a.+").unwrap()]);
     let some = &*SOME;
     let one = [Matcher::equal("__name__", "m"), Matcher::equal("n", "2")];
+    for found in db.exemplars(i64::MIN, i64::MAX, &[every.to_vec()]) {
+        assert!(found.exemplars.is_sorted_by(|a, b| a.timestamp <= b.timestamp), "time moves on: {found:?}");
+    }
     let Ok(querier) = db.querier(i64::MIN, i64::MAX) else { return };
     for (matchers, (mint, maxt)) in [
         (every.as_slice(), (i64::MIN, i64::MAX)),

@@ -6,7 +6,7 @@ pub mod process;
 pub mod random;
 pub mod samples;
 
-pub use client::{get, get_as, post_form, request};
+pub use client::{Answer, get, get_as, post_form, request};
 pub use page::{Body, Page, PageServer};
 pub use process::{Narthex, Peer};
 

@@ -1,6 +1,8 @@
 // The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
 
 import { signal } from "@preact/signals";
+import { unpack } from "./packed";
+import { hear, present } from "../state/clock";
 import { base } from "../state/url";
 
 /** What the server answers, besides the data. */
@@ -33,7 +35,7 @@ export class ApiError extends Error {
 
 /** The server answered the last request. */
 export const online = signal(true);
-/** When it answered last, ms. */
+/** When it answered last, seconds. */
 export const answeredAt = signal(0);
 
 /** Larger answers are parsed in a worker, bytes. */
@@ -58,6 +60,7 @@ function startWorker(): Worker {
     const { id, value, error } = event.data;
     const job = inWorker.get(id);
     inWorker.delete(id);
+    unpack(value);
     if (error === undefined) job?.resolve(value);
     else job?.reject(new Error(error));
   };
@@ -87,6 +90,7 @@ interface Envelope {
 
 async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   let response: Response;
+  const asked = performance.now();
   try {
     response = await fetch(url, init);
   } catch (error) {
@@ -94,9 +98,11 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
     online.value = false;
     throw new ApiError("The server does not answer.", "offline", 0);
   }
+  hear(response.headers.get("date"), performance.now() - asked);
   const text = await response.text();
   online.value = true;
-  answeredAt.value = Date.now();
+  answeredAt.value = present();
+  if (response.status === 204) return { data: undefined as T, warnings: [], infos: [] };
   if (response.status === 503 && !text.startsWith("{")) {
     throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
   }

@@ -3,6 +3,7 @@
 import { get, post } from "../api/client";
 import { useAsk } from "../api/ask";
 import type { QueryData } from "../api/types";
+import { present } from "../state/clock";
 import { began, look } from "../state/range";
 
 export interface Facts {
@@ -25,7 +26,7 @@ async function number(query: string, signal: AbortSignal): Promise<number | unde
 
 /** Says since when there is something, if that is not long: then windows begin there. */
 async function lookBack(head: number, signal: AbortSignal): Promise<void> {
-  const young = Number.isFinite(head) && head > 0 && Date.now() / 1000 - head < 2 * 3600;
+  const young = Number.isFinite(head) && head > 0 && present() - head < 2 * 3600;
   const blocks = young ? (await get<{ blocks: unknown[] }>("status/tsdb/blocks", {}, signal)).data.blocks : [];
   began.value = young && blocks.length === 0 ? head : undefined;
 }

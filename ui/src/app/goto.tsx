@@ -1,17 +1,10 @@
-// Go to anything: pages and metrics, by some of their letters.
+// Go to anything, by some of its letters.
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get } from "../api/client";
 import { useAsk } from "../api/ask";
-import { go, link } from "../state/url";
+import { go } from "../state/url";
 import { rank } from "./fuzzy";
-import { PAGES } from "./pages";
-
-interface Goal {
-  name: string;
-  kind: string;
-  href: string;
-}
+import { type Goal, goals, pages } from "./goals";
 
 const SHOWN = 12;
 
@@ -19,15 +12,11 @@ export function GoTo({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
-  const names = useAsk<string[]>((signal) => get("label/__name__/values", { limit: 10_000 }, signal), []).state.value.answer?.data;
+  const more = useAsk<Goal[]>(goals, []).state.value.answer?.data;
   // Before the next key: an effect would come after the next picture, and what is typed until then would be lost.
   useLayoutEffect(() => dialog.current?.showModal(), []);
-  const goals = useMemo(() => {
-    const pages = PAGES.map((page): Goal => ({ name: page.title, kind: "page", href: link(page.path) }));
-    const metrics = (names ?? []).map((name): Goal => ({ name, kind: "metric", href: link("query", { "g0.expr": name, "g0.tab": "graph" }) }));
-    return [...pages, ...metrics];
-  }, [names]);
-  const found = useMemo(() => rank(goals, text, (goal) => goal.name).slice(0, SHOWN), [goals, text]);
+  const all = useMemo(() => [...pages(), ...(more ?? [])], [more]);
+  const found = useMemo(() => rank(all, text, (goal) => goal.name).slice(0, SHOWN), [all, text]);
   const leave = (goal: Goal | undefined) => {
     if (goal === undefined) return;
     close();
@@ -45,7 +34,7 @@ export function GoTo({ close }: { close: () => void }) {
       <input
         class="input"
         autoFocus
-        placeholder="Page or metric"
+        placeholder="Page, dashboard, metric, target, alert or query"
         value={text}
         role="combobox"
         aria-expanded="true"

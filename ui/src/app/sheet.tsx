@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { PAGES } from "./pages";
 
 const KEYS: readonly [string, string][] = [
-  ["⌘ K, Ctrl K", "go to a page, a metric, a target"],
+  ["⌘ K, Ctrl K", "go to a page, dashboard, metric, target, alert, past query"],
   ["/", "filter"],
   ["j k Enter", "rows of a table"],
   ["t", "window of time"],

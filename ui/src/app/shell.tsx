@@ -4,7 +4,7 @@ import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { count, format } from "../format/numbers";
 import { Icon, Logo } from "../parts/icons";
-import { Empty, Offline } from "../parts/states";
+import { Empty, Offline, OtherClock } from "../parts/states";
 import { refresh, shift, zoom } from "../state/range";
 import { folded, theme, utc } from "../state/settings";
 import { go, link, place, setParams } from "../state/url";
@@ -45,6 +45,7 @@ export function Shell() {
       <Rail current={page} onGoTo={() => setGoing(true)} />
       <main id="main">
         <Offline />
+        <OtherClock />
         {page ? <Lazy key={page.path} page={page} /> : <Lost />}
       </main>
       {going && <GoTo close={() => setGoing(false)} />}

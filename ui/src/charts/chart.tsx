@@ -54,6 +54,8 @@ export interface ChartProps {
 const NO_DOTS: readonly Dot[] = [];
 
 const TIP_ROWS = 12;
+/** Room for the names behind the ends, pixels. */
+const ENDS = 84;
 
 /** Sums up, so that each line begins where the one before ends. */
 function stack(drawn: readonly Drawn[]): (number | null)[][] {
@@ -87,7 +89,8 @@ export function Chart(props: ChartProps) {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
-      padding: [10, ends ? 72 : 8, xAxis ? 0 : 6, 0],
+      // Half of the last time stands beyond the end.
+      padding: [10, ends ? ENDS : xAxis ? 18 : 8, xAxis ? 0 : 6, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -98,7 +101,7 @@ export function Chart(props: ChartProps) {
         x: { time: false, range: () => [times[0] ?? 0, times[times.length - 1] ?? 1] },
         y: {
           ...(scale === "log" ? { distr: 3 as const } : {}),
-          range: (_, low, high) => bounds(...withDots(low, high, dots), scale, max, unit),
+          range: (_, low, high) => bounds(...withDots(low, high, dots), scale, max, unit, height),
         },
       },
       axes: [
@@ -122,7 +125,7 @@ export function Chart(props: ChartProps) {
           ticks: { show: false },
           ...(scale === "log"
             ? {}
-            : { splits: (u: uPlot) => valueTicks(u.scales["y"]?.min ?? 0, u.scales["y"]?.max ?? 1, Math.max(2, height / 44), unit === "bytes") }),
+            : { splits: (u: uPlot) => valueTicks(u.scales["y"]?.min ?? 0, u.scales["y"]?.max ?? 1, marks(height), unit === "bytes") }),
           values: (_, splits) => axisValues(splits, unit),
         },
       ],
@@ -217,7 +220,10 @@ function withDots(low: number | null, high: number | null, dots: readonly Dot[])
   return [Math.min(low ?? Infinity, ...values), Math.max(high ?? -Infinity, ...values)];
 }
 
-function bounds(low: number | null, high: number | null, scale: string, max: number | undefined, unit: Unit): [number, number] {
+/** How many marks an axis of this height has, about. */
+const marks = (height: number) => Math.max(2, height / 44);
+
+function bounds(low: number | null, high: number | null, scale: string, max: number | undefined, unit: Unit, height: number): [number, number] {
   let from = low ?? 0;
   let to = high ?? 1;
   if (scale === "zero") {
@@ -232,15 +238,22 @@ function bounds(low: number | null, high: number | null, scale: string, max: num
     return [from - room, to + room];
   }
   // The axis ends with a mark, so that its unit stands there.
-  const marks = valueTicks(from, to, 4, unit === "bytes");
-  const step = marks.length > 1 ? (marks[1] ?? 0) - (marks[0] ?? 0) : to - from;
-  return [from === 0 ? 0 : Math.floor(from / step - 1e-9) * step, max !== undefined && to === max ? to : Math.ceil(to / step - 1e-9) * step];
+  const whole = max !== undefined && to === max;
+  // A longer axis may have wider steps.
+  for (let i = 0; i < 3; i += 1) {
+    const at = valueTicks(from, to, marks(height), unit === "bytes");
+    const step = at.length > 1 ? (at[1] ?? 0) - (at[0] ?? 0) : to - from;
+    if (from !== 0) from = Math.floor(from / step + 1e-9) * step;
+    if (!whole) to = Math.ceil(to / step - 1e-9) * step;
+  }
+  return [from, to];
 }
 
 /** The unit stands at the topmost mark only. */
 export function axisValues(splits: readonly number[], unit: Unit): string[] {
   const top = splits.length - 1;
-  const full = splits.map((value) => format(value, unit));
+  const step = top > 0 ? ((splits[top] ?? 0) - (splits[0] ?? 0)) / top : 0;
+  const full = splits.map((value) => format(value, unit, step));
   const unitOf = (text: string) => text.replace(/^[-\d.]+/, "");
   const same = full.every((text, i) => splits[i] === 0 || unitOf(text) === unitOf(full[top] ?? ""));
   return full.map((text, i) => (i === top || (!same && splits[i] !== 0) ? text : text.replace(/[^-\d.].*$/, "")));
@@ -276,6 +289,12 @@ function drawEnds(u: uPlot, drawn: readonly Drawn[], data: (number | null | unde
     const [above, below] = [ends[i - 1], ends[i]];
     if (above && below && below.y - above.y < 12 * ratio) below.y = above.y + 12 * ratio;
   }
+  // Names that would lie below the plot go up again.
+  let lowest = u.bbox.top + u.bbox.height;
+  for (const end of ends.toReversed()) {
+    end.y = Math.min(end.y, lowest);
+    lowest = end.y - 12 * ratio;
+  }
   const { ctx } = u;
   ctx.save();
   ctx.font = font.replace("11px", `500 ${11 * ratio}px`);
@@ -286,13 +305,17 @@ function drawEnds(u: uPlot, drawn: readonly Drawn[], data: (number | null | unde
     ctx.fillStyle = line.colour;
     ctx.fillRect(x + 5 * ratio, y - ratio, 9 * ratio, 2.5 * ratio);
     ctx.fillStyle = colour;
-    ctx.fillText(shorten(line.name), x + 18 * ratio, y);
+    ctx.fillText(shorten(line.name, (text) => ctx.measureText(text).width <= (ENDS - 20) * ratio), x + 18 * ratio, y);
   }
   ctx.restore();
 }
 
-function shorten(name: string): string {
-  return name.length <= 9 ? name : `${name.slice(0, 8)}…`;
+/** As much of the name as fits. */
+function shorten(name: string, fits: (text: string) => boolean): string {
+  if (fits(name)) return name;
+  let left = name.length - 1;
+  while (left > 1 && !fits(`${name.slice(0, left)}…`)) left -= 1;
+  return `${name.slice(0, left)}…`;
 }
 
 /** All values at the pointer's time, the largest first; the line next to the pointer stands out. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commonLabels, figures, metricText, shortName, toCsv, toLines } from "./series";
+import { hosts, commonLabels, figures, metricText, shortName, toCsv, toLines } from "./series";
 
 describe("names", () => {
   it("are written as Prometheus does it", () => {
@@ -43,4 +43,12 @@ it("tells figures of a line", () => {
 it("writes CSV with quoted names", () => {
   const lines = { times: [1, 2], lines: [{ name: "x", labels: { a: 'b"' }, values: [1.5, null] }], common: {} };
   expect(toCsv(lines)).toBe(['time,"{a=""b\\""""}"', "1,1.5", "2,"].join("\n"));
+});
+
+it("leaves out a port that all hosts have", () => {
+  const all = ["a:9100", "b-1:9100"];
+  expect(all.map(hosts(all))).toEqual(["a", "b-1"]);
+  const other = ["a:9100", "b:9101", "c"];
+  expect(other.map(hosts(other))).toEqual(other);
+  expect(hosts(["::1", "x:1"])("::1")).toBe("::1");
 });

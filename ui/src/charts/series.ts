@@ -1,5 +1,6 @@
 // Series as charts want them: common times, gaps where there is nothing.
 
+import { eachPoint } from "../api/packed";
 import type { LabelSet, MatrixSeries } from "../api/types";
 import { exact } from "../format/numbers";
 
@@ -34,6 +35,13 @@ export function commonLabels(sets: readonly LabelSet[]): LabelSet {
   return Object.fromEntries(Object.entries(first).filter(([key, value]) => rest.every((set) => set[key] === value)));
 }
 
+/** Hosts of addresses, without the port that all of them have. */
+export function hosts(instances: readonly string[]): (instance: string) => string {
+  const ports = new Set(instances.map((one) => /(?<=[^:]):\d+$/.exec(one)?.[0]));
+  const [port] = ports;
+  return ports.size === 1 && port !== undefined ? (instance) => instance.slice(0, -port.length) : (instance) => instance;
+}
+
 /** A short name: only what tells a set from the others. */
 export function shortName(labels: LabelSet, common: LabelSet): string {
   const own = Object.entries(labels).filter(([key]) => !(key in common));
@@ -49,11 +57,10 @@ export function toLines(series: readonly MatrixSeries[], start: number, end: num
   const common = series.length > 1 ? commonLabels(series.map((one) => one.metric)) : {};
   const lines = series.map((one) => {
     const values: (number | null)[] = new Array<number | null>(times.length).fill(null);
-    for (const [time, text] of one.values ?? []) {
+    eachPoint(one, (time, value) => {
       const place = Math.round((time - start) / step);
-      const value = Number(text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : text);
       if (place >= 0 && place < values.length && Number.isFinite(value)) values[place] = value;
-    }
+    });
     // Of a histogram the mean can be drawn.
     for (const [time, histogram] of one.histograms ?? []) {
       const place = Math.round((time - start) / step);

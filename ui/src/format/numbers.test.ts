@@ -29,6 +29,10 @@ describe("format", () => {
     [27_410, "count", "27.4 k"],
     [413_000, "count", "413 k"],
     [0.52, "number", "0.52"],
+    [0.0034, "number", "0.0034"],
+    [12.46, "number", "12.5"],
+    [0.0021, "per second", "0.0021 /s"],
+    [234, "number", "234"],
     [NaN, "bytes", "NaN"],
     [Infinity, "ratio", "+Inf"],
     [-Infinity, "seconds", "-Inf"],
@@ -69,5 +73,20 @@ describe("count", () => {
     expect(count(412_806)).toBe(`412${THIN}806`);
     expect(count(999)).toBe("999");
     expect(count(NaN)).toBe("–");
+  });
+});
+
+describe("format of an axis", () => {
+  it.each([
+    [[0.1, 0.125, 0.15], "number", ["0.1", "0.125", "0.15"]],
+    [[100.05, 100.1, 100.15], "number", ["100.05", "100.1", "100.15"]],
+    [[1_000_500, 1_001_000, 1_001_500], "count", ["1.0005 M", "1.001 M", "1.0015 M"]],
+    [[0.99, 0.9925, 0.995], "ratio", ["99 %", "99.25 %", "99.5 %"]],
+    [[0.0105, 0.011, 0.0115], "seconds", ["10.5 ms", "11 ms", "11.5 ms"]],
+    [[0, 2 ** 30, 2 ** 31], "bytes", ["0 B", "1 GiB", "2 GiB"]],
+    [[0, 512 * 2 ** 20, 2 ** 30], "bytes", ["0 B", "512 MiB", "1 GiB"]],
+  ] as const)("tells marks at %j %s apart", (marks, unit, texts) => {
+    const step = marks[1] - marks[0];
+    expect(marks.map((mark) => format(mark, unit, step))).toEqual(texts);
   });
 });

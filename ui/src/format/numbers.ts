@@ -11,19 +11,32 @@ const SI = ["", " k", " M", " G", " T", " P", " E"];
 /** Thin spaces would be finer, but figures of one table have to line up: a narrow no-break space does. */
 export const THIN = "\u202f";
 
-function digits(value: number): string {
+/** Three digits, or as many as tell values apart that lie a step from each other. */
+function digits(value: number, step = 0): string {
   const size = Math.abs(value);
-  if (size === 0 || size >= 100) return value.toFixed(0);
+  if (size === 0) return "0";
+  if (step > 0) return trim(value.toFixed(decimals(step)));
+  if (size >= 100) return value.toFixed(0);
   if (size >= 10) return trim(value.toFixed(1));
   if (size >= 1) return trim(value.toFixed(2));
   return trim(value.toPrecision(2));
+}
+
+/** Decimals that a multiple of the step has. */
+function decimals(step: number): number {
+  const most = 12;
+  for (let places = 0; places < most; places += 1) {
+    const shifted = step * 10 ** places;
+    if (shifted > 0.99 && Math.abs(shifted - Math.round(shifted)) < 1e-6) return places;
+  }
+  return most;
 }
 
 function trim(text: string): string {
   return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
 }
 
-function scaled(value: number, base: number, units: readonly string[]): string {
+function scaled(value: number, base: number, units: readonly string[], step: number): string {
   let size = 0;
   let left = value;
   while (Math.abs(left) >= base && size < units.length - 1) {
@@ -36,20 +49,20 @@ function scaled(value: number, base: number, units: readonly string[]): string {
     size += 1;
   }
   const unit = units[size] ?? "";
-  const text = size === 0 ? trim(left.toFixed(Math.abs(left) < 10 && !Number.isInteger(left) ? 2 : 0)) : digits(left);
+  const text = size === 0 && Number.isInteger(value) ? String(value) : digits(left, step / base ** size);
   return unit.startsWith(" ") || unit === "" ? text + unit : `${text} ${unit}`;
 }
 
 /** Seconds in the largest two units that say something: `3 d 4 h`, `12.4 s`, `310 ms`. */
-export function duration(seconds: number): string {
+export function duration(seconds: number, step = 0): string {
   if (!Number.isFinite(seconds)) return special(seconds);
   const size = Math.abs(seconds);
   const sign = seconds < 0 ? "-" : "";
   if (size === 0) return "0 s";
-  if (size < 1e-6) return `${sign}${digits(size * 1e9)} ns`;
-  if (size < 1e-3) return `${sign}${digits(size * 1e6)} µs`;
-  if (size < 1) return `${sign}${digits(size * 1e3)} ms`;
-  if (size < 60) return `${sign}${digits(size)} s`;
+  if (size < 1e-6) return `${sign}${digits(size * 1e9, step * 1e9)} ns`;
+  if (size < 1e-3) return `${sign}${digits(size * 1e6, step * 1e6)} µs`;
+  if (size < 1) return `${sign}${digits(size * 1e3, step * 1e3)} ms`;
+  if (size < 60) return `${sign}${digits(size, step)} s`;
   const steps: [string, number][] = [["y", 31_536_000], ["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
   const first = steps.findIndex(([, length]) => size >= length);
   const [unit, length] = steps[first] ?? ["s", 1];
@@ -64,31 +77,32 @@ function special(value: number): string {
   return value > 0 ? "+Inf" : "-Inf";
 }
 
-/** A value with its unit. */
-export function format(value: number, unit: Unit): string {
+/** A value with its unit; of an axis, exact enough for marks that lie `step` apart. */
+export function format(value: number, unit: Unit, step = 0): string {
   if (!Number.isFinite(value)) return special(value);
   switch (unit) {
     case "bytes":
-      return scaled(value, 1024, IEC);
+      return scaled(value, 1024, IEC, step);
     case "bytes/s":
-      return scaled(value, 1000, SI_RATE);
+      return scaled(value, 1000, SI_RATE, step);
     case "bits/s":
-      return scaled(value, 1000, SI_BITS);
+      return scaled(value, 1000, SI_BITS, step);
     case "seconds":
-      return duration(value);
+      return duration(value, step);
     case "percent":
     case "ratio": {
       const percent = unit === "ratio" ? value * 100 : value;
-      const fraction = percent !== 0 && Math.abs(percent) < 9.95 ? 1 : 0;
+      const apart = unit === "ratio" ? step * 100 : step;
+      const fraction = apart > 0 ? decimals(apart) : percent !== 0 && Math.abs(percent) < 9.95 ? 1 : 0;
       return `${trim(percent.toFixed(fraction))} %`;
     }
     case "per second":
-      return `${scaled(value, 1000, SI)} /s`;
+      return `${scaled(value, 1000, SI, step)} /s`;
     case "time":
       return new Date(value * 1000).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
     case "count":
     case "number":
-      return scaled(value, 1000, SI);
+      return scaled(value, 1000, SI, step);
   }
 }
 

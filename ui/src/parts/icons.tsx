@@ -44,7 +44,7 @@ export function Logo() {
 export function Mark({ kind, label }: { kind: "critical" | "warning" | "down" | "up" | "unknown"; label?: string }) {
   const [shape, colour] = { critical: ["▲", "crit"], warning: ["■", "warn"], down: ["●", "crit"], up: ["○", "ok"], unknown: ["○", "t3"] }[kind] ?? ["○", "t3"];
   return (
-    <span class={colour} role="img" aria-label={label ?? kind}>
+    <span class={`mark ${colour}`} role="img" aria-label={label ?? kind}>
       {shape}
     </span>
   );

@@ -4,7 +4,9 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, type Remarks, answeredAt, online } from "../api/client";
 import type { Asked } from "../api/ask";
+import { duration } from "../format/numbers";
 import { clockTime } from "../format/time";
+import { ahead } from "../state/clock";
 import { utc } from "../state/settings";
 
 /** A bar after 200 ms, a way out after 2 s. */
@@ -52,7 +54,7 @@ export function Failed({ error, query, children }: { error: ApiError; query?: st
   return (
     <div class="state error" role="alert">
       <div class="strong">{error.kind === "offline" ? "The server does not answer" : "That did not work"}</div>
-      <pre>{error.message}</pre>
+      {error.kind === "offline" ? <div class="t2">Nothing is lost: this page asks again by itself.</div> : <pre>{error.message}</pre>}
       {query !== undefined && <Underlined query={query} error={error} />}
       {children}
     </div>
@@ -95,7 +97,19 @@ export function Offline() {
   const at = answeredAt.value;
   return (
     <div class="remarks" role="alert">
-      The server does not answer. {at > 0 && `What you see is of ${clockTime(at / 1000, { utc: utc.value })}.`} This page tries again by itself.
+      The server does not answer. {at > 0 && `What you see is of ${clockTime(at, { utc: utc.value })}.`} This page tries again by itself.
+    </div>
+  );
+}
+
+/** Above every page when the clocks differ. */
+export function OtherClock() {
+  const seconds = ahead.value;
+  if (seconds === 0) return null;
+  const apart = Math.abs(seconds);
+  return (
+    <div class="remarks" role="status">
+      This browser’s clock is {duration(apart < 60 ? apart : Math.round(apart / 60) * 60)} {seconds > 0 ? "behind" : "ahead of"} the server’s. Times on these pages are the server’s.
     </div>
   );
 }
@@ -123,7 +137,7 @@ export function Show<T>({
   return (
     <div class="show" aria-busy={loading}>
       {loading && <Loading since={since} cancel={cancel} />}
-      {error && <Failed error={error} {...(query === undefined ? {} : { query })} />}
+      {error && !(error.kind === "offline" && answer) && <Failed error={error} {...(query === undefined ? {} : { query })} />}
       {answer && (
         <div class={error || (loading && since > 0 && answer === undefined) ? "dim" : undefined}>
           <RemarksList remarks={infos ? answer : { warnings: answer.warnings, infos: [] }} />

@@ -38,7 +38,8 @@ export function Table<T>({
   sort?: { id: string; down: boolean };
   /** Below a row that is open. */
   detail?: (row: T) => ComponentChildren;
-  onRow?: (row: T) => void;
+  /** With the command key, it is one more beside those chosen before. */
+  onRow?: (row: T, more: boolean) => void;
   selected?: (row: T) => boolean;
 }) {
   const [order, setOrder] = useState(sort);
@@ -72,9 +73,9 @@ export function Table<T>({
   }, [virtual, sorted.length]);
   const from = virtual ? Math.min(view.from, Math.max(0, sorted.length - 1)) : 0;
   const to = virtual ? Math.min(view.to, sorted.length) : sorted.length;
-  const act = (row: T) => {
+  const act = (row: T, event: MouseEvent | KeyboardEvent) => {
     if (detail) setOpen(open === keyOf(row) ? undefined : keyOf(row));
-    onRow?.(row);
+    onRow?.(row, event.metaKey || event.ctrlKey);
   };
   const acts = detail !== undefined || onRow !== undefined;
   return (
@@ -88,7 +89,7 @@ export function Table<T>({
           </tr>
         </thead>
         <tbody ref={body} onKeyDown={moveAmongRows}>
-          {from > 0 && <tr aria-hidden="true" style={{ height: from * ROW }} />}
+          {from > 0 && <tr aria-hidden="true" style={{ height: `${from * ROW}px` }} />}
           {sorted.slice(from, to).map((row, i) => {
             const key = keyOf(row);
             const isOpen = detail !== undefined && open === key;
@@ -99,8 +100,8 @@ export function Table<T>({
                 aria-rowindex={from + i + 1}
                 tabIndex={acts ? 0 : undefined}
                 class={`${acts ? "clickable" : ""}${isOpen ? " open" : ""}${selected?.(row) ? " selected" : ""}`}
-                onClick={acts ? (event) => inLink(event) || act(row) : undefined}
-                onKeyDown={acts ? (event) => event.key === "Enter" && event.target === event.currentTarget && act(row) : undefined}
+                onClick={acts ? (event) => inLink(event) || act(row, event) : undefined}
+                onKeyDown={acts ? (event) => event.key === "Enter" && event.target === event.currentTarget && act(row, event) : undefined}
               >
                 {columns.map((column) => (
                   <td key={column.id} class={`${column.right ? "r" : ""}${column.wrap ? " wrap" : ""}`}>
@@ -117,7 +118,7 @@ export function Table<T>({
               ),
             ];
           })}
-          {to < sorted.length && <tr aria-hidden="true" style={{ height: (sorted.length - to) * ROW }} />}
+          {to < sorted.length && <tr aria-hidden="true" style={{ height: `${(sorted.length - to) * ROW}px` }} />}
         </tbody>
       </table>
     </div>

@@ -3,6 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import { dayMonth, hourMinute, printDuration, zone } from "../format/time";
 import { EVERY, every, fixedEnd, range, readWindow, refresh, setRange, setWindow, shift, window_ } from "../state/range";
+import { present } from "../state/clock";
 import { utc } from "../state/settings";
 
 const RANGES = ["5m", "15m", "1h", "2h", "6h", "12h", "1d", "2d", "7d", "30d"];
@@ -38,7 +39,7 @@ function WindowPicker() {
   const days = end - start > 86_400 ? `${dayMonth(start, clock)} ` : "";
   const submit = (event: Event) => {
     event.preventDefault();
-    const read = readWindow(input.current?.value ?? "", Date.now() / 1000);
+    const read = readWindow(input.current?.value ?? "", present());
     setWrong(read === undefined);
     if (read === undefined) return;
     if ("range" in read) setRange(read.range);

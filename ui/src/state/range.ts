@@ -2,11 +2,12 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { parseDuration, parseTime, printDuration } from "../format/time";
+import { ahead, present } from "./clock";
 import { place, setParams } from "./url";
 import { defaultRange } from "./young";
 
-/** Seconds since the epoch, by the browser's clock. */
-export const now = signal(Date.now() / 1000);
+/** Seconds since the epoch, by the server's clock. */
+export const now = signal(present());
 
 /** Distances between looks, seconds; 0 is never. */
 export const EVERY = [0, 5, 15, 30, 60, 300] as const;
@@ -25,7 +26,7 @@ export const began = signal<number | undefined>(undefined);
 export const range = computed(() => {
   // Grows with the looks.
   void look.value;
-  return parseDuration(place.value.params.get("range") ?? "") ?? defaultRange(fixedEnd.value === undefined ? began.value : undefined, Date.now() / 1000);
+  return parseDuration(place.value.params.get("range") ?? "") ?? defaultRange(fixedEnd.value === undefined ? began.value : undefined, present());
 });
 /** Seconds from look to look. */
 export const every = signal(15);
@@ -34,7 +35,7 @@ export const every = signal(15);
 export const window_ = computed(() => {
   // Depends on `look`, so that a window that goes along moves with each.
   void look.value;
-  const end = Math.floor(fixedEnd.value ?? Date.now() / 1000);
+  const end = Math.floor(fixedEnd.value ?? present());
   return { start: end - range.value, end };
 });
 
@@ -53,7 +54,7 @@ export function setWindow(start: number, end: number): void {
 export function shift(part: number): void {
   const { end } = window_.peek();
   const to = end + part * range.peek();
-  setParams({ end: to >= Date.now() / 1000 ? null : String(Math.floor(to)), range: printDuration(range.peek()) });
+  setParams({ end: to >= present() ? null : String(Math.floor(to)), range: printDuration(range.peek()) });
   look.value += 1;
 }
 
@@ -64,9 +65,17 @@ export function zoom(factor: number): void {
 
 /** Looks anew. */
 export function refresh(): void {
-  now.value = Date.now() / 1000;
+  now.value = present();
   look.value += 1;
 }
+
+// What was asked by another clock is asked again.
+let known = ahead.peek();
+effect(() => {
+  if (ahead.value === known) return;
+  known = ahead.value;
+  refresh();
+});
 
 // A hidden page asks nothing.
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -82,7 +91,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && every.peek() > 0) refresh();
 });
 setInterval(() => {
-  if (!document.hidden) now.value = Date.now() / 1000;
+  if (!document.hidden) now.value = present();
 }, 1000);
 
 /** Distance of the points of a graph: whole seconds, at most this many of them. */

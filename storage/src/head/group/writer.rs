@@ -69,6 +69,21 @@ impl Writer {
         outcome
     }
 
+    /// The row at `timestamp` is logged and in the cells, and with it the new slots are: their cells tell now what
+    /// the series' newest sample is.
+    pub(super) fn settle_fresh(&mut self, timestamp: i64) {
+        // Of most groups all series come at once: the memory is not needed again.
+        for slot in std::mem::take(&mut self.fresh) {
+            let index = slot as usize;
+            let is_present = self.present.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
+            if let (true, Some(Some(series))) = (is_present, self.slots.get(index))
+                && !series.shared.load(Ordering::Acquire)
+            {
+                series.state().forget_before(timestamp);
+            }
+        }
+    }
+
     /// The samples of a row that comes too late as a whole.
     pub(super) fn collect_late(&self, timestamp: i64, row: &Row, late: &mut Vec<(Arc<MemSeries>, Entry)>) {
         for (at, word) in row.present.iter().enumerate() {

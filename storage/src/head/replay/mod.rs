@@ -7,15 +7,17 @@ use super::Head;
 use super::entry::{Entry, SampleValue};
 use super::series::MemSeries;
 use crate::codec::{CodecError, varint};
+use crate::exemplar::Kept;
+use crate::labels::Labels;
 use crate::parallel;
 use crate::tombstones::{Tombstones, file};
 use crate::wal::record::Kind;
-use crate::wal::runs;
 use crate::wal::settled::Settled;
+use crate::wal::{exemplars, runs};
 use names::Names;
 use roaring::RoaringBitmap;
 use rows::{Common, Share};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -30,6 +32,9 @@ pub(crate) struct Replay {
     shares: Vec<Share>,
     claimed: AtomicU64,
     tombstones: Tombstones,
+    exemplars: Kept,
+    /// The labels of series that have exemplars.
+    exemplar_series: HashMap<u32, Labels>,
     min_valid_ms: i64,
     marks: HashMap<u64, u64>,
     /// Series whose labels are in the log.
@@ -44,11 +49,13 @@ impl Replay {
     /// Samples before `min_valid_ms` are in blocks already, rows of a group before its mark in level 0.
     pub(crate) fn new(head: Arc<Head>, min_valid_ms: i64, marks: HashMap<u64, u64>) -> Self {
         Self {
-            head,
             names: Names::default(),
             shares: (0..parallel::threads()).map(|_| Share::default()).collect(),
             claimed: AtomicU64::new(0),
             tombstones: Tombstones::default(),
+            exemplars: Kept::new(head.exemplars.max()),
+            exemplar_series: HashMap::new(),
+            head,
             min_valid_ms,
             marks,
             told: RoaringBitmap::new(),
@@ -115,6 +122,7 @@ impl Replay {
             Kind::Tombstones => self.tombstones(payload),
             Kind::Late => self.late(payload),
             Kind::Settled => self.settled(payload),
+            Kind::Exemplars => self.exemplars(payload),
             // Labels and voids were read before everything else, and those of groups are the shares'.
             Kind::Void | Kind::Series | Kind::Schema | Kind::Full | Kind::Row => Ok(()),
         }
@@ -123,6 +131,7 @@ impl Replay {
     /// Ends the replay.
     pub(crate) fn finish(&mut self) {
         self.forget_tombstones();
+        self.head.exemplars.restore(self.exemplars.take(), self.head.late_window_ms.load(Ordering::Acquire));
         self.head.set_tombstones(std::mem::take(&mut self.tombstones));
         let shares = std::mem::take(&mut self.shares);
         let mut index = self.head.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -136,6 +145,24 @@ impl Replay {
             shares.iter().for_each(Share::finish);
         } else {
             parallel::map(shares, |share| share.finish());
+        }
+    }
+
+    fn exemplars(&mut self, payload: &[u8]) -> Result<(), CodecError> {
+        let Self { head, names, exemplars: kept, exemplar_series: known, .. } = self;
+        if kept.is_off() {
+            return Ok(());
+        }
+        let index = head.index();
+        let find = |id: u32| match known.entry(id) {
+            hash_map::Entry::Occupied(known) => Some(known.get().clone()),
+            hash_map::Entry::Vacant(new) => {
+                Some(new.insert(names.find(&index, id)?.labels.to_labels()).clone())
+            }
+        };
+        match exemplars::read(payload, find, |sequence, series, one| kept.add(sequence, series, one))? {
+            0 => Ok(()),
+            _ => Err(CodecError("exemplars of an unknown series")),
         }
     }
 

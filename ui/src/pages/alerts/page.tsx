@@ -39,7 +39,7 @@ function rowsOf(data: RulesData): Row[] {
 
 export default function Alerts() {
   const recording = place.value.params.get("kind") === "recording";
-  const [filter, setFilter] = useState("");
+  const [filter, setFilter] = useState(place.value.params.get("filter") ?? "");
   const asked = useAsk<RulesData>((signal) => get("rules", {}, signal), [look.value]);
   const { start, end } = window_.value;
   const step = stepFor(end - start, 240);
@@ -50,7 +50,7 @@ export default function Alerts() {
     <>
       <div class="bar">
         <h1>Alerts</h1>
-        <input class="input filter" data-filter placeholder="name, group or expression" aria-label="Filter rules" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+        <input class="input filter" data-filter placeholder="name, group or expression" aria-label="Filter rules" value={filter} onInput={(event) => (setFilter(event.currentTarget.value), setParams({ filter: event.currentTarget.value || null }))} />
         <span class="seg" role="group" aria-label="Kind of rules">
           <button type="button" aria-pressed={!recording} onClick={() => setParams({ kind: null })}>
             Alerting

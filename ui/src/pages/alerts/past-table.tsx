@@ -24,7 +24,7 @@ export function PastTable({ past, start, end, step, label }: { past: readonly Pa
             <th scope="col" class="r">Fired</th>
             <th scope="col" class="r">In all</th>
             <th scope="col">
-              <span class="ends" style={{ width: WIDTH }}>
+              <span class="ends" style={{ width: `${WIDTH}px` }}>
                 <span>{at(start)}</span>
                 <span>{at(end)}</span>
               </span>

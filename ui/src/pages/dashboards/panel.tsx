@@ -60,7 +60,7 @@ export function PanelView({ panel, scene, places }: { panel: Panel; scene: Scene
         {panel.detail && <span class="u">{panel.detail}</span>}
         {queries.length > 0 && <Menu queries={queries} scene={scene} title={title} table={over ? table : undefined} onTable={() => setTable(!table)} />}
       </header>
-      <div class="show" style={{ minHeight: answer || error ? undefined : ROOM[panel.kind] }}>
+      <div class="show" style={{ minHeight: answer || error ? undefined : `${ROOM[panel.kind]}px` }}>
         {seen && loading && queries.length > 0 && <Loading since={since} cancel={asked.cancel} />}
         {panel.kind === "text" && <p class="dash-prose">{fillText(panel.text ?? "", scene.values)}</p>}
         {error && <Failed error={error} {...(queries.length === 1 && queries[0] ? { query: queries[0].expr } : {})} />}

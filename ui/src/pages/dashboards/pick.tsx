@@ -51,7 +51,14 @@ function Choice({ variable, options, chosen }: Resolved) {
       </label>
     );
   }
-  // Nothing to choose from: a cluster without a name.
+  if (options.length === 0 && name !== "cluster" && variable.values !== undefined) {
+    return (
+      <span class="chip warn" title={`Its choices are ${variable.values}, and there are none in this window.`}>
+        {label}: nothing to choose
+      </span>
+    );
+  }
+  // A cluster without a name.
   if (options.length === 0 || (options.length === 1 && !variable.multi)) return options[0] ? <span class="chip">{`${label} ${options[0]}`}</span> : null;
   if (variable.multi) return <Many variable={variable} options={options} chosen={chosen} />;
   return (

@@ -4,7 +4,6 @@ import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, c
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
 import { HighlightStyle, bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
-import { highlightSelectionMatches } from "@codemirror/search";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, drawSelection, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
@@ -62,7 +61,6 @@ export function Editor({ text, label, onChange, onRun, onHistory }: Props) {
           indentOnInput(),
           bracketMatching(),
           closeBrackets(),
-          highlightSelectionMatches(),
           autocompletion({ maxRenderedOptions: 100 }),
           EditorView.lineWrapping,
           syntaxHighlighting(COLOURS),

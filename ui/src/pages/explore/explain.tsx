@@ -48,7 +48,7 @@ function Branch({ node, depth, total, query }: { node: PlanNode; depth: number; 
   return (
     <>
       <tr>
-        <td style={{ paddingLeft: 12 + depth * 18 }} title={text}>
+        <td style={{ paddingLeft: `${12 + depth * 18}px` }} title={text}>
           {node.node} <code class="t3">{text.length > 70 ? `${text.slice(0, 69)}…` : text}</code>
         </td>
         <td class="r">{node.series === undefined ? "" : count(node.series)}</td>

@@ -158,7 +158,7 @@ function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[];
       columns={columns}
       keyOf={(row) => row.id}
       label="Series"
-      onRow={(row) => onToggle(row.id, false)}
+      onRow={(row, more) => onToggle(row.id, more)}
       selected={(row) => alone.has(row.id)}
     />
   );

@@ -5,6 +5,7 @@ import { instant } from "../../api/promql";
 import { ago } from "../../format/time";
 import { setWindow } from "../../state/range";
 import { Empty } from "../../parts/states";
+import { present } from "../../state/clock";
 import { metricNames } from "./names";
 
 /** How far back a metric is looked for. */
@@ -15,7 +16,7 @@ const lastSample = (name: string) => `max_over_time(max(timestamp(${name}))[${BA
 
 export function Why({ query, start, end }: { query: string; start: number; end: number }) {
   const [name] = metricNames(query);
-  const asked = useAsk(name === undefined ? undefined : (signal) => instant(lastSample(name), Date.now() / 1000, signal), [name, end]);
+  const asked = useAsk(name === undefined ? undefined : (signal) => instant(lastSample(name), present(), signal), [name, end]);
   const state = asked.state.value;
   const last = state.answer?.data[0]?.value;
   if (name === undefined) return <Empty title="The query gives nothing in this window" />;
@@ -30,7 +31,7 @@ export function Why({ query, start, end }: { query: string; start: number; end: 
   if (last < start) {
     return (
       <Empty title={`${name} has no samples in this window`}>
-        <div class="t2">Its last sample was {ago(last, Date.now() / 1000)}.</div>
+        <div class="t2">Its last sample was {ago(last, present())}.</div>
         <button type="button" class="btn" onClick={() => setWindow(last - (end - start), last)}>
           Show that window
         </button>

@@ -3,12 +3,14 @@
 import { useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { all, range as rangeQuery } from "../../api/promql";
-import { toLines } from "../../charts/series";
+import { metricText, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { Mark } from "../../parts/icons";
 import { stepFor } from "../../state/range";
 import { link } from "../../state/url";
-import { CHECKS, type Finding } from "./attention";
+import { hourMinute } from "../../format/time";
+import { utc } from "../../state/settings";
+import { CHECKS, type Finding, since } from "./attention";
 
 /** Only so many rows get a line of their past. */
 const SPARKS = 12;
@@ -22,6 +24,19 @@ export function AttentionList({ found, start, end }: { found: readonly Finding[]
       : (signal) => all(Object.fromEntries(found.slice(0, SPARKS).map((one) => [one.graph, rangeQuery(one.graph, start, end, step, signal)]))),
     [found.map((one) => one.graph).join("\n"), start, end, step],
   ).state.value.answer?.data;
+  const checks = [...new Set(found.map((one) => one.check))];
+  const past = useAsk(
+    checks.length === 0 ? undefined : (signal) => all(Object.fromEntries(checks.map((check) => [check.id, rangeQuery(check.query, start, end, step, signal)]))),
+    [checks.map((check) => check.id).join(" "), start, end, step],
+  ).state.value.answer?.data;
+  /** Since when somebody has it, within the window. */
+  const begin = ({ check, series }: Finding) => {
+    const own = past?.[check.id]?.filter((one) => metricText(one.metric) === series) ?? [];
+    if (own.length === 0) return "";
+    const { lines, times } = toLines(own, start, end, step);
+    const time = since(lines[0]?.values ?? [], times);
+    return time === undefined ? `before ${hourMinute(start, { utc: utc.value })}` : `since ${hourMinute(time, { utc: utc.value })}`;
+  };
   return (
     <>
       {found.length === 0 ? (
@@ -41,6 +56,7 @@ export function AttentionList({ found, start, end }: { found: readonly Finding[]
                     <td class="strong">{one.who}</td>
                     <td class="med">{one.what}</td>
                     <td class="t2">{one.detail}</td>
+                    <td class="t3 small">{begin(one)}</td>
                     <td>{line && <Spark values={line.values} width={104} colour={one.check.severity === "critical" ? "var(--crit)" : "var(--warn-fill)"} />}</td>
                     <td class="r">
                       <a href={link("query", { "g0.expr": one.graph, "g0.tab": "graph" })} aria-label={`${one.what}: look at it in Explore`}>

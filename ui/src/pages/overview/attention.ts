@@ -1,8 +1,10 @@
 // What needs attention: built-in expressions, each telling who, what and how much. The page lists them.
 
 import type { Value } from "../../api/promql";
+import { metricText } from "../../charts/series";
 import { duration, format } from "../../format/numbers";
 import type { LabelSet } from "../../api/types";
+import { REAL_DEVICES } from "./use";
 
 export interface Check {
   id: string;
@@ -22,6 +24,8 @@ export interface Finding {
   what: string;
   detail: string;
   graph: string;
+  /** Tells its series from others of the check; empty for several together. */
+  series: string;
 }
 
 const REAL_FS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay|devtmpfs"';
@@ -106,7 +110,7 @@ export const CHECKS: readonly Check[] = [
   {
     id: "drops",
     severity: "warning",
-    query: 'rate(node_network_receive_drop_total{device!~"lo|veth.+"}[5m]) > 10',
+    query: `rate(node_network_receive_drop_total{${REAL_DEVICES}}[5m]) > 10`,
     who: instance,
     what: (labels) => `Receive drops on ${labels["device"] ?? "a device"}`,
     detail: (value) => `${format(value, "per second")} packets dropped`,
@@ -116,7 +120,7 @@ export const CHECKS: readonly Check[] = [
     id: "errors",
     severity: "warning",
     query:
-      'rate(node_network_receive_errs_total{device!~"lo|veth.+"}[5m]) + rate(node_network_transmit_errs_total{device!~"lo|veth.+"}[5m]) > 1',
+      `rate(node_network_receive_errs_total{${REAL_DEVICES}}[5m]) + rate(node_network_transmit_errs_total{${REAL_DEVICES}}[5m]) > 1`,
     who: instance,
     what: (labels) => `Network errors on ${labels["device"] ?? "a device"}`,
     detail: (value) => `${format(value, "per second")} of them`,
@@ -198,10 +202,11 @@ export function findings(check: Check, found: readonly Value[]): Finding[] {
     what: check.what(labels),
     detail: check.detail(value, labels),
     graph: check.graph(labels),
+    series: metricText(labels),
   }));
   const more = found.length - shown.length;
   if (more > 0) {
-    shown.push({ check, who: `${more} more`, what: check.what({}), detail: "", graph: check.query });
+    shown.push({ check, who: `${more} more`, what: check.what({}), detail: "", graph: check.query, series: "" });
   }
   return shown;
 }
@@ -210,4 +215,12 @@ export function findings(check: Check, found: readonly Value[]): Finding[] {
 export function worstFirst(all: readonly Finding[]): Finding[] {
   const weight = (finding: Finding) => (finding.check.severity === "critical" ? 0 : 1);
   return [...all].sort((a, b) => weight(a) - weight(b));
+}
+
+/** Since when the last of the steps are without a gap: the first of them, or `undefined` where that was before the first step. */
+export function since(values: readonly (number | null)[], times: readonly number[]): number | undefined {
+  let first = values.length - 1;
+  while (first >= 0 && values[first] === null) first -= 1;
+  while (first > 0 && values[first - 1] !== null) first -= 1;
+  return first > 0 ? times[first] : undefined;
 }

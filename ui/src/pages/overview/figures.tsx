@@ -61,7 +61,7 @@ function tiles(rates: number): Tile[] {
       href: link("alerts"),
       always: true,
     },
-    { title: "Series", query: "prometheus_tsdb_head_series", unit: "count", href: link("cardinality") },
+    { title: "Series", query: "max(prometheus_tsdb_head_series)", unit: "count", beside: { query: "max(prometheus_tsdb_head_series) / max(prometheus_tsdb_head_series offset 1d) - 1", text: (value) => `${value < 0 ? "" : "+"}${format(value, "ratio")} in 24 h` }, href: link("cardinality") },
   ];
 }
 

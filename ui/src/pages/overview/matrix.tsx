@@ -5,7 +5,7 @@ import type { Value } from "../../api/promql";
 import type { MatrixSeries } from "../../api/types";
 import { Chart, type Drawn } from "../../charts/chart";
 import { stroke, token } from "../../charts/colours";
-import { toLines } from "../../charts/series";
+import { hosts, toLines } from "../../charts/series";
 import { format } from "../../format/numbers";
 import { dark } from "../../state/settings";
 import { link } from "../../state/url";
@@ -56,9 +56,10 @@ function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rat
   const lines = useMemo(() => toLines(series, start, end, step), [series, start, end, step]);
   const label = (alone && figure.parts?.label) || "instance";
   const { drawn, together } = useMemo(() => {
+    const host = hosts(names);
     const named = lines.lines.map((line) => {
       const last = [...line.values].reverse().find((value) => value !== null);
-      return { ...line, name: line.labels[label] ?? line.name, last: last ?? NaN };
+      return { ...line, name: label === "instance" ? host(line.labels[label] ?? line.name) : (line.labels[label] ?? line.name), last: last ?? NaN };
     });
     const shown = standingOut(named, figure.levels, alone ? 8 : 3);
     const grey = token("ctx");
@@ -84,7 +85,7 @@ function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rat
         <b>{together === undefined ? "–" : format(together, figure.unit)}</b>
       </div>
       {series.length === 0 ? (
-        <div class="nothing" style={{ height }}>
+        <div class="nothing" style={{ height: `${height}px` }}>
           no data
         </div>
       ) : (

@@ -96,6 +96,7 @@ export function NodeTable({ data, fullest, start, end, step }: { data: Record<st
       <header>
         <h2>Nodes</h2>
         <span class="u">by pressure</span>
+        <span class="r t3">a row leads to USE Method / Node</span>
       </header>
       <Table
         rows={rows}
@@ -103,7 +104,7 @@ export function NodeTable({ data, fullest, start, end, step }: { data: Record<st
         keyOf={(node) => node.name}
         label="Nodes"
         sort={{ id: "pressure", down: false }}
-        onRow={(node) => go(link("query", { "g0.expr": `node_load1{instance=${JSON.stringify(node.name)}}`, "g0.tab": "graph" }))}
+        onRow={(node) => go(link("dashboards", { d: "use-node", "var-instance": node.name }))}
       />
     </section>
   );

@@ -25,7 +25,8 @@ export interface Resource {
 }
 
 const CPUS = 'count by (instance) (node_cpu_seconds_total{mode="idle"})';
-const REAL_DEVICES = 'device!~"lo|veth.+|ifb.+|docker.+|br-.+"';
+/** Not what a host makes up for its containers. */
+export const REAL_DEVICES = 'device!~"lo|veth.+|ifb.+|docker.+|br-.+"';
 
 /** Disks in memory and loops are none. */
 const REAL_DISKS = 'device!~"zram.+|ram.+|loop.+"';

@@ -5,16 +5,17 @@ import { get } from "../../api/client";
 import { count, duration, format } from "../../format/numbers";
 import { fullTime } from "../../format/time";
 import { Show } from "../../parts/states";
+import { ahead } from "../../state/clock";
 import { look, now } from "../../state/range";
 import { utc } from "../../state/settings";
 import { all, instant } from "../../api/promql";
+import { Notices } from "./notices";
 import { Pairs } from "./pairs";
 
 interface Runtime {
   startTime: string;
   CWD: string;
   hostname: string;
-  serverTime: string;
   reloadConfigSuccess: boolean;
   lastConfigTime: string;
   corruptionCount: number;
@@ -35,9 +36,6 @@ const OWN = {
   files: 'process_open_fds{job="narthex"}',
 } as const;
 
-/** Clocks that differ by more than this are told, seconds. */
-const SKEW = 2;
-
 const seconds = (text: string) => Date.parse(text) / 1000;
 
 export function Health() {
@@ -47,13 +45,14 @@ export function Health() {
   const used = (id: keyof typeof OWN) => own?.[id]?.[0]?.value;
   return (
     <>
+      <Notices />
       <section class="panel" aria-label="Server">
         <header>
           <h2>Server</h2>
         </header>
         <Show asked={runtime.state.value} cancel={runtime.cancel}>
           {(server) => {
-            const skew = seconds(server.serverTime) - now.value;
+            const apart = ahead.value;
             return (
               <Pairs
                 label="Server"
@@ -66,7 +65,7 @@ export function Health() {
                   ],
                   ["Keeps samples for", server.storageRetention],
                   ["Damage found", server.corruptionCount === 0 ? "none" : <span class="warn strong">{count(server.corruptionCount)} places</span>],
-                  ...(Math.abs(skew) > SKEW ? ([["Clock", <span class="warn">{`${duration(Math.abs(skew))} ${skew > 0 ? "ahead of" : "behind"} this browser's`}</span>]] as const) : []),
+                  ...(apart === 0 ? [] : ([["Clock", <span class="warn">{`${duration(Math.abs(apart))} ${apart > 0 ? "ahead of" : "behind"} this browser’s`}</span>]] as const)),
                   ["Host", server.hostname],
                   ["Directory", <code>{server.CWD}</code>],
                 ]}

@@ -3,6 +3,7 @@
 import { TimeBar } from "../../parts/timebar";
 import { place, setParams } from "../../state/url";
 import { Config } from "./config";
+import { Features } from "./features";
 import { Flags } from "./flags";
 import { Health } from "./health";
 import "./status.css";
@@ -13,6 +14,7 @@ const TABS = [
   ["storage", "Storage"],
   ["config", "Configuration"],
   ["flags", "Flags"],
+  ["features", "Features"],
 ] as const;
 
 type Tab = (typeof TABS)[number][0];
@@ -42,6 +44,7 @@ export default function Status() {
         {tab === "storage" && <Storage />}
         {tab === "config" && <Config />}
         {tab === "flags" && <Flags />}
+        {tab === "features" && <Features />}
       </div>
     </>
   );

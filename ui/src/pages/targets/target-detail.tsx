@@ -7,6 +7,7 @@ import type { ActiveTarget } from "../../api/types";
 import { parseDuration } from "../../format/time";
 import { link } from "../../state/url";
 import { look } from "../../state/range";
+import { present } from "../../state/clock";
 import { RelabelSteps } from "./relabel-steps";
 
 const SCRAPES = 30;
@@ -14,7 +15,7 @@ const SCRAPES = 30;
 export function TargetDetail({ target }: { target: ActiveTarget }) {
   const selector = `up{${["job", "instance"].map((name) => `${name}=${JSON.stringify(target.labels[name] ?? "")}`).join(",")}}`;
   const step = parseDuration(target.scrapeInterval) ?? 15;
-  const end = Math.floor(Date.now() / 1000);
+  const end = Math.floor(present());
   const answer = useAsk((signal) => rangeQuery(selector, end - (SCRAPES - 1) * step, end, step, signal), [selector, look.value]).state.value.answer?.data;
   const values = answer?.[0]?.values ?? [];
   const down = [...values].reverse().findIndex(([, value]) => value !== "0");
