@@ -5,7 +5,7 @@ mod rules;
 mod upkeep;
 mod watched;
 
-use crate::cli::{Flags, all_flags};
+use crate::cli::{Flags, all_flags, changed_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
 use crate::discovery::manager::Providers;
@@ -342,6 +342,7 @@ fn web_options(flags: &Flags, address: &str, engine: &EngineOptions, retention: 
         per_step_stats: flags.per_step_stats,
         features: features::list(engine, &switches),
         flags: all_flags(flags),
+        changed_flags: changed_flags(flags),
         retention,
         max_connections: flags.max_connections,
         read_timeout: flags.read_timeout,

@@ -145,6 +145,7 @@ pub struct Flags {
     /// For the log: flags and features that are accepted and do nothing, with the reason.
     pub warnings: Vec<String>,
     values: BTreeMap<String, String>,
+    changed: BTreeMap<String, String>,
 }
 
 impl Flags {
@@ -250,6 +251,7 @@ impl Flags {
             exemplar_storage: has("exemplar-storage"),
             warnings,
             values: flag_table::all().map(|spec| (spec.name.to_owned(), shown_value(spec, &raw))).collect(),
+            changed: changed(&raw),
         })
     }
 
@@ -318,6 +320,12 @@ impl MemoryShare {
 #[must_use]
 pub fn all_flags(flags: &Flags) -> BTreeMap<String, String> {
     flags.values.clone()
+}
+
+/// The flags that were given another value than their default, with the default as `status/flags` would show it.
+#[must_use]
+pub fn changed_flags(flags: &Flags) -> BTreeMap<String, String> {
+    flags.changed.clone()
 }
 
 /// A value of the right kind, or the text that Prometheus says.
@@ -460,12 +468,22 @@ fn wal_sync(text: &str) -> Result<WalSync, String> {
     }
 }
 
-/// As Go prints the value.
+fn changed(raw: &RawFlags) -> BTreeMap<String, String> {
+    let given = flag_table::all().filter(|spec| raw.given.contains(spec.name));
+    let defaults = given.map(|spec| (spec, printed(spec, spec.default.to_owned())));
+    let differ = defaults.filter(|(spec, default)| shown_value(spec, raw) != *default);
+    differ.map(|(spec, default)| (spec.name.to_owned(), default)).collect()
+}
+
 fn shown_value(spec: &FlagSpec, raw: &RawFlags) -> String {
-    let values = raw.values.get(spec.name).map(|values| values.join(",")).unwrap_or_default();
+    printed(spec, raw.values.get(spec.name).map(|values| values.join(",")).unwrap_or_default())
+}
+
+/// As Go prints the value.
+fn printed(spec: &FlagSpec, value: String) -> String {
     match spec.kind {
-        FlagKind::Duration => parse_duration(&values).map(format_duration).unwrap_or(values),
-        FlagKind::Size => parse_size(&values).map(format_size).unwrap_or(values),
-        _ => values,
+        FlagKind::Duration => parse_duration(&value).map(format_duration).unwrap_or(value),
+        FlagKind::Size => parse_size(&value).map(format_size).unwrap_or(value),
+        _ => value,
     }
 }

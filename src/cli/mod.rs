@@ -20,5 +20,5 @@ pub mod tsdb;
 #[cfg(test)]
 mod flags_tests;
 
-pub use flags::{Flags, all_flags};
+pub use flags::{Flags, all_flags, changed_flags};
 pub use parse::{Command, UsageError, parse};

@@ -22,6 +22,7 @@ pub use scrape::{ScrapeConfig, ScrapeDefaults};
 use crate::discovery::{Discovery, groups};
 use crate::settings::decode::{Decoder, Fields};
 use crate::settings::duration::format_duration;
+use crate::settings::masked;
 use crate::settings::yaml::{self, Kind, Node};
 use crate::settings::{ConfigError, Fault, HttpClientConfig, read};
 use narthex_storage::labels::quote;
@@ -274,7 +275,9 @@ impl Config {
             out.insert("storage".to_owned(), storage.into());
         }
         // A tree of plain values always has a text.
-        serde_saphyr::to_string(&Value::Object(out)).unwrap_or_default()
+        let mut shown = Value::Object(out);
+        masked::in_tree(&mut shown);
+        serde_saphyr::to_string(&shown).unwrap_or_default()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::SdMetrics;
 use crate::http::HttpClient;
 use crate::settings::HttpClientConfig;
+use crate::settings::masked;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -78,6 +79,7 @@ impl Api {
             Method::PUT => "Put",
             _ => "Get",
         };
+        let url = masked::in_errors(url);
         match tokio::time::timeout(self.timeout, work).await {
             Ok(answer) => answer.map_err(|e| format!("{name} \"{url}\": {e}")),
             Err(_) => Err(format!("{name} \"{url}\": context deadline exceeded")),

@@ -18,6 +18,7 @@ use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilde
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::percent_decode_str;
 use rustls::pki_types::ServerName;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -201,7 +202,10 @@ impl HttpClient {
             }
             // Who brings an authorization of his own keeps it.
             if !headers.contains_key(header::AUTHORIZATION)
-                && let Some(value) = self.authorization().await?
+                && let Some(value) = match self.authorization().await? {
+                    Some(value) => Some(value),
+                    None => authorization_of(url)?,
+                }
             {
                 request.headers_mut().insert(header::AUTHORIZATION, value);
             }
@@ -320,6 +324,19 @@ fn keeps(method: &Method, status: StatusCode) -> bool {
     *method == Method::GET || KEEPING.contains(&status)
 }
 
+/// What the user and the password in a URL stand for.
+fn authorization_of(url: &Uri) -> Result<Option<HeaderValue>, HttpError> {
+    let Some((user, _)) = url.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
+        return Ok(None);
+    };
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let text: Vec<u8> = percent_decode_str(user)
+        .chain(percent_encoding::percent_decode(b":"))
+        .chain(percent_decode_str(password))
+        .collect();
+    header_value(&format!("Basic {}", STANDARD.encode(text))).map(Some)
+}
+
 /// Where a redirect leads.
 fn redirect(url: &Uri, response: &Response<Incoming>) -> Option<Result<Uri, HttpError>> {
     const STATUSES: [StatusCode; 5] = [
@@ -365,10 +382,11 @@ fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) -> HttpError 
         deepest = source;
         io = io.or_else(|| deepest.downcast_ref::<std::io::Error>());
     }
-    let authority = url.authority().map_or("", |a| a.as_str());
+    // Without user and password.
+    let host = url.authority().map_or("", |a| a.as_str().rsplit('@').next().unwrap_or_default());
     let text = match io.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::ConnectionRefused) => {
-            format!("dial tcp {authority}: connect: connection refused")
+            format!("dial tcp {host}: connect: connection refused")
         }
         Some(std::io::ErrorKind::ConnectionReset) => "read: connection reset by peer".to_owned(),
         Some(std::io::ErrorKind::UnexpectedEof) => "EOF".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::buffers;
 use crate::http::{HttpClient, HttpError};
+use crate::settings::masked;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Response, Uri, header};
@@ -76,8 +77,10 @@ pub async fn fetch(
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
-    let response =
-        client.get(url, headers).await.map_err(|error| FetchError::Http { url: url.to_string(), error })?;
+    let response = client
+        .get(url, headers)
+        .await
+        .map_err(|error| FetchError::Http { url: masked::in_errors(&url.to_string()).into_owned(), error })?;
     if response.status() != http::StatusCode::OK {
         let status = response.status();
         let reason = status.canonical_reason().unwrap_or_default();

@@ -4,6 +4,7 @@
 pub mod decode;
 pub mod duration;
 pub mod http;
+pub mod masked;
 pub mod oauth2;
 pub mod proxy;
 pub mod secret;

@@ -1,6 +1,7 @@
 //! The proxy fields of a section.
 
 use super::decode::Fields;
+use super::masked;
 use super::secret::Secret;
 use http::Uri;
 use serde_json::{Map, Value, json};
@@ -69,7 +70,7 @@ impl Proxy {
     /// As `status/config` shows it, into the section.
     pub fn to_value(&self, out: &mut Map<String, Value>) {
         if !self.url.is_empty() {
-            out.insert("proxy_url".to_owned(), json!(masked(self.url.reveal())));
+            out.insert("proxy_url".to_owned(), json!(masked::in_configuration(self.url.reveal())));
         }
         if !self.none_for.is_empty() {
             out.insert("no_proxy".to_owned(), json!(self.none_for));
@@ -83,30 +84,5 @@ impl Proxy {
                 self.connect_headers.iter().map(|(name, values)| (name.clone(), hidden(values))).collect();
             out.insert("proxy_connect_header".to_owned(), headers.into());
         }
-    }
-}
-
-/// A URL without its password.
-fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.split('/').next().unwrap_or_default();
-    match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
-        Some((user, password)) => {
-            let hidden = rest.replacen(&format!("{user}:{password}@"), &format!("{user}:xxxxx@"), 1);
-            format!("{scheme}://{hidden}")
-        }
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_of_urls_are_not_shown() {
-        assert_eq!(masked("http://u:p@h:3128/"), "http://u:xxxxx@h:3128/");
-        assert_eq!(masked("http://u@h:3128"), "http://u@h:3128");
-        assert_eq!(masked("http://h/a:b@c"), "http://h/a:b@c");
     }
 }

@@ -73,6 +73,8 @@ pub struct WebOptions {
     pub features: FeatureList,
     /// All flags with their values.
     pub flags: BTreeMap<String, String>,
+    /// The flags that were given another value than their default, with the default.
+    pub changed_flags: BTreeMap<String, String>,
     /// Retention as `runtimeinfo` shows it.
     pub retention: String,
     /// Connections at once.

@@ -37,6 +37,7 @@ const SIMPLE: &[(&str, bool, Simple)] = &[
     ("metadata", false, api::metadata::by_metric),
     ("narthex/cardinality", false, api::cardinality::cardinality),
     ("narthex/queries/active", false, api::queries::active),
+    ("narthex/flags", false, api::status::changed_flags),
     ("narthex/queries/top", false, api::queries::top),
     ("narthex/storage/damage", false, api::storage::damage),
     ("parse_query", true, api::parse::parse),

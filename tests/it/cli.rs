@@ -37,6 +37,12 @@ fn both_spellings_of_a_value_work_and_flags_without_meaning_only_warn() {
     ] {
         assert_eq!(flags[flag], value, "{flag}");
     }
+    let changed = &narthex.get("/api/v1/narthex/flags").data()["changed"];
+    assert_eq!((&changed["query.lookback-delta"], &changed["web.external-url"]), (&"5m".into(), &"".into()));
+    // Given with the value that it has anyway; derived from another one; not given.
+    for flag in ["storage.tsdb.wal-compression", "web.route-prefix", "web.enable-lifecycle"] {
+        assert!(changed.get(flag).is_none(), "{flag}: {changed}");
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod retention;
 mod rules;
 mod rules_peer;
 mod scrape;
+mod secrets;
 mod self_metrics;
 mod self_metrics_list;
 mod side_by_side;

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { axe } from "./axe";
+import { startingUp } from "./starting";
 import { type World, many, world } from "./world";
 
 // Large answers take a while beside others.
@@ -137,6 +138,22 @@ it.each([
   } finally {
     await context.close();
   }
+});
+
+it("shows how far a start is with the log, and asks again by itself once it is over", async () => {
+  const { page } = it_;
+  const everything = /\/api\/v1\/|\/-\/ready/;
+  await page.route(everything, startingUp);
+  try {
+    await page.goto(`${it_.url}/flags`);
+    await page.getByText("300 MiB of 1.17 GiB, segment 2 of 5").waitFor();
+    expect(await page.getByRole("progressbar", { name: "Log read" }).getAttribute("value")).toBe("0.25");
+    expect(await axe(page)).toEqual([]);
+  } finally {
+    await page.unroute(everything);
+  }
+  await page.getByText("--storage.tsdb.path").waitFor();
+  expect(await page.getByText("The server is starting").count()).toBe(0);
 });
 
 it("keeps the last picture while the server is gone, and looks anew when it is back", async () => {

@@ -94,3 +94,17 @@ it("shows the exemplars that the server has from a page", async () => {
     await traced.close();
   }
 });
+
+it("counts a node that is down among the nodes, and says that it is not up", async () => {
+  const ago = (minutes: number) => Math.floor(Date.now() / 1000) - 60 * minutes;
+  const lately = Array.from({ length: 20 }, (_, n) => ago(25 - n));
+  const down = await world({
+    history: (_up, _gone, goneAt) => `# TYPE node_load1 gauge\n${lately.map((at) => `node_load1{job="node",instance="${goneAt}"} 1 ${at}`).join("\n")}\n# EOF\n`,
+  });
+  try {
+    await down.page.goto(`${down.url}/`);
+    await down.page.getByRole("link", { name: /^Nodes\s*1\s*of 2 up$/ }).waitFor();
+  } finally {
+    await down.close();
+  }
+});

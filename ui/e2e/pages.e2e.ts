@@ -112,6 +112,19 @@ it("shows what a target that is down told", async () => {
   await it_.page.getByText("__address__").first().waitFor();
 });
 
+it("lists the flags that somebody changed first, with their default", async () => {
+  await it_.page.goto(`${it_.url}/flags`);
+  const rows = it_.page.getByRole("table", { name: "Flags" }).locator("tbody tr");
+  await rows.first().waitFor();
+  const texts = await rows.allTextContents();
+  const changed = texts.findIndex((text) => text.startsWith("--storage.tsdb.retention.time"));
+  const usual = texts.findIndex((text) => text.startsWith("--query.lookback-delta"));
+  expect(changed).toBeGreaterThanOrEqual(0);
+  expect(usual).toBeGreaterThan(changed);
+  expect(await rows.nth(0).locator("td").nth(2).textContent()).not.toBe("");
+  expect(await rows.nth(usual).locator("td").nth(2).textContent()).toBe("");
+});
+
 it("works below a path prefix", async () => {
   const below = await world({ prefix: "/some/where" });
   try {

@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { history } from "./history";
 import { FAILED, comparable, machineOf, wrongWith } from "./picture";
+import { startingUp } from "./starting";
 import { steady } from "./steady";
 import { type World, world } from "./world";
 
@@ -52,8 +53,8 @@ const PICTURES: readonly Picture[] = [
   { name: "status", path: "status", text: "Server" },
   { name: "storage", path: "status?tab=storage", text: "No damage was found" },
   { name: "config", path: "config", text: "scrape_configs" },
-  { name: "goto", path: "flags", text: "Overview", prepare: openGoTo },
-  { name: "keys", path: "flags", text: "fold the rail", prepare: (page) => page.keyboard.press("?") },
+  { name: "goto", path: "queries", text: "Overview", prepare: openGoTo },
+  { name: "keys", path: "queries", text: "fold the rail", prepare: (page) => page.keyboard.press("?") },
 ];
 
 let it_: World;
@@ -100,11 +101,12 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
 
   it("a page looks as it did while the server starts, and while nobody answers", async () => {
     const { page } = it_;
-    const api = "**/api/v1/rules*";
-    await page.route(api, (route) => route.fulfill({ status: 503, contentType: "text/plain", body: "Service Unavailable" }));
+    const api = /\/api\/v1\/rules|\/-\/ready|\/status\/walreplay/;
+    await page.route(api, startingUp);
     try {
       await page.goto(`${it_.url}/alerts?range=1h&theme=${theme}`);
       await page.getByText("The server is starting").waitFor();
+      await page.getByText("segment 2 of 5").waitFor();
       const starting = wrongWith(`starting-${theme}`, await still(page), strict);
       await page.unroute(api);
       await page.goto(`${it_.url}/alerts?range=1h&theme=${theme}`);

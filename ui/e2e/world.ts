@@ -79,8 +79,8 @@ interface Wishes {
   extra?: string;
   /** What another target shows, in OpenMetrics. */
   openmetrics?: string;
-  /** Samples of the past as OpenMetrics text, given the names of the target that answers and the one that does not. */
-  history?: (up: string, gone: string) => string;
+  /** Samples of the past as OpenMetrics text, given the names of the target that answers and the one that does not, and the latter's address. */
+  history?: (up: string, gone: string, goneAt: string) => string;
   viewport?: { width: number; height: number };
   /** From scrape to scrape; a scrape that takes as long has failed. */
   interval?: string;
@@ -119,7 +119,7 @@ export async function world({ prefix = "", extra = "", openmetrics = "", history
     [dir, "/srv/narthex"],
   ] as const;
   if (history) {
-    writeFileSync(join(dir, "history.om"), history(UP, GONE));
+    writeFileSync(join(dir, "history.om"), history(UP, GONE, `127.0.0.1:${gone}`));
     execFileSync(BINARY, ["tsdb", "import", "openmetrics", "--quiet", join(dir, "history.om"), join(dir, "data")]);
   }
   let server: ChildProcess | undefined;

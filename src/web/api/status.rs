@@ -31,6 +31,14 @@ pub fn flags(app: &App, _: &Params) -> Handled {
     Ok(Answer::write(|json| json.value(&app.options.flags)))
 }
 
+/// `GET /narthex/flags`: which flags were given another value than their default, and what the default is.
+///
+/// # Errors
+/// None.
+pub fn changed_flags(app: &App, _: &Params) -> Handled {
+    Ok(Answer::write(|json| json.value(&json!({"changed": app.options.changed_flags}))))
+}
+
 /// Facts about the build. Clients read the version as that of the Prometheus that they talk to, so it is
 /// the release whose behaviour this server has; its own version stands in `revision`. There must be no
 /// `features`: Grafana would take the server for Mimir.

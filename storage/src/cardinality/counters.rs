@@ -147,7 +147,8 @@ impl Counters {
 }
 
 /// What a series takes in the head, about, bytes: its labels, its state, its entries in the index. Samples are
-/// not counted.
+/// not counted; labels are in full, though the head keeps a pair once for all series that have it, so that the figure does
+/// not depend on who came first.
 pub(crate) fn bytes_of(labels: &impl LabelSet) -> u64 {
     let fixed = size_of::<MemSeries>() + 4 * size_of::<usize>();
     (labels.bytes() + fixed) as u64 + LABEL_BYTES * labels.pairs().count() as u64

@@ -3,6 +3,7 @@
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { starts } from "../state/replay";
 import { type Answer, ApiError } from "./client";
 
 export interface Asked<T> {
@@ -43,7 +44,8 @@ export function useAsk<T>(
       },
     );
     return () => control.abort();
-  }, keys);
+    // What a starting server refused it is asked again once it has started.
+  }, [...keys, starts.value]);
   return {
     state: held.state,
     cancel: () => {

@@ -8,6 +8,7 @@ import { duration } from "../format/numbers";
 import { clockTime } from "../format/time";
 import { ahead } from "../state/clock";
 import { utc } from "../state/settings";
+import { Starting } from "./starting";
 
 /** A bar after 200 ms, a way out after 2 s. */
 export function Loading({ since, cancel }: { since: number; cancel?: (() => void) | undefined }) {
@@ -43,14 +44,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 
 /** The server's own text; the place that a query's error names is underlined. */
 export function Failed({ error, query, children }: { error: ApiError; query?: string; children?: ComponentChildren }) {
-  if (error.kind === "unavailable") {
-    return (
-      <div class="state" role="status">
-        <div class="strong">The server is starting</div>
-        <div class="t2">It reads its write-ahead log; what was stored is there in a moment. This page looks again by itself.</div>
-      </div>
-    );
-  }
+  if (error.kind === "unavailable") return <Starting />;
   return (
     <div class="state error" role="alert">
       <div class="strong">{error.kind === "offline" ? "The server does not answer" : "That did not work"}</div>

@@ -19,11 +19,19 @@ interface Tile {
 const explore = (query: string) => link("query", { "g0.expr": query, "g0.tab": "graph" });
 const BUSY = '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[RATES]))';
 const USED = "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)";
+/** Targets that are down and were a node lately, however long they have been down: looked at a few moments, which costs little. */
+const DOWN = `(up == 0) and on (job, instance) (${["10m", "1h", "6h", "1d"].map((ago) => `node_load1 offset ${ago}`).join(" or ")})`;
 
 function tiles(rates: number): Tile[] {
   const busy = BUSY.replace("RATES", `${rates}s`);
   return [
-    { title: "Nodes", query: "count(node_load1)", unit: "count", href: explore("node_load1") },
+    {
+      title: "Nodes",
+      query: `count(node_load1) or 0 * count(${DOWN})`,
+      unit: "count",
+      beside: { query: `count(node_load1 or on (job, instance) (${DOWN}))`, text: (value) => `of ${count(value)} up` },
+      href: explore("node_load1"),
+    },
     {
       title: "CPU busy",
       query: busy,
