@@ -74,7 +74,14 @@ fn a_block_of_version_4_has_the_layout_of_version_3() {
 
 #[test]
 fn a_block_of_a_newer_version_is_refused_by_its_number() {
+    let dir = copy_as_version(7);
+    let error = Block::open(&Files::os(), dir.path()).err().unwrap().to_string();
+    assert!(error.contains("version 7 is not ours"), "{error}");
+}
+
+#[test]
+fn a_block_of_version_6_without_a_checksum_of_its_facts_is_refused() {
     let dir = copy_as_version(6);
     let error = Block::open(&Files::os(), dir.path()).err().unwrap().to_string();
-    assert!(error.contains("version 6 is not ours"), "{error}");
+    assert!(error.contains("checksum missing"), "{error}");
 }
