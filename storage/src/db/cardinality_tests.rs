@@ -222,6 +222,28 @@ fn statistics_that_cannot_be_read_begin_anew() {
     assert_eq!(open(dir.path(), None).open_report().statistics_lost, None);
 }
 
+#[test]
+fn what_series_share_is_paid_for_once() {
+    let bytes = |value: &dyn Fn(usize) -> String| {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path(), None);
+        let mut appender = db.appender();
+        for n in 0..2_000 {
+            let labels = [("__name__", "m"), ("job", "j"), ("long", &value(n)), ("n", &n.to_string())];
+            appender.append(&Labels::from_pairs(labels), 1, 1.0).unwrap();
+        }
+        appender.commit().unwrap();
+        let rows = Dimension::ALL.map(|by| report(&db, by).rows[0].bytes);
+        let [metric, .., job, target] = rows;
+        assert_eq!((metric, job), (target, target));
+        metric as f64
+    };
+    let (shared, own) = (bytes(&|_| "x".repeat(1_000)), bytes(&|n| format!("{n:01000}")));
+    assert!(shared < 2_000.0 * 700.0, "{shared}");
+    // A value is in the pair and in the index.
+    assert!(own - shared > 2_000.0 * 1_999.0, "{own} and {shared}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
