@@ -290,6 +290,7 @@ async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
         info!(
             series = report.series,
             samples = report.samples,
+            exemplars = report.exemplars,
             late_blocks = report.late_blocks.len(),
             dropped = report.dropped,
             "Took over what Prometheus's log holds"
