@@ -300,9 +300,6 @@ async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
             error!(%file, offset = damage.offset, error = damage.detail, "Damage in Prometheus's log, skipped");
         }
     }
-    if let Some((file, reason)) = &report.statistics_lost {
-        warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
-    }
     Ok(db)
 }
 

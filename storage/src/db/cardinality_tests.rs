@@ -213,6 +213,7 @@ fn statistics_that_cannot_be_read_begin_anew() {
     let db = open(dir.path(), None);
     let (lost, reason) = db.open_report().statistics_lost.clone().unwrap();
     assert_eq!((lost, reason.as_str(), db.open_report().corruptions()), (path, "wrong checksum", 1));
+    assert_eq!(db.damage()[0].kind.as_str(), "statistics of cardinality");
     let group = db.create_group();
     scrape(&group, "j", &[0], 1);
     assert_eq!(report(&db, Dimension::Metric).rows[0].last_queried, None);

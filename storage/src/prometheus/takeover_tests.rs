@@ -263,6 +263,33 @@ fn what_a_damaged_log_lost_is_found_in_the_chunks_of_the_head() {
 }
 
 #[test]
+fn a_flipped_bit_of_what_is_kept_beside_prometheus_is_told_or_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    prometheus_dir(dir.path());
+    let db = open(dir.path());
+    db.delete(&[vec![Matcher::equal("n", "1")]], 600_000, 1_200_000).unwrap();
+    let want = dump(&db);
+    drop(db);
+    let tombstones =
+        fs::read_dir(dir.path().join("tombstones.narthex")).unwrap().next().unwrap().unwrap().path();
+    for path in [dir.path().join("takeover.narthex"), tombstones] {
+        let bytes = fs::read(&path).unwrap();
+        for bit in (0..bytes.len() * 8).step_by(1 + bytes.len() * 8 / 40 / 2 * 2) {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, flipped).unwrap();
+            let db = open(dir.path());
+            let shown = dump(&db);
+            let known =
+                |(n, samples): (&String, &Vec<_>)| samples.iter().all(|sample| want[n].contains(sample));
+            let told = db.damage_count() > 0 && shown.iter().all(known);
+            assert!(shown == want || told, "bit {bit} of {path:?}: {shown:?}");
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
 fn a_log_of_an_older_version_gets_the_new_name() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
