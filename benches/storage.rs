@@ -6,7 +6,7 @@
 //! second part (1 000 000). Times are those that the kernel counts for the thread, of starts and flushes for all threads: other
 //! work on the machine is not among them, though it slows memory.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use narthex::scrape::exposition::{Entry, Exposition, Format, parse_labels};
 use narthex_storage::codec::value;
@@ -14,6 +14,7 @@ use narthex_storage::{
     Columns, Db, DbOptions, Labels, LabelsBuilder, MatchOp, Matcher, Queryable, Row, SelectHints, Slot,
     WalSync,
 };
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -64,18 +65,19 @@ fn class(values: &[f64]) -> &'static str {
     }
 }
 
-/// Nanoseconds that this thread has run.
-fn ran() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split_whitespace().next().unwrap().parse().unwrap()
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Seconds that all threads have run, those that have ended included, in steps of a hundredth.
+/// Nanoseconds that this thread has run.
+fn ran() -> f64 {
+    seconds(ClockId::ThreadCPUTime) * 1e9
+}
+
+/// Seconds that all threads have run.
 fn all_ran() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // The name may hold blanks: fields are counted behind it.
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    seconds(ClockId::ProcessCPUTime)
 }
 
 /// Nanoseconds of the fastest of some rounds.
