@@ -130,11 +130,16 @@ impl Answer {
     where
         R: Future<Output = Result<T, E>>,
     {
-        let reading = read(self.response);
+        let mut reading = pin!(read(self.response));
         let Some(mut open) = self.open else { return reading.await };
-        let read = open.driver.drive(reading).await?;
-        kept.0 = open.close().await;
-        Ok(read)
+        match open.driver.drive(reading.as_mut()).await {
+            Some(read) => {
+                let read = read?;
+                kept.0 = open.close().await;
+                Ok(read)
+            }
+            None => reading.await,
+        }
     }
 }
 
@@ -144,14 +149,22 @@ impl Open {
         Ok(Self { sender, driver: Driver { connection, ended: false, relay: Arc::default() } })
     }
 
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+    /// Status and headers of the answer, if there is one.
+    async fn send(
+        &mut self,
+        url: &Uri,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, HttpError> {
         let answer = self.sender.send_request(request);
-        self.driver.drive(answer).await
+        match self.driver.drive(answer).await {
+            Some(answer) => answer.map_err(|e| transport(url, &e)),
+            None => Err(HttpError::Transport("EOF".to_owned())),
+        }
     }
 
     /// The connection without what speaks HTTP on it; `None` when it cannot be used again.
     async fn close(mut self) -> Option<Idle> {
-        self.driver.drive(self.sender.ready()).await.ok()?;
+        self.driver.drive(self.sender.ready()).await?.ok()?;
         let parts = self.driver.connection.into_parts();
         let is_clean = !self.driver.ended && parts.read_buf.is_empty();
         is_clean.then(|| Idle { stream: parts.io, since: Instant::now() })
@@ -159,8 +172,8 @@ impl Open {
 }
 
 impl Driver {
-    /// Awaits something that the connection brings on.
-    async fn drive<F: Future>(&mut self, future: F) -> F::Output {
+    /// Awaits something that the connection brings on; `None` when the connection ends before.
+    async fn drive<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let relay = self.relay.clone();
         let waker = Waker::from(relay.clone());
@@ -169,10 +182,15 @@ impl Driver {
             relay.begin(outer.waker());
             for _ in 0..ROUNDS_MAX {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut inner) {
-                    return Poll::Ready(output);
+                    return Poll::Ready(Some(output));
                 }
-                if !self.ended {
-                    self.ended = Pin::new(&mut self.connection).poll(&mut inner).is_ready();
+                if self.ended {
+                    return Poll::Ready(None);
+                }
+                self.ended = Pin::new(&mut self.connection).poll(&mut inner).is_ready();
+                if self.ended {
+                    // What it brought last is there now.
+                    continue;
                 }
                 if relay.may_wait() {
                     return Poll::Pending;
@@ -197,13 +215,13 @@ impl HttpClient {
         if let Some(stream) = kept.take()
             && let Ok(mut open) = Open::new(stream).await
             // The other side may have closed it just now: nothing says that the server cannot be reached.
-            && let Ok(response) = open.send(self.direct(url, headers).await?).await
+            && let Ok(response) = open.send(url, self.direct(url, headers).await?).await
         {
             return self.arrive(url, headers, open, response).await;
         }
         let stream = self.dial(url).await.map_err(|e| transport(url, &*e))?;
         let mut open = Open::new(stream).await.map_err(|e| transport(url, &e))?;
-        let response = open.send(self.direct(url, headers).await?).await.map_err(|e| transport(url, &e))?;
+        let response = open.send(url, self.direct(url, headers).await?).await?;
         self.arrive(url, headers, open, response).await
     }
 
