@@ -296,6 +296,7 @@ async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
         info!(
             series = report.series,
             samples = report.samples,
+            exemplars = report.exemplars,
             late_blocks = report.late_blocks.len(),
             dropped = report.dropped,
             "Took over what Prometheus's log holds"
@@ -304,9 +305,6 @@ async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
             let file = damage.path.display();
             error!(%file, offset = damage.offset, error = damage.detail, "Damage in Prometheus's log, skipped");
         }
-    }
-    if let Some((file, reason)) = &report.statistics_lost {
-        warn!(file = %file.display(), error = reason, "Statistics of cardinality cannot be read and begin anew");
     }
     Ok(db)
 }

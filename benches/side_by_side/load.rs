@@ -1,9 +1,9 @@
-//! Brings the data into a server by remote write: requests made on the fly, two connections, and never far
-//! apart in time, since stores do not take samples from long ago.
+//! Brings data into a server by remote write: requests made on the fly, two connections, and never far apart in
+//! time, since stores do not take samples from long ago.
 
-use super::series::{self, Series};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -20,24 +20,37 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-/// A `prometheus.WriteRequest` of some scrapes of one target.
-fn request(target: usize, series: &[Series], scrapes: std::ops::Range<i64>, out: &mut Vec<u8>) {
-    out.clear();
-    let mut samples = Vec::new();
-    for one in series {
-        samples.clear();
-        for scrape in scrapes.clone() {
-            // Two fields of a sample: a double and a time of six bytes.
-            samples.extend([0x12, 16, 0x09]);
-            samples.extend(one.value(scrape).to_le_bytes());
-            samples.push(0x10);
-            varint(Series::time(target, scrape) as u64, &mut samples);
-        }
-        out.push(0x0a);
-        varint((one.labels.len() + samples.len()) as u64, out);
-        out.extend_from_slice(&one.labels);
-        out.extend_from_slice(&samples);
+/// Encodes labels as `prometheus.TimeSeries` has them.
+pub fn labels<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for (name, value) in labels {
+        let mut label = vec![0x0a];
+        varint(name.len() as u64, &mut label);
+        label.extend(name.as_bytes());
+        label.push(0x12);
+        varint(value.len() as u64, &mut label);
+        label.extend(value.as_bytes());
+        encoded.push(0x0a);
+        varint(label.len() as u64, &mut encoded);
+        encoded.extend(label);
     }
+    encoded
+}
+
+/// Appends a series to a `prometheus.WriteRequest`: its encoded labels, and its samples as time in ms and value.
+pub fn put_series(labels: &[u8], samples: impl Iterator<Item = (i64, f64)>, out: &mut Vec<u8>) {
+    let mut encoded = Vec::new();
+    for (time, value) in samples {
+        // Two fields of a sample: a double and a time of six bytes.
+        encoded.extend([0x12, 16, 0x09]);
+        encoded.extend(value.to_le_bytes());
+        encoded.push(0x10);
+        varint(time as u64, &mut encoded);
+    }
+    out.push(0x0a);
+    varint((labels.len() + encoded.len()) as u64, out);
+    out.extend_from_slice(labels);
+    out.extend_from_slice(&encoded);
 }
 
 /// Posts a body and reads the answer's head; no body is expected.
@@ -61,26 +74,28 @@ fn post(stream: &mut TcpStream, address: &str, body: &[u8]) -> std::io::Result<(
     Ok(())
 }
 
-/// Sends all scrapes of all targets.
-pub fn load(address: &str, targets: usize, scrapes: i64) {
+/// Sends all scrapes of all targets; `request` appends some scrapes of a target to a `prometheus.WriteRequest`.
+pub fn load(
+    address: &str,
+    targets: usize,
+    scrapes: i64,
+    request: impl Fn(usize, Range<i64>, &mut Vec<u8>) + Sync,
+) {
     let begin = Instant::now();
     let barrier = Barrier::new(CONNECTIONS);
     std::thread::scope(|scope| {
         for connection in 0..CONNECTIONS {
-            let barrier = &barrier;
+            let (barrier, request) = (&barrier, &request);
             scope.spawn(move || {
-                let mine: Vec<(usize, Vec<Series>)> = (0..targets)
-                    .filter(|target| target % CONNECTIONS == connection)
-                    .map(|target| (target, series::target(target)))
-                    .collect();
                 let mut stream = TcpStream::connect(address).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let (mut message, mut encoder) = (Vec::new(), snap::raw::Encoder::new());
                 let mut packed = Vec::new();
                 for first in (0..scrapes).step_by(SCRAPES_EACH as usize) {
                     let last = (first + SCRAPES_EACH).min(scrapes);
-                    for (target, series) in &mine {
-                        request(*target, series, first..last, &mut message);
+                    for target in (connection..targets).step_by(CONNECTIONS) {
+                        message.clear();
+                        request(target, first..last, &mut message);
                         packed.resize(snap::raw::max_compress_len(message.len()), 0);
                         let len = encoder.compress(&message, &mut packed).unwrap();
                         post(&mut stream, address, &packed[..len]).unwrap();

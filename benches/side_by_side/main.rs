@@ -22,6 +22,7 @@ mod server;
 
 use questions::{FORMS, Question};
 use report::{Figures, Measured};
+use series::Series;
 use server::{Kind, Server};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -44,7 +45,13 @@ fn prepare(kind: Kind, dir: &Path, targets: usize, scrapes: i64) -> Option<Serve
     if mark.exists() {
         return Some(server);
     }
-    load::load(&server.address, targets, scrapes);
+    let fleet: Vec<Vec<Series>> = (0..targets).map(series::target).collect();
+    load::load(&server.address, targets, scrapes, |target, scrapes, out| {
+        for series in &fleet[target] {
+            let samples = scrapes.clone().map(|scrape| (Series::time(target, scrape), series.value(scrape)));
+            load::put_series(&series.labels, samples, out);
+        }
+    });
     server.wait_until_idle();
     server.stop();
     std::fs::write(mark, "").unwrap();

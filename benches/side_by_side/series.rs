@@ -84,14 +84,7 @@ impl Target {
         let mut all = vec![("__name__", name), ("instance", &self.instance), ("job", "node-exporter")];
         all.extend(labels);
         all.sort_unstable();
-        let mut encoded = Vec::new();
-        for (name, value) in all {
-            // Names and values are shorter than 128 bytes: lengths are one byte.
-            encoded.extend([0x0a, (4 + name.len() + value.len()) as u8, 0x0a, name.len() as u8]);
-            encoded.extend(name.as_bytes());
-            encoded.extend([0x12, value.len() as u8]);
-            encoded.extend(value.as_bytes());
-        }
+        let encoded = super::load::labels(all);
         let seed = encoded.iter().fold(7, |seed, byte| hash(seed, u64::from(*byte)));
         self.series.push(Series { labels: encoded, kind, seed });
     }

@@ -25,6 +25,8 @@ pub enum DamageKind {
     Log,
     /// A file where a directory should be, or the other way round.
     Misplaced,
+    /// The statistics of cardinality, which begin anew.
+    Statistics,
 }
 
 impl DamageKind {
@@ -38,6 +40,7 @@ impl DamageKind {
             Self::Catalogue => "series catalogue",
             Self::Log => "write-ahead log",
             Self::Misplaced => "misplaced",
+            Self::Statistics => "statistics of cardinality",
         }
     }
 }

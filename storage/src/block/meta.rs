@@ -1,11 +1,14 @@
 //! `meta.json` of a block.
 
+use super::sealed;
 use serde::{Deserialize, Serialize};
 
 /// The version that this code writes.
-pub(crate) const VERSION: u32 = 5;
+pub(crate) const VERSION: u32 = 6;
 /// The first version with a compact index and pages that may be packed.
 pub(crate) const VERSION_COMPACT: u32 = 3;
+/// The first version whose `meta.json` has a checksum.
+const VERSION_SEALED: u32 = 6;
 /// The versions that it reads: 2 brought frames of histograms and of start timestamps, 4 those of downsampled samples, 5
 /// those of whole and of packed numbers.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
@@ -140,6 +143,29 @@ impl Compaction {
 }
 
 impl BlockMeta {
+    /// The bytes of the file.
+    pub(super) fn encode(&self) -> std::io::Result<Vec<u8>> {
+        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
+        sealed::seal(text).ok_or_else(|| std::io::Error::other("meta is no object"))
+    }
+
+    /// Reads the bytes of a file; why they cannot be used, if so.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let mut meta: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if meta.format != FORMAT || !VERSIONS.contains(&meta.version) {
+            return Err(format!("format {} version {} is not ours", meta.format, meta.version));
+        }
+        // One that is there counts, whatever the version says: its digit may be what has changed.
+        match sealed::check(bytes) {
+            Some(true) => {}
+            Some(false) => return Err("checksum mismatch".to_owned()),
+            None if meta.version >= VERSION_SEALED => return Err("checksum missing".to_owned()),
+            None => {}
+        }
+        meta.complete();
+        Ok(meta)
+    }
+
     /// The longest interval that a sample stands for, ms; 0 where all are raw.
     #[must_use]
     pub fn resolution_ms(&self) -> i64 {
@@ -153,7 +179,7 @@ impl BlockMeta {
     }
 
     /// What blocks without the field mean.
-    pub(super) fn complete(&mut self) {
+    fn complete(&mut self) {
         if self.compaction.sources.is_empty() {
             self.compaction = Compaction::of_head(&self.ulid, false);
         }
@@ -165,5 +191,32 @@ impl BlockMeta {
         let contained = mine.sources.iter().all(|source| theirs.sources.contains(source));
         let parent = theirs.parents.iter().any(|parent| parent.ulid == self.ulid);
         self.ulid != other.ulid && contained && (parent || mine.sources.len() < theirs.sources.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_of_meta_json_is_noticed() {
+        let ulid = "01JDFX6B1N8VZ4M3T9QK7W2RCE";
+        let meta = BlockMeta {
+            ulid: ulid.to_owned(),
+            min_time: 0,
+            max_time: 7_200_000,
+            stats: BlockStats { num_samples: 480, num_series: 1, num_chunks: 1 },
+            compaction: Compaction::of_head(ulid, true),
+            rules: Shaped::default(),
+            format: FORMAT.to_owned(),
+            version: VERSION,
+        };
+        let bytes = meta.encode().unwrap();
+        assert_eq!(BlockMeta::decode(&bytes).unwrap().max_time, 7_200_000);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(BlockMeta::decode(&flipped).is_err(), "bit {bit}");
+        }
     }
 }

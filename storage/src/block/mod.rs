@@ -12,6 +12,7 @@ mod meta;
 mod pages;
 mod postings;
 mod reader;
+mod sealed;
 mod served;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,7 +2,7 @@
 
 use super::chunk::{ChunkRef, Place};
 use super::index::{self, Index};
-use super::meta::{BlockMeta, FORMAT, VERSION_COMPACT, VERSIONS};
+use super::meta::{BlockMeta, VERSION_COMPACT};
 use super::pages::{FrameBytes, Pages};
 use super::tombstones::BlockTombstones;
 use super::v2;
@@ -55,15 +55,7 @@ impl Block {
     pub fn open(files: &Files, dir: &Path) -> Result<Self, StorageError> {
         let path = dir.join(filenames::META);
         let text = files.map(&path)?;
-        let mut meta: BlockMeta = serde_json::from_slice(&text).map_err(|e| corrupt(&path, "meta", e))?;
-        if meta.format != FORMAT || !VERSIONS.contains(&meta.version) {
-            return Err(corrupt(
-                &path,
-                "meta",
-                format!("format {} version {} is not ours", meta.format, meta.version),
-            ));
-        }
-        meta.complete();
+        let meta = BlockMeta::decode(&text).map_err(|e| corrupt(&path, "meta", e))?;
         let index_path = dir.join(filenames::INDEX);
         let index = files.map(&index_path)?;
         let bad = |e: CodecError| corrupt(&index_path, "index", e);

@@ -179,7 +179,7 @@ proptest! {
         for packing in [Packing::Plain, Packing::Zstd] {
             let dir = tempfile::tempdir().unwrap();
             let block = open(&write(dir.path(), packing, &contents));
-            prop_assert_eq!(block.meta().version, 5);
+            prop_assert_eq!(block.meta().version, 6);
             agrees(&block, &contents, range)?;
         }
         let dir = tempfile::tempdir().unwrap();

@@ -223,8 +223,7 @@ impl BlockWriter {
         parts.chunks.finish()?;
         parts.timelines.finish()?;
         parts.index.finish()?;
-        let meta = serde_json::to_vec_pretty(&self.meta)
-            .map_err(|e| failed("encode", &self.temporary)(std::io::Error::other(e)))?;
+        let meta = self.meta.encode().map_err(failed("encode", &self.temporary))?;
         self.files.write_durably(&self.temporary.join(filenames::META), &meta)?;
         self.files.sync_dir(&self.temporary)?;
         let target = self.dir.join(filenames::block(&self.meta.ulid));

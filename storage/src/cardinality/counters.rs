@@ -10,8 +10,8 @@ use std::collections::HashMap;
 pub(crate) const JOB: &str = "job";
 /// The label that tells the targets of a job apart.
 pub(crate) const INSTANCE: &str = "instance";
-/// What the index takes for each label of a series, about, bytes: its entry in two lists of numbers.
-const LABEL_BYTES: u64 = 8;
+/// What each label of a series takes, about, bytes: its entry in the list of pairs, and those in two lists of the index.
+const LABEL_BYTES: u64 = 8 + 8;
 
 /// A label, its value, and the series that have it.
 pub(crate) type Counted = (String, String, u64);
@@ -146,12 +146,11 @@ impl Counters {
     }
 }
 
-/// What a series takes in the head, about, bytes: its labels, its state, its entries in the index. Samples are
-/// not counted; labels are in full, though the head keeps a pair once for all series that have it, so that the figure does
-/// not depend on who came first.
+/// What a series has for itself in the head, about, bytes: its state, its list of pairs, its entries in the index. Neither
+/// samples are counted nor the pairs, which it shares: see [`crate::head::labels::SeriesLabels::shared_bytes`].
 pub(crate) fn bytes_of(labels: &impl LabelSet) -> u64 {
     let fixed = size_of::<MemSeries>() + 4 * size_of::<usize>();
-    (labels.bytes() + fixed) as u64 + LABEL_BYTES * labels.pairs().count() as u64
+    fixed as u64 + LABEL_BYTES * labels.pairs().count() as u64
 }
 
 #[cfg(test)]

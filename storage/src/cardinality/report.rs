@@ -64,7 +64,8 @@ pub struct CardinalityRow {
     pub series: u64,
     /// Growth since the moment that is compared with; at least that where the answer is not exact.
     pub delta: Option<i64>,
-    /// What the series take in memory without their samples, about, bytes.
+    /// What the series take in memory without their samples, about, bytes. Of a label pair that others have too they take
+    /// their share, which of many series is that of some of them.
     pub bytes: u64,
     /// Values of a label.
     pub values: Option<u64>,
@@ -184,11 +185,20 @@ fn choose(db: &Inner, query: &CardinalityQuery) -> Result<Option<Chosen>, Storag
 fn ids_of(index: &Index, by: Dimension, row: &Row) -> Result<RoaringBitmap, StorageError> {
     let (a, b) = row.name();
     match by {
-        Dimension::Metric => index.with_value(METRIC_NAME, a),
+        Dimension::Metric => having(index, METRIC_NAME, a),
         Dimension::Label => index.with_name(a),
         Dimension::Pair => index.with_value(a, b),
-        Dimension::Job => index.with_value(JOB, a),
-        Dimension::Target => Ok(index.with_value(JOB, a)? & index.with_value(INSTANCE, b)?),
+        Dimension::Job => having(index, JOB, a),
+        Dimension::Target => Ok(having(index, JOB, a)? & having(index, INSTANCE, b)?),
+    }
+}
+
+/// The series in which a label has a value; without one, those that do not have the label.
+fn having(index: &Index, label: &str, value: &str) -> Result<RoaringBitmap, StorageError> {
+    if value.is_empty() {
+        Ok(index.everything() - index.with_name(label)?)
+    } else {
+        index.with_value(label, value)
     }
 }
 
@@ -228,11 +238,13 @@ fn describe(
     labels.retain(|_, values| values.len() > 1);
     let most = labels.iter().max_by_key(|(name, values)| (values.len(), std::cmp::Reverse(**name)));
     let top_label = most.map(|(name, _)| *name).filter(|_| by != Dimension::Label);
+    let shared: f64 = samples.iter().map(|series| series.labels.shared_bytes()).sum();
+    let shared = shared / samples.len().max(1) as f64 * (row.series * scale) as f64;
     CardinalityRow {
         name: (a.to_owned(), b.to_owned()),
         series: row.series * scale,
         delta: None,
-        bytes: row.bytes * scale,
+        bytes: row.bytes * scale + shared.round() as u64,
         values,
         top_job: top_job.map(str::to_owned),
         top_label: top_label.map(str::to_owned),

@@ -24,6 +24,11 @@ const BITMAP: u8 = 2;
 /// As many patches may be told by their places; of more a bitmap is shorter.
 const PLACES_MAX: usize = 64;
 
+/// The least numbers of a column that are looked at, so that all but one of them may lie far below the others.
+const LOWS: usize = 4;
+/// Shorter columns have no base above some of their numbers: each of those costs about 9 bytes.
+const ABOVE_MIN: u64 = 32;
+
 /// A form is costed exactly unless its numbers have so many more bits than those of another: one in eight.
 const RUNNER_UP: u64 = 8;
 
@@ -33,6 +38,45 @@ struct Form {
     how: u8,
     base: i64,
     divisor: u64,
+    /// Some numbers are less than nothing, and come out as the greatest there are.
+    below: bool,
+}
+
+/// The least numbers of a column, ascending.
+struct Lows([i64; LOWS]);
+
+impl Lows {
+    fn new() -> Self {
+        Self([i64::MAX; LOWS])
+    }
+
+    #[inline]
+    fn note(&mut self, number: i64) {
+        let [a, b, c, d] = self.0;
+        if number >= d {
+            return;
+        }
+        self.0 = if number < a {
+            [number, a, b, c]
+        } else if number < b {
+            [a, number, b, c]
+        } else if number < c {
+            [a, b, number, c]
+        } else {
+            [a, b, c, number]
+        };
+    }
+
+    fn least(&self) -> i64 {
+        let [least, ..] = self.0;
+        least
+    }
+
+    /// The one with the widest gap below it.
+    fn above_the_gap(&self) -> i64 {
+        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        pairs.max_by_key(|(below, above)| offset(**above, **below)).map_or(i64::MAX, |(_, above)| *above)
+    }
 }
 
 /// The cheapest way to write a column.
@@ -49,16 +93,17 @@ pub(super) struct Plan {
 impl Plan {
     /// Chooses for at most [`FRAME_MAX`] integers.
     pub(super) fn of(integers: &[i64]) -> Self {
-        let mut base = i64::MAX;
-        let (mut least, mut divisor) = (i64::MAX, 0);
+        let (mut values, mut steps) = (Lows::new(), Lows::new());
+        let mut divisor = 0;
         for pair in integers.windows(2) {
             let step = difference(pair);
-            least = least.min(step);
+            steps.note(step);
             if divisor != 1 {
                 divisor = gcd(divisor, step.unsigned_abs());
             }
         }
-        integers.iter().for_each(|integer| base = base.min(*integer));
+        integers.iter().for_each(|integer| values.note(*integer));
+        let (base, least) = (values.least(), steps.least());
         // What the differences have in common, offsets have too; less the least of them they may have more.
         let mut of_steps = if least == 0 { divisor } else { 0 };
         for pair in integers.windows(2) {
@@ -67,17 +112,24 @@ impl Plan {
             }
             of_steps = gcd(of_steps, offset(difference(pair), least));
         }
+        let form = |how, base, divisor: u64| Form { how, base, divisor: divisor.max(1), below: false };
+        let summed = |form: Form| (form, form.sum_of_bits(integers));
+        let differences = summed(form(DIFFERENCES, least, of_steps));
+        let zigzag = summed(form(ZIGZAG, 0, divisor));
+        let offsets = summed(form(OFFSETS, base, divisor));
+        let above = |(form, sum): (Form, u64), lows: &Lows| form.above(lows, sum, integers).map(summed);
         let forms = [
-            Form { how: DIFFERENCES, base: least, divisor: of_steps.max(1) },
-            Form { how: ZIGZAG, base: 0, divisor: divisor.max(1) },
-            Form { how: OFFSETS, base, divisor: divisor.max(1) },
+            Some(differences),
+            Some(zigzag),
+            Some(offsets),
+            above(differences, &steps),
+            above(offsets, &values),
         ];
-        let sums = forms.map(|form| form.sum_of_bits(integers));
-        let fewest = sums.iter().copied().min().unwrap_or(0);
-        let tried = forms.iter().zip(sums).filter(|(_, sum)| *sum <= fewest + fewest / RUNNER_UP + 8);
+        let fewest = forms.iter().flatten().map(|(_, sum)| *sum).min().unwrap_or(0);
+        let tried = forms.iter().flatten().filter(|(_, sum)| *sum <= fewest + fewest / RUNNER_UP + 8);
         let plans = tried.map(|(form, _)| form.plan(integers));
         plans.min_by_key(|plan| plan.bits).unwrap_or(Self {
-            form: Form { how: OFFSETS, base: 0, divisor: 1 },
+            form: form(OFFSETS, 0, 1),
             patches: NO_PATCHES,
             width: 0,
             high_width: 0,
@@ -93,7 +145,7 @@ impl Plan {
     /// Appends the integers that it was made for.
     pub(super) fn write(&self, integers: &[i64], out: &mut Vec<u8>) {
         let Self { form, patches, width, high_width, .. } = *self;
-        let Form { how, base, divisor } = form;
+        let Form { how, base, divisor, .. } = form;
         out.push(how | patches << 2 | u8::from(divisor != 1) << 4);
         if divisor != 1 {
             varint::put(out, divisor);
@@ -138,16 +190,42 @@ impl Plan {
 }
 
 impl Form {
+    /// The same with a base that a few numbers lie below, if without them the others have fewer bits. These few become
+    /// the greatest numbers there are, since offsets wrap, and patches.
+    fn above(self, lows: &Lows, sum: u64, integers: &[i64]) -> Option<Self> {
+        let base = lows.above_the_gap();
+        let gap = bits_of(base.checked_sub(self.base)?.unsigned_abs());
+        let count = integers.len() as u64;
+        // All others have as many bits as the gap has: unless they have much more, these are what it costs.
+        if count < ABOVE_MIN || gap == 0 || sum > count * u64::from(gap + 1) {
+            return None;
+        }
+        let mut divisor = if self.how == OFFSETS { self.divisor } else { 0 };
+        for pair in integers.windows(2) {
+            let number = if self.how == OFFSETS { pair.last().copied()? } else { difference(pair) };
+            let distance = number.checked_sub(base)?;
+            if divisor != 1 && self.how != OFFSETS {
+                divisor = gcd(divisor, distance.unsigned_abs());
+            }
+        }
+        integers.first()?.checked_sub(base)?;
+        Some(Self { base, divisor: divisor.max(1), below: true, ..self })
+    }
+
     /// Hands the small numbers of integers to `each`.
     #[inline]
     fn each_number(&self, integers: &[i64], mut each: impl FnMut(u64)) {
-        let Self { how, base, divisor } = *self;
+        let Self { how, base, divisor, below } = *self;
         let exact = Exact::by(divisor);
         let pairs = integers.windows(2).map(difference);
         match (how, divisor) {
             (OFFSETS, 1) => integers.iter().for_each(|integer| each(offset(*integer, base))),
+            (OFFSETS, _) if below => {
+                integers.iter().for_each(|integer| each(exact.divide_signed(offset(*integer, base))));
+            }
             (OFFSETS, _) => integers.iter().for_each(|integer| each(exact.divide(offset(*integer, base)))),
             (DIFFERENCES, 1) => pairs.for_each(|step| each(offset(step, base))),
+            (DIFFERENCES, _) if below => pairs.for_each(|step| each(exact.divide_signed(offset(step, base)))),
             (DIFFERENCES, _) => pairs.for_each(|step| each(exact.divide(offset(step, base)))),
             (_, 1) => pairs.for_each(|step| each(varint::zigzag(step))),
             _ => pairs.for_each(|step| each(exact.zigzag(step))),
@@ -213,6 +291,12 @@ impl Exact {
     #[inline]
     fn divide(self, number: u64) -> u64 {
         (number >> self.shift).wrapping_mul(self.inverse)
+    }
+
+    /// One that may be less than nothing.
+    #[inline]
+    fn divide_signed(self, number: u64) -> u64 {
+        (number.cast_signed() >> self.shift).cast_unsigned().wrapping_mul(self.inverse)
     }
 
     /// A difference, divided, as zigzag.
@@ -423,6 +507,33 @@ mod tests {
     }
 
     #[test]
+    fn a_few_that_lie_far_below_the_others_are_no_base_for_them() {
+        let noise = |at: i64| (at * at * 7_919 + at * 31) % 61;
+        let counter = |at: i64| at * 1_000_000 + noise(at) * 1_000;
+        let steady = (0..480).map(counter).collect::<Vec<_>>();
+        let without = round_trip(&steady);
+        // A counter that begins anew, twice.
+        let resets =
+            [0, 100, 333].map(|reset| (0..480).map(move |at| if at < reset { at } else { at - reset }));
+        let reset = resets.map(|ages| ages.map(counter).collect::<Vec<_>>());
+        let (once, twice) = (&reset[1], [&reset[0][..240], &reset[2][..240]].concat());
+        for counter in [once, &twice] {
+            let (plan, len) = (Plan::of(counter), round_trip(counter));
+            assert_eq!((plan.form.how, plan.form.below, plan.patches), (DIFFERENCES, true, PLACES));
+            assert!(len < without + 20, "{len} and {without}");
+        }
+        // A gauge that is 0 now and then.
+        let mut gauge: Vec<i64> = (0..480).map(|at| 5_000_000 + noise(at) * 64).collect();
+        let without = round_trip(&gauge);
+        for (at, more) in [(77, 14), (200, 25), (201, 36)] {
+            gauge[at] = 0;
+            let (plan, len) = (Plan::of(&gauge), round_trip(&gauge));
+            assert_eq!((plan.form.how, plan.form.below, plan.form.divisor), (OFFSETS, true, 64));
+            assert!(len < without + more, "{len} and {without}");
+        }
+    }
+
+    #[test]
     fn the_ends_of_the_range_come_back() {
         round_trip(&[i64::MIN, i64::MAX]);
         round_trip(&[i64::MIN, 0]);
@@ -434,7 +545,7 @@ mod tests {
 
     fn integers() -> impl Strategy<Value = Vec<i64>> {
         let integer = prop_oneof![
-            6 => 0i64..20, 1 => any::<i32>().prop_map(i64::from), 1 => any::<i64>(), 1 => Just(i64::MIN),
+            60 => 0i64..20, 4 => any::<i32>().prop_map(i64::from), 1 => any::<i64>(), 1 => Just(i64::MIN),
         ];
         let parts =
             (proptest::collection::vec(integer, 0..FRAME_MAX), 1i64..5000, any::<i64>(), any::<bool>());

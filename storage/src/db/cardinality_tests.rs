@@ -213,6 +213,7 @@ fn statistics_that_cannot_be_read_begin_anew() {
     let db = open(dir.path(), None);
     let (lost, reason) = db.open_report().statistics_lost.clone().unwrap();
     assert_eq!((lost, reason.as_str(), db.open_report().corruptions()), (path, "wrong checksum", 1));
+    assert_eq!(db.damage()[0].kind.as_str(), "statistics of cardinality");
     let group = db.create_group();
     scrape(&group, "j", &[0], 1);
     assert_eq!(report(&db, Dimension::Metric).rows[0].last_queried, None);
@@ -220,6 +221,28 @@ fn statistics_that_cannot_be_read_begin_anew() {
     db.close().unwrap();
     drop((group, db));
     assert_eq!(open(dir.path(), None).open_report().statistics_lost, None);
+}
+
+#[test]
+fn what_series_share_is_paid_for_once() {
+    let bytes = |value: &dyn Fn(usize) -> String| {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path(), None);
+        let mut appender = db.appender();
+        for n in 0..2_000 {
+            let labels = [("__name__", "m"), ("job", "j"), ("long", &value(n)), ("n", &n.to_string())];
+            appender.append(&Labels::from_pairs(labels), 1, 1.0).unwrap();
+        }
+        appender.commit().unwrap();
+        let rows = Dimension::ALL.map(|by| report(&db, by).rows[0].bytes);
+        let [metric, .., job, target] = rows;
+        assert_eq!((metric, job), (target, target));
+        metric as f64
+    };
+    let (shared, own) = (bytes(&|_| "x".repeat(1_000)), bytes(&|n| format!("{n:01000}")));
+    assert!(shared < 2_000.0 * 700.0, "{shared}");
+    // A value is in the pair and in the index.
+    assert!(own - shared > 2_000.0 * 1_999.0, "{own} and {shared}");
 }
 
 proptest! {

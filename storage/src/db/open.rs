@@ -163,6 +163,12 @@ impl Db {
         // Made now if there is room, else by the flush that needs it.
         let _ = files.create_dirs(&level0_dir);
         let (cardinality, statistics_lost) = Cardinality::open(&files, dir);
+        if let Some((path, reason)) = &statistics_lost {
+            let bytes = files.map(path).map_or(0, |bytes| bytes.len() as u64);
+            let (path, kind, detail) = (path.clone(), DamageKind::Statistics, reason.clone());
+            let action = DamageAction::NotServed;
+            files.damage().note(Damage { path, kind, offset: 0, bytes, range: None, action, detail });
+        }
         report.statistics_lost = statistics_lost;
         let mut blocks = open_blocks(&files, dir, &mut report)?;
         let end_of = |counts: fn(&ServedBlock) -> bool| {

@@ -92,8 +92,9 @@ impl ExemplarAppender {
         if staged.is_empty() {
             return Ok(ExemplarOutcome::default());
         }
-        let labelled =
-            |(series, exemplar): (Arc<MemSeries>, Exemplar)| (series.labels.to_labels(), series, exemplar);
+        let labelled = |(series, exemplar): (Arc<MemSeries>, Exemplar)| {
+            (series.labels.to_labels(), Some(series), exemplar)
+        };
         self.head.append_exemplars(staged.into_iter().map(labelled).collect())
     }
 
@@ -104,9 +105,10 @@ impl ExemplarAppender {
 }
 
 impl Head {
-    fn append_exemplars(
+    /// Logs and stores exemplars. The log tells a series that the head does not know by its labels.
+    pub(crate) fn append_exemplars(
         &self,
-        mut staged: Vec<(Labels, Arc<MemSeries>, Exemplar)>,
+        mut staged: Vec<(Labels, Option<Arc<MemSeries>>, Exemplar)>,
     ) -> Result<ExemplarOutcome, AppendError> {
         let window_ms = self.late_window_ms.load(Ordering::Acquire);
         let exemplars = &self.exemplars;
@@ -124,20 +126,20 @@ impl Head {
         if staged.is_empty() {
             return Ok(outcome);
         }
-        let told = (first..).zip(&staged).map(|(sequence, (_, series, exemplar))| Told {
-            sequence,
-            whose: Whose::Id(series.id),
-            exemplar,
+        let told = (first..).zip(0..).zip(&staged).map(|((sequence, number), (labels, series, exemplar))| {
+            let whose = series.as_ref().map_or(Whose::Labels(number, labels), |series| Whose::Id(series.id));
+            Told { sequence, whose, exemplar }
         });
         let written = self.wal.append(|_, out| {
-            self.log_series(staged.iter().map(|(_, series, _)| series), out);
+            self.log_series(staged.iter().filter_map(|(_, series, _)| series.as_ref()), out);
             let mut from = Some(first);
             while let Some(sequence) = from {
                 from = exemplars::put(out, told.clone().skip((sequence - first) as usize));
             }
         });
         if let Err(error) = written {
-            staged.iter().for_each(|(_, series, _)| series.logged.store(false, Ordering::Release));
+            let series = staged.iter().filter_map(|(_, series, _)| series.as_ref());
+            series.for_each(|series| series.logged.store(false, Ordering::Release));
             return Err(error.into());
         }
         let mut ring = exemplars.ring();

@@ -6,6 +6,7 @@
 use crate::labels::{LabelSet, Labels, LabelsBuf, encoded_pairs, first_label};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use roaring::RoaringBitmap;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -16,10 +17,22 @@ const GROWTH: usize = 2;
 /// A smaller table is not worth it, pairs.
 const TIDIED_MIN: usize = 1024;
 
+/// What a pair takes beside its texts, about, bytes: itself and its counts, a place in this table and one in the index, and
+/// the list of the series that have it, with a stretch of ids.
+const PAIR_BYTES: usize =
+    size_of::<Pair>() + 4 * size_of::<usize>() + size_of::<(Box<str>, RoaringBitmap)>() + 48;
+
 /// A label and its value, encoded as [`Labels`] have them.
 struct Pair {
     hash: u64,
     text: Box<str>,
+}
+
+impl Pair {
+    /// What it takes, about, bytes; the index has its value once more.
+    fn bytes(&self) -> usize {
+        PAIR_BYTES + self.text.len() + first_label(&self.text).map_or(0, |(_, value)| value.len())
+    }
 }
 
 /// The labels of a series.
@@ -55,6 +68,13 @@ impl SeriesLabels {
         self.0.iter().map(|pair| pair.text.len()).sum()
     }
 
+    /// This series' share of what its pairs take, about, bytes: each is there once for all series that have it.
+    pub(crate) fn shared_bytes(&self) -> f64 {
+        // One of the references is the table's.
+        let holders = |pair: &Arc<Pair>| Arc::strong_count(pair).saturating_sub(1).max(1);
+        self.0.iter().map(|pair| pair.bytes() as f64 / holders(pair) as f64).sum()
+    }
+
     /// Appends the encoded form.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         self.0.iter().for_each(|pair| out.extend_from_slice(pair.text.as_bytes()));
@@ -81,10 +101,6 @@ impl SeriesLabels {
 impl LabelSet for SeriesLabels {
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter()
-    }
-
-    fn bytes(&self) -> usize {
-        self.encoded_len()
     }
 }
 
@@ -228,6 +244,9 @@ mod tests {
         }
         assert!(table.known.lock().unwrap().pairs.len() <= TIDIED_MIN + 2);
         let again = table.labels(labels(0).as_encoded(), None);
+        // Both pairs are those of two sets that are alike.
+        let alone = first.0.iter().map(|pair| pair.bytes()).sum::<usize>() as f64;
+        assert_eq!(again.shared_bytes() + first.shared_bytes(), alone);
         assert!(again.0.iter().zip(&first.0).all(|(a, b)| Arc::ptr_eq(a, b)));
     }
 }

@@ -234,18 +234,11 @@ impl<'a> Iterator for LabelsIter<'a> {
 pub(crate) trait LabelSet {
     /// Name and value of each, in the order of the names.
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)>;
-
-    /// Bytes of the encoded form.
-    fn bytes(&self) -> usize;
 }
 
 impl LabelSet for Labels {
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter()
-    }
-
-    fn bytes(&self) -> usize {
-        self.encoded_len()
     }
 }
 

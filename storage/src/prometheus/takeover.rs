@@ -10,6 +10,7 @@ use super::segments::numbered;
 use super::tombstones::Tombstones;
 use super::wal::{RecordSink, each_record, read_record};
 use crate::block::ServedBlock;
+use crate::exemplar::Exemplar;
 use crate::filenames;
 use crate::head::append::Appender;
 use crate::head::{AppendError, Head};
@@ -19,7 +20,7 @@ use crate::labels::Labels;
 use crate::query::{Columns, StorageError};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,9 +40,11 @@ pub struct TakeoverReport {
     pub series: usize,
     /// Samples that the head took.
     pub samples: u64,
+    /// Exemplars that are stored.
+    pub exemplars: usize,
     /// Blocks of samples that the head does not take any more.
     pub late_blocks: Vec<PathBuf>,
-    /// Samples of series that nobody names, and histograms that contradict themselves.
+    /// Samples and exemplars of series that nobody names, and histograms that contradict themselves.
     pub dropped: u64,
     /// Damaged places.
     pub damage: Vec<Damage>,
@@ -127,6 +130,9 @@ struct Samples<'a, 'b> {
     /// The log is that of samples that came late.
     is_late: bool,
     samples: u64,
+    /// The newest exemplars, as many as are kept.
+    exemplars: VecDeque<(Labels, Exemplar)>,
+    exemplars_max: usize,
     dropped: u64,
     failed: Option<StorageError>,
 }
@@ -179,19 +185,33 @@ impl Samples<'_, '_> {
     }
 
     fn commit(&mut self) -> Result<(), StorageError> {
-        match self.appender.commit() {
-            Ok(samples) => {
-                self.samples += samples as u64;
-                Ok(())
-            }
-            Err(AppendError::Storage(error)) => Err(error),
-            // Nobody else writes yet.
-            Err(error) => Err(StorageError::Io {
-                action: "take over samples of Prometheus".to_owned(),
-                source: std::io::Error::other(error),
-            }),
-        }
+        self.samples += self.appender.commit().map_err(not_taken)? as u64;
+        Ok(())
     }
+}
+
+/// Why the head does not take what it ought to: nobody else writes yet.
+fn not_taken(error: AppendError) -> StorageError {
+    match error {
+        AppendError::Storage(error) => error,
+        error => StorageError::Io {
+            action: "take over what Prometheus's log holds".to_owned(),
+            source: std::io::Error::other(error),
+        },
+    }
+}
+
+/// Stores exemplars; those that were taken over before are there already. How many are new.
+fn take_exemplars(
+    head: &Head,
+    exemplars: impl IntoIterator<Item = (Labels, Exemplar)>,
+) -> Result<usize, StorageError> {
+    let known = |(labels, exemplar): (Labels, Exemplar)| {
+        let series = head.find_encoded(labels.as_encoded());
+        (labels, series, exemplar)
+    };
+    let staged = exemplars.into_iter().map(known).collect();
+    Ok(head.append_exemplars(staged).map_err(not_taken)?.stored)
 }
 
 impl RecordSink for Samples<'_, '_> {
@@ -201,6 +221,22 @@ impl RecordSink for Samples<'_, '_> {
 
     fn histogram(&mut self, series: u64, timestamp: i64, value: FloatHistogram, start: i64) {
         self.add(series, timestamp, Value::Histogram(Arc::new(value)), start);
+    }
+
+    fn exemplar(&mut self, series: u64, timestamp: i64, value: f64, labels: Labels) {
+        if self.exemplars_max == 0 {
+            return;
+        }
+        let Some(of) = self.known.labels.get(&series) else {
+            self.dropped += 1;
+            return;
+        };
+        if self.exemplars.len() == self.exemplars_max {
+            self.exemplars.pop_front();
+        }
+        // The log does not say whether the source told the timestamp; without one Prometheus took that of the scrape.
+        let exemplar = Exemplar { labels, value, timestamp, has_timestamp: false };
+        self.exemplars.push_back((of.clone(), exemplar));
     }
 }
 
@@ -278,6 +314,8 @@ pub(crate) fn take_over(
         from_ms,
         is_late: false,
         samples: 0,
+        exemplars: VecDeque::new(),
+        exemplars_max: head.exemplars.max(),
         dropped: 0,
         failed: None,
     };
@@ -288,6 +326,7 @@ pub(crate) fn take_over(
     read_all(files, &source.late_log, &mut samples, &mut report.damage)?;
     (report.samples, report.dropped) = (samples.samples, samples.dropped);
     samples.failed.map_or(Ok(()), Err)?;
+    report.exemplars = take_exemplars(head, samples.exemplars)?;
     if source.gap || !report.damage.is_empty() {
         fill_gaps(files, &source.head_chunks, &known, from_ms, &mut late, &mut report)?;
     }

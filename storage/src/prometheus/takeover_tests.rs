@@ -2,11 +2,11 @@
 
 use super::head_chunks::HeadChunk;
 use super::head_chunks::tests::file as head_chunks_file;
-use super::wal::{samples_record, segment, series_record};
+use super::wal::{exemplars_record, samples_record, segment, series_record};
 use super::{PrometheusBlockWriter, chunk};
 use crate::codec::varint;
 use crate::io::Files;
-use crate::{Columns, Db, DbOptions, Labels, Queryable, SelectHints, WalSync};
+use crate::{Columns, Db, DbOptions, Labels, Matcher, Queryable, SelectHints, WalSync};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -164,6 +164,49 @@ fn a_crash_before_the_marker_takes_nothing_twice() {
 }
 
 #[test]
+fn the_newest_exemplars_of_the_log_are_taken_over_once() {
+    let dir = tempfile::tempdir().unwrap();
+    prometheus_dir(dir.path());
+    let trace = |at: i64| Labels::from_pairs([("trace_id", at.to_string().as_str())]);
+    let at = |n: i64| RANGE + n * 15_000;
+    // Of a series that the head knows, of one whose samples are all in the block, and of one that nobody names.
+    let names = series_record(&[(60, Labels::from_pairs([("__name__", "m"), ("n", "6")]))]);
+    let told: Vec<_> =
+        (0..5).flat_map(|n| [10, 60, 98].map(|series| (series, at(n), n as f64, trace(n)))).collect();
+    let segment = segment(&[(0, names), (SNAPPY, exemplars_record(&told))]);
+    fs::write(dir.path().join("wal/00000007"), segment).unwrap();
+    let options = |max_exemplars| DbOptions { max_exemplars, retention_ms: None, ..DbOptions::default() };
+    let open = |max| Db::open(dir.path(), options(max)).unwrap();
+    let found = |db: &Db| -> Vec<_> {
+        let all = db.exemplars(i64::MIN, i64::MAX, &[vec![Matcher::equal("__name__", "m")]]);
+        let traces = |one: crate::ExemplarSeries| {
+            let traces = one
+                .exemplars
+                .iter()
+                .map(|one| (one.timestamp, one.labels.get("trace_id").unwrap().to_owned()));
+            (one.labels.get("n").unwrap().to_owned(), traces.collect::<Vec<_>>())
+        };
+        all.into_iter().map(traces).collect()
+    };
+    let db = open(7);
+    let report = db.open_report().takeover.clone().unwrap();
+    assert_eq!((report.exemplars, report.dropped, report.damage.len()), (7, 105, 0));
+    let newest = |from: i64| (from..5).map(|n| (at(n), n.to_string())).collect::<Vec<_>>();
+    let want = vec![("1".to_owned(), newest(2)), ("6".to_owned(), newest(1))];
+    assert_eq!(found(&db), want);
+    // A crash before the marker is written has them taken over again.
+    drop(db);
+    fs::remove_file(dir.path().join("takeover.narthex")).unwrap();
+    let db = open(7);
+    assert_eq!(db.open_report().takeover.as_ref().unwrap().exemplars, 0);
+    assert_eq!(found(&db), want);
+    db.flush().unwrap();
+    drop(db);
+    let db = open(7);
+    assert_eq!((db.open_report().takeover.as_ref(), found(&db)), (None, want));
+}
+
+#[test]
 fn what_prometheus_wrote_in_between_is_taken_over_and_ours_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut want = prometheus_dir(dir.path());
@@ -217,6 +260,33 @@ fn what_a_damaged_log_lost_is_found_in_the_chunks_of_the_head() {
     assert_eq!(db.open_report().takeover.as_ref().unwrap().damage.len(), 1);
     assert_eq!(dump(&db)["1"], want["1"]);
     assert!(dump(&db)["2"].len() < want["2"].len());
+}
+
+#[test]
+fn a_flipped_bit_of_what_is_kept_beside_prometheus_is_told_or_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    prometheus_dir(dir.path());
+    let db = open(dir.path());
+    db.delete(&[vec![Matcher::equal("n", "1")]], 600_000, 1_200_000).unwrap();
+    let want = dump(&db);
+    drop(db);
+    let tombstones =
+        fs::read_dir(dir.path().join("tombstones.narthex")).unwrap().next().unwrap().unwrap().path();
+    for path in [dir.path().join("takeover.narthex"), tombstones] {
+        let bytes = fs::read(&path).unwrap();
+        for bit in (0..bytes.len() * 8).step_by(1 + bytes.len() * 8 / 40 / 2 * 2) {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, flipped).unwrap();
+            let db = open(dir.path());
+            let shown = dump(&db);
+            let known =
+                |(n, samples): (&String, &Vec<_>)| samples.iter().all(|sample| want[n].contains(sample));
+            let told = db.damage_count() > 0 && shown.iter().all(known);
+            assert!(shown == want || told, "bit {bit} of {path:?}: {shown:?}");
+        }
+        fs::write(&path, bytes).unwrap();
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Blocks of ours with changed files: pages, columns, index, tombstones and `meta.json`, of version 5 as they are cut
+//! Blocks of ours with changed files: pages, columns, index, tombstones and `meta.json`, of version 6 as they are cut
 //! and as they are merged, and of version 2. The block is served or set aside, never a panic, and what it answers
 //! does not contradict itself.
 #![no_main]

@@ -10,4 +10,4 @@ pub(super) use record::{RecordSink, read as read_record};
 #[cfg(test)]
 pub(super) use pages::tests::segment;
 #[cfg(test)]
-pub(super) use record::tests::{samples_record, series_record};
+pub(super) use record::tests::{exemplars_record, samples_record, series_record};

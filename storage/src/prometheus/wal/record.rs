@@ -1,10 +1,11 @@
 //! Records of the log.
 //!
 //! ```text
-//! 1 SERIES      (series u64, labels varint, (name length, name, value length, value)*)*
+//! 1 SERIES      (series u64, labels)*        labels = count varint, (name length, name, value length, value)*
 //! 2 SAMPLES     first series u64, first time u64, (series zigzag, time zigzag, f64)*     differences to the first
 //! 3 TOMBSTONES  (series u64, first zigzag, last zigzag)*
-//! 4 EXEMPLARS, 5 marks of chunks, 6 METADATA, 14 bound of a checkpoint: not read
+//! 4 EXEMPLARS   first series u64, first time u64, (series zigzag, time zigzag, f64, labels)*    differences as in SAMPLES
+//! 5 marks of chunks, 6 METADATA, 14 bound of a checkpoint: not read
 //! 7 HISTOGRAMS, 9 with listed bounds; 8 and 10 with float populations: as SAMPLES, a histogram for the float
 //! 11 SAMPLES with start timestamps; 12 and 13 HISTOGRAMS with start timestamps:
 //!    series zigzag, time zigzag, start zigzag, value
@@ -36,6 +37,10 @@ pub(in crate::prometheus) trait RecordSink {
     fn tombstone(&mut self, series: u64, interval: (i64, i64)) {
         let _ = (series, interval);
     }
+    /// An observation with labels of its own.
+    fn exemplar(&mut self, series: u64, timestamp: i64, value: f64, labels: Labels) {
+        let _ = (series, timestamp, value, labels);
+    }
 }
 
 /// What a sample is.
@@ -52,7 +57,8 @@ pub(in crate::prometheus) fn read(record: &[u8], sink: &mut impl RecordSink) -> 
         1 => series(bytes, sink),
         2 => samples(bytes, Value::Float, sink),
         3 => tombstones(bytes, sink),
-        4..=6 | 14 => Ok(()),
+        4 => exemplars(bytes, sink),
+        5 | 6 | 14 => Ok(()),
         7 | 9 => samples(bytes, Value::Histogram { floats: false }, sink),
         8 | 10 => samples(bytes, Value::Histogram { floats: true }, sink),
         11 => started_samples(bytes, Value::Float, sink),
@@ -62,15 +68,33 @@ pub(in crate::prometheus) fn read(record: &[u8], sink: &mut impl RecordSink) -> 
     }
 }
 
+fn take_labels(bytes: &mut &[u8]) -> Result<Labels, CodecError> {
+    let mut labels = LabelsBuilder::new();
+    for _ in 0..varint::take_count(bytes, 16)? {
+        let name = take_text(bytes)?;
+        labels.set(name, take_text(bytes)?);
+    }
+    Ok(labels.build())
+}
+
 fn series(mut bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecError> {
     while !bytes.is_empty() {
         let series = take_u64(&mut bytes)?;
-        let mut labels = LabelsBuilder::new();
-        for _ in 0..varint::take_count(&mut bytes, 16)? {
-            let name = take_text(&mut bytes)?;
-            labels.set(name, take_text(&mut bytes)?);
-        }
-        sink.series(series, labels.build());
+        sink.series(series, take_labels(&mut bytes)?);
+    }
+    Ok(())
+}
+
+fn exemplars(mut bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecError> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let (first, base) = (take_u64(&mut bytes)?, take_u64(&mut bytes)? as i64);
+    while !bytes.is_empty() {
+        let series = first.wrapping_add_signed(varint::take_signed(&mut bytes)?);
+        let timestamp = base.wrapping_add(varint::take_signed(&mut bytes)?);
+        let value = f64::from_bits(take_u64(&mut bytes)?);
+        sink.exemplar(series, timestamp, value, take_labels(&mut bytes)?);
     }
     Ok(())
 }
@@ -154,6 +178,9 @@ pub(in crate::prometheus) mod tests {
         fn tombstone(&mut self, series: u64, interval: (i64, i64)) {
             self.0.push(format!("{series} {interval:?}"));
         }
+        fn exemplar(&mut self, series: u64, timestamp: i64, value: f64, labels: Labels) {
+            self.0.push(format!("{series} {timestamp} {value} {labels:?}"));
+        }
     }
 
     fn told(record: &[u8]) -> Result<Vec<String>, CodecError> {
@@ -162,16 +189,35 @@ pub(in crate::prometheus) mod tests {
         Ok(told.0)
     }
 
+    fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
+        varint::put(out, labels.len() as u64);
+        for text in labels.into_iter().flat_map(|(name, value)| [name, value]) {
+            varint::put(out, text.len() as u64);
+            out.extend(text.as_bytes());
+        }
+    }
+
     /// A record of series.
     pub(in crate::prometheus) fn series_record(series: &[(u64, Labels)]) -> Vec<u8> {
         let mut out = vec![1];
         for (number, labels) in series {
             out.extend(number.to_be_bytes());
-            varint::put(&mut out, labels.len() as u64);
-            for text in labels.into_iter().flat_map(|(name, value)| [name, value]) {
-                varint::put(&mut out, text.len() as u64);
-                out.extend(text.as_bytes());
-            }
+            put_labels(&mut out, labels);
+        }
+        out
+    }
+
+    /// A record of exemplars.
+    pub(in crate::prometheus) fn exemplars_record(exemplars: &[(u64, i64, f64, Labels)]) -> Vec<u8> {
+        let mut out = vec![4];
+        let (first, base, ..) = exemplars[0];
+        out.extend(first.to_be_bytes());
+        out.extend(base.to_be_bytes());
+        for (series, timestamp, value, labels) in exemplars {
+            varint::put_signed(&mut out, *series as i64 - first as i64);
+            varint::put_signed(&mut out, timestamp - base);
+            out.extend(value.to_bits().to_be_bytes());
+            put_labels(&mut out, labels);
         }
         out
     }
@@ -198,6 +244,15 @@ pub(in crate::prometheus) mod tests {
         let record = samples_record(&[(9, 1_000, 0.5), (7, 990, -1.0)]);
         assert_eq!(told(&record).unwrap(), ["9 1000 0.5 0", "7 990 -1 0"]);
         assert_eq!(told(&[2]).unwrap(), [""; 0]);
+        assert!(told(&record[..record.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn exemplars_are_told_with_their_labels() {
+        let trace = Labels::from_pairs([("trace_id", "ü7")]);
+        let record = exemplars_record(&[(9, 1_000, 0.5, trace.clone()), (7, 990, -1.0, Labels::empty())]);
+        assert_eq!(told(&record).unwrap(), [format!("9 1000 0.5 {trace:?}"), "7 990 -1 {}".to_owned()]);
+        assert_eq!(told(&[4]).unwrap(), [""; 0]);
         assert!(told(&record[..record.len() - 1]).is_err());
     }
 
