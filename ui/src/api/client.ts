@@ -1,7 +1,7 @@
 // The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
 
 import { signal } from "@preact/signals";
-import { unpack } from "./packed";
+import { type Packed, unpack } from "./packed";
 import { hear, present } from "../state/clock";
 import { base } from "../state/url";
 
@@ -19,11 +19,16 @@ export interface Answer<T> extends Remarks {
 export class ApiError extends Error {
   constructor(
     message: string,
-    /** Prometheus's kind, `unavailable` while the server starts, `offline` when nobody answers. */
+    /** Prometheus's kind; `starting` and `stopping` while the server does that, `offline` when nobody answers. */
     readonly kind: string,
     readonly status: number,
   ) {
     super(message);
+  }
+
+  /** Whether what was asked before is still worth a look: the server is away, the answer was good. */
+  get away(): boolean {
+    return this.kind === "offline" || this.kind === "stopping";
   }
 
   /** Line and column (from 1) that the text of a query's error begins with: `1:5: parse error: …`. */
@@ -45,23 +50,21 @@ let worker: Worker | undefined;
 let waiting = 0;
 const inWorker = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
 
-function parse(text: string): Promise<unknown> {
-  if (text.length < LARGE) return Promise.resolve(JSON.parse(text));
+function inTheWorker(bytes: ArrayBuffer): Promise<unknown> {
   worker ??= startWorker();
   const id = (waiting += 1);
   const job = new Promise<unknown>((resolve, reject) => inWorker.set(id, { resolve, reject }));
-  worker.postMessage({ id, text });
+  worker.postMessage({ id, bytes }, [bytes]);
   return job;
 }
 
 function startWorker(): Worker {
   const started = new Worker(new URL("./parse.worker.ts", import.meta.url), { type: "module" });
-  started.onmessage = (event: MessageEvent<{ id: number; value?: unknown; error?: string }>) => {
-    const { id, value, error } = event.data;
+  started.onmessage = (event: MessageEvent<{ id: number; packed?: Packed; error?: string }>) => {
+    const { id, packed, error } = event.data;
     const job = inWorker.get(id);
     inWorker.delete(id);
-    unpack(value);
-    if (error === undefined) job?.resolve(value);
+    if (packed !== undefined) job?.resolve(unpack(packed));
     else job?.reject(new Error(error));
   };
   return started;
@@ -88,6 +91,14 @@ interface Envelope {
   infos?: string[];
 }
 
+/** What an answer in plain words means; `undefined` where the words matter. */
+export function refusal(status: number, headers: Headers): ApiError | undefined {
+  if (status === 404) return new ApiError("Not served here.", "not_found", status);
+  if (status !== 503) return undefined;
+  if (headers.get("x-prometheus-stopping") === "true") return new ApiError("The server is stopping.", "stopping", status);
+  return new ApiError("The server is starting: it reads its log.", "starting", status);
+}
+
 async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   let response: Response;
   const asked = performance.now();
@@ -99,17 +110,17 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
     throw new ApiError("The server does not answer.", "offline", 0);
   }
   hear(response.headers.get("date"), performance.now() - asked);
-  const text = await response.text();
+  const bytes = await response.arrayBuffer();
+  // What is no JSON is short: a proxy's page, or a plain line.
+  const text = bytes.byteLength < LARGE ? new TextDecoder().decode(bytes) : undefined;
   online.value = true;
   answeredAt.value = present();
   if (response.status === 204) return { data: undefined as T, warnings: [], infos: [] };
-  if (response.status === 503 && !text.startsWith("{")) {
-    throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
-  }
-  if (response.status === 404 && !text.startsWith("{")) throw new ApiError("Not served here.", "not_found", 404);
+  const refused = text?.startsWith("{") === false ? refusal(response.status, response.headers) : undefined;
+  if (refused !== undefined) throw refused;
   let envelope: Envelope;
   try {
-    envelope = (await parse(text)) as Envelope;
+    envelope = (text === undefined ? await inTheWorker(bytes) : JSON.parse(text)) as Envelope;
   } catch {
     throw new ApiError(`The answer is no JSON (status ${response.status}).`, "internal", response.status);
   }
