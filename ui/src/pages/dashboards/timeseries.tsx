@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { Chart, type Drawn, crosshair } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
-import { type Line, figures, toLines } from "../../charts/series";
+import { type Line, figures, lastOf, toLines } from "../../charts/series";
 import { type Unit, count, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
 import { dark } from "../../state/settings";
@@ -24,8 +24,12 @@ interface Named extends Line {
   colour: string;
   dash: number[] | undefined;
   context: boolean;
-  last: number | null;
+  /** NaN without any. */
+  last: number;
 }
+
+/** Those that have no value come last. */
+const weight = (last: number | undefined) => (last === undefined || Number.isNaN(last) ? -Infinity : last);
 
 function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Ranges, places: Places): { times: number[]; all: Named[] } {
   let times: number[] = [];
@@ -38,11 +42,11 @@ function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Rang
       const override = overrideOf(panel, name, query?.id);
       const last = lastOf(line.values);
       // A bound that is not set is no line.
-      if (override.hidden || (query?.limit && last === null)) return [];
+      if (override.hidden || (query?.limit && Number.isNaN(last))) return [];
       return [{ ...line, name: override.title ?? name, key: `${i} ${at}`, unit: override.unit ?? query?.unit ?? panel.unit, limit: query?.limit === true, last }];
     });
   });
-  const order = lines.map((_, i) => i).sort((a, b) => (lines[b]?.last ?? -Infinity) - (lines[a]?.last ?? -Infinity));
+  const order = lines.map((_, i) => i).sort((a, b) => weight(lines[b]?.last) - weight(lines[a]?.last));
   const rank = new Map(order.map((line, place) => [line, place]));
   const single = data.length === 1;
   const all = lines.map((line, i): Named => {
@@ -52,11 +56,6 @@ function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Rang
     return { ...line, context, colour: context ? token("ctx") : colour, dash: context ? undefined : dash };
   });
   return { times, all };
-}
-
-function lastOf(values: readonly (number | null)[]): number | null {
-  for (let i = values.length - 1; i >= 0; i -= 1) if (values[i] != null) return values[i] ?? null;
-  return null;
 }
 
 export function TimeSeries({ panel, scene, queries, data, places, table }: { panel: Panel; scene: Scene; queries: readonly Ready[]; data: Ranges; places: Places; table: boolean }) {
@@ -96,7 +95,7 @@ export function TimeSeries({ panel, scene, queries, data, places, table }: { pan
           drawn={drawn}
           unit={unit}
           height={height}
-          label={`${panel.title}: ${all.length} lines${all[0]?.last == null ? "" : `, ${all[0].name} ${format(all[0].last, all[0].unit)}`}`}
+          label={`${panel.title}: ${all.length} lines${all[0] === undefined || Number.isNaN(all[0].last) ? "" : `, ${all[0].name} ${format(all[0].last, all[0].unit)}`}`}
           form={panel.points ? "points" : panel.stacked && unit !== "ratio" && unit !== "percent" ? "stacked" : "lines"}
           scale={panel.log ? "log" : "zero"}
           {...(panel.max === undefined ? {} : { max: panel.max })}
@@ -115,7 +114,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
   return (
     <div class="legend" tabIndex={shown.length > 6 ? 0 : undefined} role="group" aria-label="Lines">
       {shown.map((line) => {
-        const value = index === undefined ? line.last : (line.values[index] ?? null);
+        const value = index === undefined ? line.last : (line.values[index] ?? NaN);
         return (
           <button
             key={line.key}
@@ -128,7 +127,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
             <span class="name" title={line.name}>
               {line.name}
             </span>
-            <b>{value === null ? "–" : format(value, line.unit)}</b>
+            <b>{Number.isNaN(value) ? "–" : format(value, line.unit)}</b>
           </button>
         );
       })}
@@ -139,7 +138,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
 
 /** The same as figures, for those who do not see the chart. */
 function Lines({ all, panel }: { all: readonly Named[]; panel: Panel }) {
-  const rows = useMemo(() => all.map((line) => ({ ...line, ...figures(line.values), now: line.last })), [all]);
+  const rows = useMemo(() => all.map((line) => ({ ...line, ...figures(line.values), now: Number.isNaN(line.last) ? null : line.last })), [all]);
   type Line = (typeof rows)[number];
   const number = (id: "now" | "min" | "mean" | "max", head: string): Column<Line> => ({
     id,

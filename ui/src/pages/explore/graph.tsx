@@ -6,7 +6,7 @@ import { post } from "../../api/client";
 import type { ExemplarSeries, QueryStats, RangeData } from "../../api/types";
 import { Chart, type ChartProps, type Drawn } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
-import { type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
+import { type Figures, type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
 import { type Unit, count, duration, format } from "../../format/numbers";
 import { unitOfMetric, unitOfQuery } from "../../format/units";
 import { Empty, Show } from "../../parts/states";
@@ -23,12 +23,14 @@ const DRAWN_MAX = 1000;
 type Form = NonNullable<ChartProps["form"]>;
 type Scale = NonNullable<ChartProps["scale"]>;
 
-interface Row extends Line {
-  id: string;
+interface Row extends Line, Figures {
   colour: string;
   dash: number[] | undefined;
   place: number;
 }
+
+/** Tells a row from the others; made when somebody asks, of thousands of rows few are shown. */
+const idOf = (row: Row) => metricText(row.labels);
 
 export function Graph({ query, name, start, end, step, form, scale }: { query: string; name: string; start: number; end: number; step: number; form: Form; scale: Scale }) {
   const asked = useAsk<RangeData>((signal) => post("query_range", { query, start, end, step, stats: "all" }, signal), [query, start, end, step]);
@@ -55,17 +57,17 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
   const [exemplar, setExemplar] = useState<string | undefined>();
   const dot = exemplars.shown.findIndex(({ id }) => id === exemplar);
   const rows = useMemo(() => {
+    const told = all.lines.map((line) => ({ ...line, ...figures(line.values) }));
     // The largest at the end get the colours.
-    const byLast = all.lines.map((line, i) => ({ i, last: figures(line.values).last ?? -Infinity })).sort((a, b) => b.last - a.last);
+    told.sort((a, b) => (b.last ?? -Infinity) - (a.last ?? -Infinity));
     const grey = token("ctx");
-    return byLast.map(({ i }, place): Row => {
-      const line = all.lines[i] as Line;
+    return told.map((line, place): Row => {
       const { colour, dash } = place < COLOURED ? stroke(place) : { colour: grey, dash: undefined };
-      return { ...line, id: metricText(line.labels), colour, dash, place };
+      return { ...line, colour, dash, place };
     });
   }, [all, dark.value]);
   const drawn = useMemo(() => {
-    const shown = rows.filter((row) => alone.size === 0 || alone.has(row.id)).slice(0, DRAWN_MAX);
+    const shown = (alone.size === 0 ? rows : rows.filter((row) => alone.has(idOf(row)))).slice(0, DRAWN_MAX);
     return shown
       .map((row): Drawn => ({ name: row.name, values: row.values, colour: row.colour, dash: row.dash, context: row.place >= COLOURED }))
       .reverse();
@@ -124,8 +126,8 @@ function Stats({ stats, series, drawn, unit, csv, name }: { stats: QueryStats | 
 }
 
 function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[]; common: Record<string, string>; unit: Unit; alone: ReadonlySet<string>; onToggle: (id: string, more: boolean) => void }) {
-  const columns = useMemo((): Column<Row & ReturnType<typeof figures>>[] => {
-    const number = (id: "last" | "min" | "mean" | "max"): Column<Row & ReturnType<typeof figures>> => ({
+  const columns = useMemo((): Column<Row>[] => {
+    const number = (id: "last" | "min" | "mean" | "max"): Column<Row> => ({
       id,
       head: id,
       right: true,
@@ -138,7 +140,7 @@ function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[];
         head: Object.keys(common).length === 0 ? "series" : <>series · same for all: {metricText(common)}</>,
         by: (row) => row.name,
         cell: (row) => (
-          <span title={row.id}>
+          <span title={idOf(row)}>
             <i class="swatch" style={{ background: row.colour }} />
             {row.name}
           </span>
@@ -150,16 +152,15 @@ function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[];
       number("max"),
     ];
   }, [unit, common]);
-  const data = useMemo(() => rows.map((row) => ({ ...row, ...figures(row.values) })), [rows]);
   if (rows.length === 0) return <Empty title="No series" />;
   return (
     <Table
-      rows={data}
+      rows={rows}
       columns={columns}
-      keyOf={(row) => row.id}
+      keyOf={idOf}
       label="Series"
-      onRow={(row, more) => onToggle(row.id, more)}
-      selected={(row) => alone.has(row.id)}
+      onRow={(row, more) => onToggle(idOf(row), more)}
+      selected={(row) => alone.size > 0 && alone.has(idOf(row))}
     />
   );
 }

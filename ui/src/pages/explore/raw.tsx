@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { post } from "../../api/client";
-import { toNumber } from "../../api/promql";
+import { toNumber } from "../../api/points";
 import type { QueryData } from "../../api/types";
 import { Chart, type Drawn } from "../../charts/chart";
 import { stroke } from "../../charts/colours";
@@ -55,10 +55,10 @@ function Samples({ data, query }: { data: QueryData; query: string }) {
     const times = [...new Set(series.flatMap((one) => (one.values ?? []).map(([time]) => time)))].sort((a, b) => a - b);
     const places = new Map(times.map((time, i) => [time, i]));
     const drawn = series.map((one, i): Drawn => {
-      const values = new Array<number | null>(times.length).fill(null);
+      const values = new Float64Array(times.length).fill(NaN);
       for (const [time, text] of one.values ?? []) {
         const value = toNumber(text);
-        values[places.get(time) ?? 0] = Number.isFinite(value) ? value : null;
+        values[places.get(time) ?? 0] = Number.isFinite(value) ? value : NaN;
       }
       return { name: shortName(one.metric, common), values, colour: stroke(i).colour };
     });

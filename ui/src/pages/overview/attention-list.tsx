@@ -34,7 +34,7 @@ export function AttentionList({ found, start, end }: { found: readonly Finding[]
     const own = past?.[check.id]?.filter((one) => metricText(one.metric) === series) ?? [];
     if (own.length === 0) return "";
     const { lines, times } = toLines(own, start, end, step);
-    const time = since(lines[0]?.values ?? [], times);
+    const time = lines[0] && since(lines[0].values, times);
     return time === undefined ? `before ${hourMinute(start, { utc: utc.value })}` : `since ${hourMinute(time, { utc: utc.value })}`;
   };
   return (

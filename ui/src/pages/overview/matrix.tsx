@@ -5,7 +5,7 @@ import type { Value } from "../../api/promql";
 import type { MatrixSeries } from "../../api/types";
 import { Chart, type Drawn } from "../../charts/chart";
 import { stroke, token } from "../../charts/colours";
-import { hosts, toLines } from "../../charts/series";
+import { hosts, lastOf, toLines } from "../../charts/series";
 import { format } from "../../format/numbers";
 import { dark } from "../../state/settings";
 import { link } from "../../state/url";
@@ -58,8 +58,8 @@ function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rat
   const { drawn, together } = useMemo(() => {
     const host = hosts(names);
     const named = lines.lines.map((line) => {
-      const last = [...line.values].reverse().find((value) => value !== null);
-      return { ...line, name: label === "instance" ? host(line.labels[label] ?? line.name) : (line.labels[label] ?? line.name), last: last ?? NaN };
+      const last = lastOf(line.values);
+      return { ...line, name: label === "instance" ? host(line.labels[label] ?? line.name) : (line.labels[label] ?? line.name), last };
     });
     const shown = standingOut(named, figure.levels, alone ? 8 : 3);
     const grey = token("ctx");

@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { Value } from "../../api/promql";
 import type { MatrixSeries } from "../../api/types";
-import { toLines } from "../../charts/series";
+import { NO_VALUES, type Values, lastOf, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
@@ -13,7 +13,7 @@ import { RESOURCES } from "./use";
 interface Node {
   name: string;
   last: Record<string, number>;
-  cpu: (number | null)[];
+  cpu: Values;
   /** How near it is to its limits, 1 is at one. */
   pressure: number;
 }
@@ -24,15 +24,15 @@ const FIGURES = RESOURCES.flatMap((resource) => resource.figures);
 function nodes(data: Record<string, MatrixSeries[]>, fullest: readonly Value[], start: number, end: number, step: number): Node[] {
   const found = new Map<string, Node>();
   const at = (name: string): Node => {
-    const node = found.get(name) ?? { name, last: {}, cpu: [], pressure: 0 };
+    const node = found.get(name) ?? { name, last: {}, cpu: NO_VALUES, pressure: 0 };
     found.set(name, node);
     return node;
   };
   for (const figure of FIGURES) {
     for (const line of toLines(data[figure.id] ?? [], start, end, step).lines) {
       const node = at(line.labels["instance"] ?? "");
-      const last = [...line.values].reverse().find((value) => value !== null);
-      if (last === undefined || last === null) continue;
+      const last = lastOf(line.values);
+      if (Number.isNaN(last)) continue;
       node.last[figure.id] = last;
       if (figure.id === "cpu") node.cpu = line.values;
       if (figure.levels) node.pressure = Math.max(node.pressure, last / figure.levels[1]);
