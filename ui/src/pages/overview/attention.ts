@@ -4,6 +4,7 @@ import type { Value } from "../../api/promql";
 import { type Values, metricText } from "../../charts/series";
 import { duration, format } from "../../format/numbers";
 import type { LabelSet } from "../../api/types";
+import { type Scope, scoped } from "./scope";
 import { REAL_DEVICES } from "./use";
 
 export interface Check {
@@ -190,6 +191,11 @@ export const CHECKS: readonly Check[] = [
     graph: () => "prometheus_config_last_reload_successful",
   },
 ];
+
+/** A check of what is in scope. */
+export function scopedCheck(check: Check, scope: Scope): Check {
+  return { ...check, query: scoped(check.query, scope), graph: (labels) => scoped(check.graph(labels), scope) };
+}
 
 /** Most findings of one check; the rest is told as a number. */
 const EACH = 5;

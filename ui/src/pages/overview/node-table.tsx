@@ -7,7 +7,9 @@ import { NO_VALUES, type Values, lastOf, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
+import { writeList } from "../../state/list";
 import { go, link } from "../../state/url";
+import type { Scope } from "./scope";
 import { RESOURCES } from "./use";
 
 interface Node {
@@ -60,7 +62,7 @@ function Level({ value, levels, text, meter }: { value: number | undefined; leve
   );
 }
 
-export function NodeTable({ data, fullest, start, end, step }: { data: Record<string, MatrixSeries[]>; fullest: readonly Value[]; start: number; end: number; step: number }) {
+export function NodeTable({ scope, data, fullest, start, end, step }: { scope: Scope; data: Record<string, MatrixSeries[]>; fullest: readonly Value[]; start: number; end: number; step: number }) {
   const rows = useMemo(() => nodes(data, fullest, start, end, step), [data, fullest, start, end, step]);
   const columns = useMemo((): Column<Node>[] => {
     const figure = (id: string, head: string, meter = false): Column<Node> => {
@@ -104,7 +106,7 @@ export function NodeTable({ data, fullest, start, end, step }: { data: Record<st
         keyOf={(node) => node.name}
         label="Nodes"
         sort={{ id: "pressure", down: false }}
-        onRow={(node) => go(link("dashboards", { d: "use-node", "var-instance": node.name }))}
+        onRow={(node) => go(link("dashboards", { d: "use-node", ...(scope.cluster === undefined ? {} : { "var-cluster": writeList([scope.cluster]) }), "var-instance": writeList([node.name]) }))}
       />
     </section>
   );
