@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Band } from "./bands";
 
 vi.mock("./colours", () => ({ token: () => "" }));
-const { merged } = await import("./bands");
+const { inWords, merged } = await import("./bands");
 
 const band = (level: Band["level"], from: number, to: number, name = "A"): Band => ({ from, to, level, name });
 
@@ -18,4 +18,11 @@ describe("bands", () => {
   it("are none without any", () => {
     expect(merged([])).toEqual([]);
   });
+});
+
+it("bands are told in words, the first few of them", () => {
+  const clock = (time: number) => `${time}s`;
+  expect(inWords([band("warn", 1, 2), band("crit", 2, 3)], clock)).toBe("A is pending 1s to 2s, A fires 2s to 3s");
+  expect(inWords(Array.from({ length: 7 }, (_, i) => band("crit", i, i)), clock)).toMatch(/, 2 more$/);
+  expect(inWords([], clock)).toBe("");
 });

@@ -20,6 +20,8 @@ export interface Bound {
   level: Level;
   /** It is the matter below the value rather than above it. */
   below?: boolean;
+  /** The axis reaches it, however far off the lines are. */
+  reach?: boolean;
 }
 
 const FILL: Record<Level, string> = { warn: "warn-fill", crit: "crit" };
@@ -60,6 +62,16 @@ function without(band: Band, others: readonly Band[]): Band[] {
   }
   if (from < band.to) left.push({ ...band, from });
   return left;
+}
+
+/** More than these are not told of. */
+const TOLD = 5;
+
+/** Bands in words, for those who do not see them. */
+export function inWords(bands: readonly Band[], clock: (time: number) => string): string {
+  const told = bands.slice(0, TOLD).map(({ from, to, level, name }) => `${name} ${level === "crit" ? "fires" : "is pending"} ${clock(from)} to ${clock(to)}`);
+  if (bands.length > TOLD) told.push(`${bands.length - TOLD} more`);
+  return told.join(", ");
 }
 
 /** Draws bands, and the name of what was the matter where it began. */

@@ -5,11 +5,12 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Unit } from "../format/numbers";
+import { hourMinute } from "../format/time";
 import { timeTicks, valueTicks } from "../format/ticks";
 import { setWindow } from "../state/range";
 import { dark, utc } from "../state/settings";
 import { type Scale, axisTime, axisValues, bounds, extent, marks, measure } from "./axes";
-import { type Band, type Bound, drawBands, drawBounds } from "./bands";
+import { type Band, type Bound, drawBands, drawBounds, inWords } from "./bands";
 import { token } from "./colours";
 import { contextPainter } from "./context";
 import { type Dot, dotAt, drawDots } from "./dots";
@@ -104,8 +105,9 @@ export function Chart(props: ChartProps) {
     if (drawnFor.current === plot.current) plot.current?.redraw(false, true);
     drawnFor.current = plot.current;
   }, [props.dot, props.bands, props.limits]);
+  const alerts = inWords(props.bands ?? [], (time) => hourMinute(time, { utc: utc.value }));
   return (
-    <div class="chart" role="img" aria-label={props.label}>
+    <div class="chart" role="img" aria-label={alerts === "" ? props.label : `${props.label}; ${alerts}`}>
       <div ref={host} />
       {props.tip && at && <Tip times={times} drawn={drawn} unit={unit} height={height} {...at} width={host.current?.clientWidth ?? 0} />}
     </div>
@@ -135,7 +137,7 @@ function optionsOf(shape: Shape, front: Foreground, width: number, latest: { cur
       x: { time: false, range: () => [times[0] ?? 0, times[times.length - 1] ?? 1] },
       y: {
         ...(scale === "log" ? { distr: 3 as const } : {}),
-        range: (_, low, high) => bounds(...wider([low, high], behind, ofDots(dots)), scale, max, unit, height),
+        range: (_, low, high) => bounds(...wider([low, high], behind, ofDots(dots), reached(latest.current.limits ?? [])), scale, max, unit, height),
       },
     },
     axes: [
@@ -224,6 +226,10 @@ type Extent = readonly [number | null, number | null];
 
 function ofDots(dots: readonly Dot[]): Extent {
   return extent([Float64Array.from(dots, ({ value }) => value ?? NaN)], false);
+}
+
+function reached(limits: readonly Bound[]): Extent {
+  return extent([Float64Array.from(limits, ({ value, reach }) => (reach && Number.isFinite(value) ? value : NaN))], false);
 }
 
 /** From the least to the greatest of several. */

@@ -1,12 +1,14 @@
 // Lines over time, their values at the crosshair in a legend.
 
 import { useMemo, useState } from "preact/hooks";
+import { useAlarms } from "../../charts/alarms";
 import { Chart, type Drawn, crosshair } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
 import { type Line, figures, lastOf, toLines } from "../../charts/series";
 import { type Unit, count, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
 import { dark } from "../../state/settings";
+import { boundsOfSteps } from "./bounds";
 import type { Places } from "./colouring";
 import { type Ranges, type Ready, type Scene, legend } from "./data";
 import type { Panel } from "./model";
@@ -72,6 +74,9 @@ export function TimeSeries({ panel, scene, queries, data, places, table }: { pan
       }),
     [all, alone, units],
   );
+  const sets = useMemo(() => all.map((line) => line.labels), [all]);
+  const alarms = useAlarms(queries.map(({ expr }) => expr), sets, scene.start, scene.end, scene.step);
+  const limits = useMemo(() => (panel.bounded ? [...boundsOfSteps(panel.thresholds ?? []), ...alarms.limits] : alarms.limits), [panel, alarms]);
   const toggle = (key: string, more: boolean) => {
     const next = new Set(more ? alone : []);
     if (alone.has(key)) next.delete(key);
@@ -98,6 +103,8 @@ export function TimeSeries({ panel, scene, queries, data, places, table }: { pan
           label={`${panel.title}: ${all.length} lines${all[0] === undefined || Number.isNaN(all[0].last) ? "" : `, ${all[0].name} ${format(all[0].last, all[0].unit)}`}`}
           form={panel.points ? "points" : panel.stacked && unit !== "ratio" && unit !== "percent" ? "stacked" : "lines"}
           scale={panel.log ? "log" : "zero"}
+          bands={alarms.bands}
+          limits={limits}
           {...(panel.max === undefined ? {} : { max: panel.max })}
         />
       ))}

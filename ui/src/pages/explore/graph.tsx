@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { post } from "../../api/client";
 import type { ExemplarSeries, QueryStats, RangeData } from "../../api/types";
+import { useAlarms } from "../../charts/alarms";
 import { Chart, type ChartProps, type Drawn } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
 import { type Figures, type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
@@ -66,6 +67,8 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
       return { ...line, colour, dash, place };
     });
   }, [all, dark.value]);
+  const sets = useMemo(() => rows.slice(0, DRAWN_MAX).map((row) => row.labels), [rows]);
+  const alarms = useAlarms([query], sets, start, end, step);
   const drawn = useMemo(() => {
     const shown = (alone.size === 0 ? rows : rows.filter((row) => alone.has(idOf(row)))).slice(0, DRAWN_MAX);
     return shown
@@ -82,7 +85,7 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
     <>
       <Stats stats={data.stats} series={rows.length} drawn={Math.min(rows.length, DRAWN_MAX)} unit={unit} csv={() => toCsv(all)} name={name} />
       <div class="graph">
-        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip dots={dots} dot={dot} onDot={(i) => setExemplar(exemplars.shown[i]?.id)} />
+        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip bands={alarms.bands} limits={alarms.limits} dots={dots} dot={dot} onDot={(i) => setExemplar(exemplars.shown[i]?.id)} />
       </div>
       {exemplars.shown.length > 0 && <Exemplars {...exemplars} chosen={exemplar} onChoose={setExemplar} unit={unitOfExemplars(query)} />}
       <Legend rows={rows} common={all.common} unit={unit} alone={alone} onToggle={toggle} />
