@@ -1,6 +1,6 @@
 //! Requests with the settings of a section of the configuration.
 
-use super::connect::{Connector, Route};
+use super::connect::{BoxError, Connector, Route, Stream};
 use super::oauth2::Tokens;
 use super::tls::client_config;
 use crate::settings::HttpClientConfig;
@@ -20,9 +20,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::ServerName;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tower_service::Service;
 
 /// Redirects that are followed, as in Go.
 const REDIRECTS_MAX: usize = 10;
@@ -146,21 +148,45 @@ impl HttpClient {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Response<Incoming>, HttpError> {
+        self.follow(method, (url, url.clone()), headers, body).await
+    }
+
+    /// Sends a request that was meant for `first`, and was led to `url`.
+    pub(super) async fn follow(
+        &self,
+        method: &Method,
+        (first, mut url): (&Uri, Uri),
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Incoming>, HttpError> {
         let built = self.current().await?;
-        let mut url = url.clone();
-        let first = url.authority().cloned();
         for _ in 0..REDIRECTS_MAX {
-            let trusted = same_host(first.as_ref(), url.authority());
+            let trusted = same_host(first.authority(), url.authority());
             let mut request = self.prepare(&url, headers, trusted).await?;
             *request.method_mut() = method.clone();
             *request.body_mut() = Full::new(body.clone());
             let response = built.client.request(request).await.map_err(|e| transport(&url, &e))?;
             match redirect(&url, &response) {
-                Some(next) if self.config.follow_redirects && keeps(method, response.status()) => url = next?,
+                Some(next) if self.follows_redirects() && keeps(method, response.status()) => url = next?,
                 _ => return Ok(response),
             }
         }
         Err(HttpError::Redirects)
+    }
+
+    pub(super) fn follows_redirects(&self) -> bool {
+        self.config.follow_redirects
+    }
+
+    pub(super) fn is_proxied(&self, url: &Uri) -> bool {
+        self.route.proxy(url).is_some()
+    }
+
+    /// A connection to the server of a URL, without TLS.
+    pub(super) async fn dial(&self, url: &Uri) -> Result<Stream, BoxError> {
+        let mut connector = Connector::new(tcp(), self.route.clone(), self.dialer.clone());
+        poll_fn(|cx| connector.poll_ready(cx)).await?;
+        connector.call(url.clone()).await
     }
 
     /// The client as its TLS files have it now.
@@ -181,7 +207,7 @@ impl HttpClient {
         Ok(built)
     }
 
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         url: &Uri,
         headers: &HeaderMap,
@@ -244,9 +270,6 @@ impl Built {
         let tls = client_config(&config.tls)?;
         let stamps = tls_files(&config.tls).map(|path| (path.clone(), changed_at(path))).collect();
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
         let builder = if config.tls.server_name.is_empty() {
             builder
         } else {
@@ -254,7 +277,7 @@ impl Built {
                 .map_err(|e| HttpError::Tls(format!("invalid server_name: {e}")))?;
             builder.with_server_name_resolver(FixedServerNameResolver::new(name))
         };
-        let connector = Connector::new(tcp, route.clone(), dialer.clone());
+        let connector = Connector::new(tcp(), route.clone(), dialer.clone());
         let connector = if config.enable_http2 {
             builder.enable_http1().enable_http2().wrap_connector(connector)
         } else {
@@ -269,6 +292,13 @@ impl Built {
             .build(connector);
         Ok(Self { client, stamps })
     }
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    tcp
 }
 
 fn tls_files(config: &TlsConfig) -> impl Iterator<Item = &PathBuf> {
@@ -338,7 +368,7 @@ fn authorization_of(url: &Uri) -> Result<Option<HeaderValue>, HttpError> {
 }
 
 /// Where a redirect leads.
-fn redirect(url: &Uri, response: &Response<Incoming>) -> Option<Result<Uri, HttpError>> {
+pub(super) fn redirect(url: &Uri, response: &Response<Incoming>) -> Option<Result<Uri, HttpError>> {
     const STATUSES: [StatusCode; 5] = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,
@@ -375,9 +405,9 @@ fn resolve(base: &Uri, location: &str) -> Option<Uri> {
 }
 
 /// What went wrong, in the words that Go has for the usual cases.
-fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) -> HttpError {
+pub(super) fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) -> HttpError {
     let mut deepest = error;
-    let mut io = None;
+    let mut io = error.downcast_ref::<std::io::Error>();
     while let Some(source) = deepest.source() {
         deepest = source;
         io = io.or_else(|| deepest.downcast_ref::<std::io::Error>());

@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Why there is no connection.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which servers are reached through which proxy.
 pub struct Route {

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod connect;
 pub mod jwt;
+pub mod kept;
 pub mod oauth2;
 #[cfg(test)]
 pub(crate) mod testing;

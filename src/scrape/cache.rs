@@ -202,15 +202,21 @@ impl LayoutCache {
         let mut progress = Progress::default();
         let mut segments: Box<[Arc<Segment>]> = Box::default();
         if let Some(mut packed) = self.packed.take() {
-            let followed = packed.follow(page, self.honor_timestamps, sink);
-            if followed.whole && matches!(self.entry(page, followed.at), Ok((Entry::End, _))) {
-                packed.keep(followed);
+            let mut followed = packed.follow(page, self.honor_timestamps, sink);
+            if followed.whole {
+                self.comments_changed |= packed.keep(page.body(), followed, sink);
                 self.packed = Some(packed);
                 self.refused.end();
                 return Ok(());
             }
-            progress = Progress { at: followed.at, old_at: 0, known: followed.parts };
-            (self.text, self.lines, segments) = packed.unpack(followed);
+            if let Some(series) = followed.refused.take() {
+                let series = page.body().get(series).unwrap_or_default();
+                self.refused.add(self.hash_of(series));
+            }
+            let at = followed.at;
+            let known;
+            (self.text, self.lines, known, segments) = packed.unpack(followed);
+            progress = Progress { at, old_at: 0, known };
         }
         let read = self.read_lines(page, progress, sink);
         // Those that were refused stand between the lines of every page.
@@ -363,11 +369,15 @@ impl LayoutCache {
     }
 
     pub(super) fn is_refused(&mut self, sample: &Sample<'_>) -> bool {
-        !self.refused.is_empty() && self.refused.again(self.refused_hash(sample))
+        self.refused.knows_some() && self.refused.again(self.refused_hash(sample))
     }
 
     pub(super) fn refused_hash(&self, sample: &Sample<'_>) -> u64 {
-        self.hasher.hash_one((sample.series, self.families.current()))
+        self.hash_of(sample.series)
+    }
+
+    fn hash_of(&self, series: &[u8]) -> u64 {
+        self.hasher.hash_one((series, self.families.current()))
     }
 
     pub(super) fn description(&self) -> Described<'_> {
@@ -409,6 +419,11 @@ pub(super) fn offset(text: &[u8], part: &[u8]) -> usize {
 }
 
 impl Line {
+    /// A line that ends at `end`, of no family.
+    pub(super) fn new(end: usize, series_len: usize, target: Target, value: f64) -> Self {
+        Self { end: word(end), series_len: word(series_len), target, value, family: Family::default() }
+    }
+
     /// A line with a sample, at `range` of the page.
     pub(super) fn of(
         page: &Exposition<'_>,

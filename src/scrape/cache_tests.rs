@@ -144,6 +144,89 @@ proptest! {
     }
 }
 
+#[derive(Debug, Clone)]
+enum Edit {
+    Remove(usize, usize),
+    Insert(usize, Vec<String>),
+    Move(usize, usize),
+    Twice(usize, usize),
+    Value(usize, u32),
+    Spoil(usize),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let at = || 0..200usize;
+    let new = "[a-c]{3}|#[a-c]|[a-c]{3}\\{x=\"[a-c]\"\\}";
+    prop_oneof![
+        6 => (at(), 1..8usize).prop_map(|(at, len)| Edit::Remove(at, len)),
+        6 => (at(), proptest::collection::vec(new, 1..8)).prop_map(|(at, new)| Edit::Insert(at, new)),
+        1 => (at(), at()).prop_map(|(from, to)| Edit::Move(from, to)),
+        1 => (at(), at()).prop_map(|(from, to)| Edit::Twice(from, to)),
+        6 => (at(), any::<u32>()).prop_map(|(at, value)| Edit::Value(at, value)),
+        1 => at().prop_map(Edit::Spoil),
+    ]
+}
+
+impl Edit {
+    fn apply(self, page: &mut Vec<(String, String)>) {
+        let place = |at: usize, page: &[_]| at.min(page.len());
+        match self {
+            Self::Remove(at, len) => {
+                let at = place(at, page);
+                page.drain(at..place(at + len, page));
+            }
+            Self::Insert(at, new) => {
+                let at = place(at, page);
+                page.splice(at..at, new.into_iter().map(|name| (name, "7".to_owned())));
+            }
+            Self::Move(from, to) if from < page.len() => {
+                let line = page.remove(from);
+                page.insert(place(to, page), line);
+            }
+            Self::Twice(from, to) if from < page.len() => page.insert(place(to, page), page[from].clone()),
+            Self::Value(at, value) if at < page.len() => page[at].1 = value.to_string(),
+            Self::Spoil(at) if at < page.len() => page[at].1 = "x".to_owned(),
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_page_with_lines_that_come_and_go_is_kept_as_if_it_were_the_first(
+        pages in proptest::collection::vec(proptest::collection::vec(edit(), 0..5), 1..10)
+    ) {
+        let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
+        let name = |i: usize| if i % 7 == 0 { format!("# HELP m{i}") } else { format!("m{{i=\"{i}\"}}") };
+        let mut last: Vec<(String, String)> = (0..150).map(|i| (name(i), i.to_string())).collect();
+        for edits in pages {
+            let mut lines = last.clone();
+            edits.into_iter().for_each(|edit| edit.apply(&mut lines));
+            let body: String = lines.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
+            let page = Exposition::new(body.as_bytes(), Format::Text);
+            sink.samples.clear();
+            let got = cache.read(&page, &mut sink);
+            match plainly(&page) {
+                Ok(want) => {
+                    prop_assert!(got.is_ok(), "{got:?}");
+                    prop_assert_eq!(&sink.samples, &want);
+                    last = lines;
+                    let (mut fresh, mut other) = (LayoutCache::new(true, false), Recorder::default());
+                    fresh.read(&page, &mut other).unwrap();
+                    let (kept, anew) = (cache.packed.as_ref().unwrap(), fresh.packed.as_ref().unwrap());
+                    prop_assert!(kept.shows_the_same_as(anew), "{kept:?} {anew:?}");
+                    let comments = |cache: &LayoutCache| cache.comments().map(<[u8]>::to_vec).collect::<Vec<_>>();
+                    prop_assert_eq!(comments(&cache), comments(&fresh));
+                }
+                Err(error) => prop_assert_eq!(got, Err(error)),
+            }
+            let live = sink.names.iter().flatten().count();
+            let kept = cache.targets().into_iter().filter(|target| *target != Target::Comment).count();
+            prop_assert_eq!(live, kept);
+        }
+    }
+}
+
 /// All exemplars of a page, as [`Recorder`] keeps them.
 fn exposed(page: &Exposition<'_>) -> Vec<(String, Shown)> {
     let exemplar = |entry: Result<Entry<'_>, ParseError>| match entry {

@@ -1,6 +1,7 @@
 //! One request for a page: headers, status, unpacking within the limit.
 
 use super::buffers;
+use crate::http::kept::Kept;
 use crate::http::{HttpClient, HttpError};
 use crate::settings::masked;
 use bytes::Bytes;
@@ -70,35 +71,35 @@ pub fn headers(accept: &str, compression: bool, timeout_ms: i64) -> HeaderMap {
 /// # Errors
 /// See [`FetchError`]; the caller watches the time.
 pub async fn fetch(
-    client: &HttpClient,
+    (client, kept): (&HttpClient, &mut Kept),
     url: &Uri,
     headers: &HeaderMap,
     limit: u64,
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
-    let response = client
-        .get(url, headers)
+    let answer = client
+        .get_on(kept, url, headers)
         .await
         .map_err(|error| FetchError::Http { url: masked::in_errors(&url.to_string()).into_owned(), error })?;
-    if response.status() != http::StatusCode::OK {
-        let status = response.status();
+    let status = answer.response.status();
+    if status != http::StatusCode::OK {
         let reason = status.canonical_reason().unwrap_or_default();
         return Err(FetchError::Status(format!("{} {reason}", status.as_u16())));
     }
-    let text = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let text = |name| answer.response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let packed = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
     if packed {
         let mut body = buffers::BODIES.buffer();
-        let read = read(response, limit, &mut body).await;
+        let read = answer.read(kept, |response| read(response, limit, &mut body)).await;
         *page = buffers::PAGES.buffer();
         let unpacked = read.and_then(|()| unpack(&body, limit, page));
         buffers::BODIES.give_back(body);
         unpacked?;
     } else {
         *page = buffers::PAGES.buffer();
-        read(response, limit, page).await?;
+        answer.read(kept, |response| read(response, limit, page)).await?;
     }
     Ok(content_type)
 }

@@ -3,6 +3,7 @@
 pub mod append;
 mod buffers;
 mod cache;
+mod detour;
 pub mod exposition;
 mod family;
 pub mod fetch;

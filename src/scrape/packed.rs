@@ -1,13 +1,16 @@
 //! A page at rest: its layout in segments that targets share, and of its own only the values.
 //!
-//! Most pages have the lines of the one before. Such a page is read along the segments, and what is kept of it are
-//! the bytes behind each series, the value that they say, and where that leads.
+//! Most pages have the lines of the one before, or leave them for some others only, as [`super::detour`] tells. Such a
+//! page is read along the segments, and what is kept of it are the bytes behind each series, the value that they say,
+//! and where that leads.
 
 use super::buffers;
 use super::cache::{Exemplars, Line, Sink, Target};
+use super::detour::{Detour, Fork, NewLine, Way};
 use super::exposition::{Entry, ExposedExemplar, Exposition, exemplar_text, read_number, read_plain};
 use super::family::Family;
-use super::segments::{Segment, Span, divide};
+use super::segments::{Change, Piece, Segment, amend, divide};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The slot of a series that relabelling dropped.
@@ -27,14 +30,18 @@ pub(super) struct Packed {
 /// How far a page has the lines of the one before.
 #[derive(Debug, Default)]
 pub(super) struct Followed {
-    /// It has all of them.
+    /// It was read to its end.
     pub(super) whole: bool,
     /// Bytes of the page.
     pub(super) at: usize,
-    /// Parts of segments.
-    pub(super) parts: usize,
-    /// Samples.
+    /// Parts of the old segments.
+    parts: usize,
+    /// Samples of them.
     samples: usize,
+    /// Where the page has other lines.
+    detours: Vec<Detour>,
+    /// Where the page has a series for which there is no room.
+    pub(super) refused: Option<Range<usize>>,
     /// The new tails, but for the last ones that did not change; those begin here in the old tails, and end here.
     tails: Vec<u8>,
     same: usize,
@@ -45,20 +52,23 @@ impl Packed {
     /// Packs a page; `None` when it is not of the usual kind. Most of its segments are among those of the last one.
     pub(super) fn of(text: &[u8], lines: &[Line], last: &[Arc<Segment>]) -> Option<Self> {
         let samples = lines.iter().filter(|line| line.target != Target::Comment).count();
-        let mut spans: Vec<Span> = Vec::with_capacity(lines.len());
+        let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(lines.len());
         let (mut values, mut slots) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
         let (mut tails, mut lengths) = (buffers::TAILS.buffer(), Vec::with_capacity(samples));
         tails.clear();
-        let mut begin = 0;
+        let (mut begin, mut comments) = (0, 0);
         for line in lines {
             let (from, end) = (begin, line.end as usize);
             let whole = text.get(from..end).filter(|line| line.ends_with(b"\n"))?;
             begin = end;
             let slot = match line.target {
                 Target::Comment => {
-                    match spans.last_mut() {
-                        Some(last) if last.is_comment => last.end = end,
-                        _ => spans.push(Span { begin: from, end, is_comment: true }),
+                    match pieces.last_mut() {
+                        Some(last) if last.is_comment => last.text = text.get(comments..end)?.into(),
+                        _ => {
+                            comments = from;
+                            pieces.push(Piece { text: whole.into(), is_comment: true });
+                        }
                     }
                     continue;
                 }
@@ -70,13 +80,13 @@ impl Packed {
                 return None;
             }
             let (series, tail) = whole.split_at_checked(line.series_len as usize)?;
-            spans.push(Span { begin: from, end: from + series.len(), is_comment: false });
+            pieces.push(Piece { text: series.into(), is_comment: false });
             lengths.push(u8::try_from(tail.len()).ok()?);
             tails.extend_from_slice(tail);
             values.push(line.value);
             slots.push(slot);
         }
-        let segments = divide(text, &spans, last);
+        let segments = divide(&pieces, last);
         let own = tails.as_slice().to_vec();
         buffers::TAILS.give_back(tails);
         Some(Self {
@@ -88,24 +98,59 @@ impl Packed {
         })
     }
 
-    /// Reads a page as far as it has the lines of this one; their values are those of the new page then.
+    /// Reads a page as far as it has the lines of this one, but for a few others in between; the values of those lines
+    /// are those of the new page then.
     pub(super) fn follow<S: Sink>(
         &mut self,
         page: &Exposition<'_>,
         honor_timestamps: bool,
         sink: &mut S,
     ) -> Followed {
-        let (body, exemplars) = (page.body(), sink.exemplars());
         let mut followed = Followed { tails: buffers::TAILS.buffer(), ..Followed::default() };
         followed.tails.clear();
-        let mut samples = self.values.iter_mut().zip(&self.slots).zip(&mut self.lengths);
-        for (text, is_comment) in self.segments.iter().flat_map(|segment| segment.parts()) {
-            let Some(behind) = body.get(followed.at..).and_then(|rest| rest.strip_prefix(text)) else {
+        loop {
+            if self.follow_lines(page, honor_timestamps, sink, &mut followed)
+                && let Ok((Entry::End, _)) = page.entry(followed.at)
+            {
+                followed.whole = true;
                 return followed;
+            }
+            let fork = Fork {
+                page,
+                honor_timestamps,
+                segments: &self.segments,
+                parts: followed.parts,
+                samples: followed.samples,
+            };
+            let detour = fork.read(followed.at, sink);
+            let way = detour.way;
+            self.take_detour(page.body(), detour, &mut followed);
+            followed.whole = way == Way::End;
+            if way != Way::Back {
+                return followed;
+            }
+        }
+    }
+
+    /// Reads on in the page up to a line that is not the next one; whether it has all the others.
+    fn follow_lines<S: Sink>(
+        &mut self,
+        page: &Exposition<'_>,
+        honor_timestamps: bool,
+        sink: &mut S,
+        followed: &mut Followed,
+    ) -> bool {
+        let (body, exemplars) = (page.body(), sink.exemplars());
+        let (values, lengths) = (self.values.iter_mut(), self.lengths.iter_mut());
+        let mut samples = values.zip(&self.slots).zip(lengths).skip(followed.samples);
+        let parts = self.segments.iter().flat_map(|segment| segment.parts()).skip(followed.parts);
+        for (text, is_comment) in parts {
+            let Some(behind) = body.get(followed.at..).and_then(|rest| rest.strip_prefix(text)) else {
+                return false;
             };
             let mut len = text.len();
             if !is_comment {
-                let Some(((value, slot), length)) = samples.next() else { return followed };
+                let Some(((value, slot), length)) = samples.next() else { return false };
                 let end = followed.old + usize::from(*length);
                 let old = self.tails.get(followed.old..end).unwrap_or_default();
                 let mut exemplar = None;
@@ -113,7 +158,7 @@ impl Packed {
                     let known = if exemplars == Exemplars::All { &[] } else { old };
                     let line =
                         Changed { page, honor_timestamps, at: followed.at, series: text, behind, known };
-                    let Some((new, new_length, exposed)) = line.read() else { return followed };
+                    let Some((new, new_length, exposed)) = line.read() else { return false };
                     let same = self.tails.get(followed.same..followed.old).unwrap_or_default();
                     followed.tails.extend_from_slice(same);
                     let tail = behind.get(..usize::from(new_length)).unwrap_or_default();
@@ -133,14 +178,33 @@ impl Packed {
             followed.at += len;
             followed.parts += 1;
         }
-        followed.whole = true;
-        followed
+        true
     }
 
-    /// Keeps the new page, which has all lines of this one.
-    pub(super) fn keep(&mut self, followed: Followed) {
-        let Followed { mut tails, same, .. } = followed;
-        if same > 0 {
+    /// Goes on behind a detour.
+    fn take_detour(&self, page: &[u8], mut detour: Detour, followed: &mut Followed) {
+        followed.refused.clone_from(&detour.refused);
+        if detour.lines.is_empty() && detour.parts.is_empty() {
+            return;
+        }
+        let same = self.tails.get(followed.same..followed.old).unwrap_or_default();
+        followed.tails.extend_from_slice(same);
+        for line in &detour.lines {
+            followed.at += line.len;
+            followed.tails.extend_from_slice(line.tail(page));
+        }
+        detour.tails = followed.old;
+        let gone = self.lengths.get(detour.samples.clone()).unwrap_or_default();
+        followed.old += gone.iter().map(|length| usize::from(*length)).sum::<usize>();
+        followed.same = followed.old;
+        (followed.parts, followed.samples) = (detour.parts.end, detour.samples.end);
+        followed.detours.push(detour);
+    }
+
+    /// Keeps the new page, which was followed to its end; whether its comments are others.
+    pub(super) fn keep<S: Sink>(&mut self, page: &[u8], followed: Followed, sink: &mut S) -> bool {
+        let Followed { mut tails, same, detours, .. } = followed;
+        if same > 0 || !detours.is_empty() {
             tails.extend_from_slice(self.tails.get(same..).unwrap_or_default());
             if self.tails.capacity() < tails.len() {
                 self.tails = Vec::with_capacity(tails.len() + tails.len() / 32);
@@ -149,45 +213,83 @@ impl Packed {
             self.tails.extend_from_slice(&tails);
         }
         buffers::TAILS.give_back(tails);
+        self.keep_detours(page, &detours, sink);
+        detours.iter().any(|detour| detour.comments)
     }
 
-    /// The text of the lines that were not followed, all lines of the page, those that were followed as they stand in
-    /// the new one, and the segments.
-    pub(super) fn unpack(self, followed: Followed) -> (Vec<u8>, Vec<Line>, Box<[Arc<Segment>]>) {
+    /// Puts the lines of the detours in the place of those that are gone, and lets go of what no line leads to.
+    fn keep_detours<S: Sink>(&mut self, page: &[u8], detours: &[Detour], sink: &mut S) {
+        if detours.is_empty() {
+            return;
+        }
+        let change = |detour: &Detour| Change {
+            gone: detour.parts.clone(),
+            new: detour.lines.iter().map(|line| line.piece(page)).collect(),
+        };
+        self.segments = amend(&self.segments, &detours.iter().map(change).collect::<Vec<_>>());
+        let gone =
+            detours.iter().flat_map(|detour| self.slots.get(detour.samples.clone()).unwrap_or_default());
+        let mut gone: Vec<u32> = gone.copied().collect();
+        self.values = spliced(&self.values, detours, |line| Some(line.sample?.1));
+        self.slots = spliced(&self.slots, detours, |line| Some(slot(line.sample?.0)));
+        // Longer ones are not taken on a detour.
+        let length =
+            |line: &NewLine| line.sample.map(|_| u8::try_from(line.tail(page).len()).unwrap_or(u8::MAX));
+        self.lengths = spliced(&self.lengths, detours, length);
+        // A series may stand in the page twice, and is released once.
+        gone.sort_unstable();
+        gone.dedup();
+        for slot in gone.into_iter().filter(|slot| !self.slots.contains(slot)) {
+            sink.release(target(slot));
+        }
+    }
+
+    /// The text of the old lines that the page does not have as far as it was read, all lines, of which the first ones
+    /// stand for that part of the page, how many these are, and the segments.
+    pub(super) fn unpack(self, followed: Followed) -> (Vec<u8>, Vec<Line>, usize, Box<[Arc<Segment>]>) {
         let (mut text, mut lines) = (buffers::TEXTS.buffer(), buffers::LINES.buffer());
         text.clear();
         lines.clear();
-        let (mut at, mut old) = (0, followed.old);
+        // What the page does not have, as far as it was read.
+        let mut others = Vec::new();
+        let mut detours = followed.detours.iter().peekable();
+        let (mut at, mut gone, mut old) = (0, 0, followed.old);
         let mut samples = self.values.iter().zip(&self.slots).zip(&self.lengths);
-        for (number, (part, is_comment)) in self.segments.iter().flat_map(|one| one.parts()).enumerate() {
-            let is_followed = number < followed.parts;
+        let parts = self.segments.iter().flat_map(|one| one.parts());
+        for (number, (part, is_comment)) in parts.enumerate() {
+            if number == followed.parts {
+                old = followed.old;
+            }
+            if let Some(detour) = detours.next_if(|detour| detour.parts.start == number) {
+                push_new(&mut lines, detour, &mut at);
+                (gone, old) = (detour.parts.end, detour.tails);
+            }
+            let is_followed = (gone..followed.parts).contains(&number);
+            let (mut len, mut series_len, mut leads_to, mut says) = (part.len(), 0, Target::Comment, 0.0);
             if !is_followed {
                 text.extend_from_slice(part);
             }
-            at += part.len();
-            let mut line = Line {
-                end: 0,
-                series_len: 0,
-                target: Target::Comment,
-                value: 0.0,
-                family: Family::default(),
-            };
             if !is_comment && let Some(((value, slot), length)) = samples.next() {
                 let length = usize::from(*length);
                 if !is_followed {
                     text.extend_from_slice(self.tails.get(old..old + length).unwrap_or_default());
                     old += length;
                 }
-                at += length;
-                line.series_len = u32::try_from(part.len()).unwrap_or(0);
-                (line.target, line.value) = (target(*slot), *value);
+                (series_len, leads_to, says) = (len, target(*slot), *value);
+                len += length;
             }
-            let end = if is_followed { at } else { text.len() };
-            line.end = u32::try_from(end).unwrap_or(u32::MAX);
-            lines.push(line);
+            if is_followed {
+                at += len;
+                lines.push(Line::new(at, series_len, leads_to, says));
+            } else {
+                others.push(Line::new(text.len(), series_len, leads_to, says));
+            }
         }
+        detours.for_each(|detour| push_new(&mut lines, detour, &mut at));
+        let known = lines.len();
+        lines.append(&mut others);
         buffers::TAILS.give_back(followed.tails);
-        (text, lines, self.segments)
+        (text, lines, known, self.segments)
     }
 
     /// The comment lines of the page.
@@ -202,10 +304,49 @@ impl Packed {
         self.slots.iter().map(|slot| target(*slot))
     }
 
+    /// Whether all but what the samples lead to is the same.
+    #[cfg(test)]
+    pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
+        let values = |one: &Self| one.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        self.segments == other.segments
+            && values(self) == values(other)
+            && (&self.tails, &self.lengths) == (&other.tails, &other.lengths)
+    }
+
     /// Bytes that are the target's own.
     #[cfg(test)]
     pub(super) fn own_bytes(&self) -> usize {
         size_of_val(&*self.segments) + self.tails.capacity() + self.slots.len() * (8 + 4 + 1)
+    }
+}
+
+/// Adds the lines of a detour, which begin at `at` in the page.
+fn push_new(lines: &mut Vec<Line>, detour: &Detour, at: &mut usize) {
+    for line in &detour.lines {
+        *at += line.len;
+        let (leads_to, says) = line.sample.unwrap_or((Target::Comment, 0.0));
+        lines.push(Line::new(*at, line.series_len(), leads_to, says));
+    }
+}
+
+/// What is known of each sample, with those of new lines in the place of those that are gone.
+fn spliced<T: Copy>(old: &[T], detours: &[Detour], new: impl Fn(&NewLine) -> Option<T>) -> Box<[T]> {
+    let mut all = Vec::with_capacity(old.len());
+    let mut at = 0;
+    for detour in detours {
+        all.extend_from_slice(old.get(at..detour.samples.start).unwrap_or_default());
+        all.extend(detour.lines.iter().filter_map(&new));
+        at = detour.samples.end;
+    }
+    all.extend_from_slice(old.get(at..).unwrap_or_default());
+    all.into()
+}
+
+#[inline]
+fn slot(target: Target) -> u32 {
+    match target {
+        Target::Row(slot) => slot,
+        _ => DROPPED,
     }
 }
 

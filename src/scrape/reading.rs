@@ -150,9 +150,7 @@ impl Reading {
                 if cache.described {
                     cache.families.note(&comment);
                 }
-                let (target, family) = (Target::Comment, Family::default());
-                let line = Line { end: 0, series_len: 0, target, value: 0.0, family };
-                self.push(page, at..next, line);
+                self.push(page, at..next, Line::new(0, 0, Target::Comment, 0.0));
                 return Ok(true);
             }
         };

@@ -30,9 +30,15 @@ impl RefusedSeries {
         self.last.is_empty()
     }
 
-    /// Whether the series was refused last time; then it is this time.
+    /// Whether some series were refused, in this page or the last one.
+    pub(super) fn knows_some(&self) -> bool {
+        !(self.last.is_empty() && self.page.is_empty())
+    }
+
+    /// Whether the series was refused before, in this page or the last one; then it is this time.
     pub(super) fn again(&mut self, hash: u64) -> bool {
-        let refused = self.last.find(hash, |other| *other == hash).is_some();
+        let refused =
+            [&self.last, &self.page].iter().any(|all| all.find(hash, |other| *other == hash).is_some());
         if refused {
             self.add(hash);
         }

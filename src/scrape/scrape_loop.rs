@@ -7,6 +7,7 @@ use super::held::Held;
 use super::store::Store;
 use super::target::Target;
 use crate::http::HttpClient;
+use crate::http::kept::Kept;
 use crate::telemetry::Telemetry;
 use crate::telemetry::budget::TargetRefusals;
 use crate::telemetry::scrape::Distance;
@@ -149,8 +150,8 @@ impl Handle {
         let label = |name: &str| plan.target.labels.get(name).unwrap_or_default();
         let refusals = telemetry.budgets.add_target(&plan.job, label("job"), label("instance"));
         let (orders, receiver) = watch::channel(Order::Run(plan));
-        let (store, held) = (store.clone(), Vec::new());
-        let run = Loop { store, telemetry, state: state.clone(), refusals, held };
+        let (store, held, kept) = (store.clone(), Vec::new(), Kept::default());
+        let run = Loop { store, telemetry, state: state.clone(), refusals, held, kept };
         Ok(Self { state, orders, task: tokio::spawn(run.run(receiver)) })
     }
 
@@ -179,6 +180,8 @@ struct Loop {
     refusals: Arc<TargetRefusals>,
     /// What was scraped while the database was opening.
     held: Vec<Held>,
+    /// The connection to the target.
+    kept: Kept,
 }
 
 /// Scrapes at `start_ms + k * interval`: the same instants by the clock that cannot be set.
@@ -258,6 +261,9 @@ impl Loop {
                 Some(Order::Run(next)) => {
                     let timing = (plan.target.interval_ms, plan.seed) != (next.target.interval_ms, next.seed);
                     self.replan(&next);
+                    if !(Arc::ptr_eq(&plan.client, &next.client) && plan.target.url == next.target.url) {
+                        self.kept = Kept::default();
+                    }
                     plan = next;
                     if timing {
                         schedule = Schedule::new(&plan.target, plan.seed);
@@ -294,8 +300,13 @@ impl Loop {
         let started = Instant::now();
         let limit = millis(plan.target.timeout_ms);
         let mut page = Vec::new();
-        let fetching =
-            fetch::fetch(&plan.client, &plan.target.url, &plan.headers, plan.body_limit, &mut page);
+        let fetching = fetch::fetch(
+            (&plan.client, &mut self.kept),
+            &plan.target.url,
+            &plan.headers,
+            plan.body_limit,
+            &mut page,
+        );
         let fetched = match tokio::time::timeout(limit, fetching).await {
             Ok(fetched) => fetched,
             Err(_) => Err(FetchError::Timeout(plan.target.url_text.clone())),

@@ -3,7 +3,9 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use std::borrow::Cow;
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A segment has about as many lines; it ends before a line that says so by its hash, wherever that stands, so that
@@ -34,23 +36,23 @@ struct Part {
 }
 
 impl Segment {
-    fn of(page: &[u8], spans: &[Span]) -> Self {
-        let mut text = Vec::with_capacity(spans.iter().map(|span| span.end - span.begin).sum());
-        let part = |span: &Span| {
-            text.extend_from_slice(span.text(page));
-            Part { end: u32::try_from(text.len()).unwrap_or(u32::MAX), is_comment: span.is_comment }
+    fn of(pieces: &[Piece<'_>]) -> Self {
+        let mut text = Vec::with_capacity(pieces.iter().map(|piece| piece.text.len()).sum());
+        let part = |piece: &Piece<'_>| {
+            text.extend_from_slice(&piece.text);
+            Part { end: u32::try_from(text.len()).unwrap_or(u32::MAX), is_comment: piece.is_comment }
         };
-        let lines = spans.iter().map(part).collect();
+        let lines = pieces.iter().map(part).collect();
         Self { text: text.into(), lines }
     }
 
     /// Whether a page goes on with the lines of the segment.
-    fn begins(&self, page: &[u8], spans: &[Span]) -> bool {
-        self.lines.len() <= spans.len()
+    fn begins(&self, pieces: &[Piece<'_>]) -> bool {
+        self.lines.len() <= pieces.len()
             && self
                 .parts()
-                .zip(spans)
-                .all(|((text, is_comment), span)| span.is_comment == is_comment && span.text(page) == text)
+                .zip(pieces)
+                .all(|((text, is_comment), piece)| piece.is_comment == is_comment && *piece.text == *text)
     }
 
     /// The parts with their text.
@@ -74,31 +76,34 @@ struct Known {
 
 static KNOWN: Mutex<Known> = Mutex::new(Known { segments: HashTable::new(), limit: KNOWN_MIN });
 
-/// Where a part of a page stands in its text; what is between two of them are values.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) begin: usize,
-    pub(super) end: usize,
+/// A part of a page; what is between two of them are values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    pub(super) text: Cow<'a, [u8]>,
     /// Whole lines without a sample, as many as follow each other.
     pub(super) is_comment: bool,
 }
 
-impl Span {
-    fn text<'a>(&self, page: &'a [u8]) -> &'a [u8] {
-        page.get(self.begin..self.end).unwrap_or_default()
-    }
+/// What a page has in place of some parts of the last one.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    /// The parts that it does not have, by number; none of them where lines came in before the first.
+    pub(super) gone: Range<usize>,
+    pub(super) new: Vec<Piece<'a>>,
 }
 
 /// Divides a page into segments, of which most are among those of the last page, in their order.
-pub(super) fn divide(page: &[u8], mut spans: &[Span], last: &[Arc<Segment>]) -> Box<[Arc<Segment>]> {
+pub(super) fn divide(mut pieces: &[Piece<'_>], last: &[Arc<Segment>]) -> Box<[Arc<Segment>]> {
     let hasher = FixedState::default();
     let mut segments = Vec::with_capacity(last.len() + 1);
     let mut expected = 0;
-    while !spans.is_empty() {
+    while !pieces.is_empty() {
         let near = last.iter().enumerate().skip(expected).take(AHEAD);
-        let same = near.into_iter().find(|(_, segment)| segment.begins(page, spans));
+        let same = near.into_iter().find(|(_, segment)| segment.begins(pieces));
         // Another line behind it would belong to it.
-        let same = same.filter(|(_, segment)| ends_before(&hasher, page, spans, segment.lines.len()));
+        let ends =
+            |len: usize| len == pieces.len() || (len >= LINES_MIN && ends_before(&hasher, pieces, len, None));
+        let same = same.filter(|(_, segment)| ends(segment.lines.len()));
         let len = match same {
             Some((number, segment)) => {
                 expected = number + 1;
@@ -106,21 +111,134 @@ pub(super) fn divide(page: &[u8], mut spans: &[Span], last: &[Arc<Segment>]) -> 
                 segment.lines.len()
             }
             None => {
-                let ends = |len: &usize| ends_before(&hasher, page, spans, *len);
-                let len = (LINES_MIN..LINES_MAX).find(ends).unwrap_or(LINES_MAX).min(spans.len());
-                segments.push(share(Segment::of(page, spans.get(..len).unwrap_or_default())));
+                let len = first_len(&hasher, pieces, None).unwrap_or(pieces.len());
+                segments.push(share(Segment::of(pieces.get(..len).unwrap_or_default())));
                 len
             }
         };
-        spans = spans.get(len..).unwrap_or_default();
+        pieces = pieces.get(len..).unwrap_or_default();
     }
     segments.into()
 }
 
-/// Whether a segment that begins with the spans may end after `len` of them.
-fn ends_before(hasher: &FixedState, page: &[u8], spans: &[Span], len: usize) -> bool {
-    len >= LINES_MAX
-        || spans.get(len).is_none_or(|next| hasher.hash_one(next.text(page)).is_multiple_of(LINES))
+/// Divides a page that differs from the last one by `changes`, which are in order and apart: as [`divide`] does it, but
+/// only the segments that change are looked at.
+pub(super) fn amend(last: &[Arc<Segment>], changes: &[Change<'_>]) -> Box<[Arc<Segment>]> {
+    let mut amended = Amended {
+        hasher: FixedState::default(),
+        segments: Vec::with_capacity(last.len() + 1),
+        open: Vec::new(),
+        gone: changes,
+        new: changes,
+    };
+    let mut begin = 0;
+    for (number, segment) in last.iter().enumerate() {
+        let end = begin + segment.lines.len();
+        if amended.open.is_empty() && !amended.touches(begin, end) {
+            amended.segments.push(Arc::clone(segment));
+        } else {
+            for (at, (text, is_comment)) in (begin..).zip(segment.parts()) {
+                amended.add_new(at);
+                if !amended.is_gone(at) {
+                    amended.add(Piece { text: Cow::Borrowed(text), is_comment });
+                }
+            }
+            // Lines that come in before a segment belong to the one before it.
+            amended.add_new(end);
+            match last.get(number + 1).and_then(|next| next.parts().next()) {
+                // Only the segment behind tells what the next line is.
+                Some(next) if amended.touches(end, end) || amended.joins(next) => {}
+                next => amended.close(next.map(|(text, _)| text)),
+            }
+        }
+        begin = end;
+    }
+    amended.add_new(begin);
+    amended.close(None);
+    amended.segments.into()
+}
+
+/// A page as far as it was amended.
+struct Amended<'a> {
+    hasher: FixedState,
+    segments: Vec<Arc<Segment>>,
+    /// Lines that do not make a segment yet.
+    open: Vec<Piece<'a>>,
+    /// The changes whose lines are yet to go, and those whose lines are yet to come in.
+    gone: &'a [Change<'a>],
+    new: &'a [Change<'a>],
+}
+
+impl<'a> Amended<'a> {
+    /// Whether something changes in these parts, or in the line behind them, which may be comments that others join.
+    fn touches(&mut self, begin: usize, end: usize) -> bool {
+        self.pass(begin);
+        let (gone, new) = (self.gone.first(), self.new.first());
+        [gone, new].into_iter().flatten().any(|change| change.gone.start <= end + 1)
+    }
+
+    /// Whether the next line is one with the last open one.
+    fn joins(&self, (_, is_comment): (&[u8], bool)) -> bool {
+        is_comment && self.open.last().is_some_and(|last| last.is_comment)
+    }
+
+    /// Leaves out the changes whose lines have all gone before a part.
+    fn pass(&mut self, at: usize) {
+        while let Some((change, rest)) = self.gone.split_first()
+            && change.gone.end <= at
+        {
+            self.gone = rest;
+        }
+    }
+
+    fn is_gone(&mut self, at: usize) -> bool {
+        self.pass(at);
+        self.gone.first().is_some_and(|change| change.gone.contains(&at))
+    }
+
+    /// Adds the lines that come in before a part.
+    fn add_new(&mut self, at: usize) {
+        while let Some((change, rest)) = self.new.split_first()
+            && change.gone.start <= at
+        {
+            self.new = rest;
+            change.new.iter().for_each(|piece| self.add(piece.clone()));
+        }
+    }
+
+    fn add(&mut self, piece: Piece<'a>) {
+        match self.open.last_mut() {
+            Some(last) if last.is_comment && piece.is_comment => {
+                last.text.to_mut().extend_from_slice(&piece.text);
+            }
+            _ => self.open.push(piece),
+        }
+    }
+
+    /// Makes segments of the open lines, of which the last one may stay open when there is a `next` line.
+    fn close(&mut self, next: Option<&[u8]>) {
+        let mut rest: &[Piece<'_>] = &self.open;
+        while !rest.is_empty()
+            && let Some(len) = first_len(&self.hasher, rest, next)
+        {
+            self.segments.push(share(Segment::of(rest.get(..len).unwrap_or_default())));
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        let done = self.open.len() - rest.len();
+        self.open.drain(..done);
+    }
+}
+
+/// How many of the lines make a segment; `None` when lines behind them and `next` belong to it too.
+fn first_len(hasher: &FixedState, pieces: &[Piece<'_>], next: Option<&[u8]>) -> Option<usize> {
+    let len = (LINES_MIN..=LINES_MAX.min(pieces.len())).find(|len| ends_before(hasher, pieces, *len, next));
+    len.or_else(|| next.is_none().then_some(pieces.len()))
+}
+
+/// Whether a segment that begins with the lines may end after `len` of them; `next` stands behind them all.
+fn ends_before(hasher: &FixedState, pieces: &[Piece<'_>], len: usize, next: Option<&[u8]>) -> bool {
+    let next = pieces.get(len).map(|piece| &*piece.text).or(next);
+    len >= LINES_MAX || next.is_none_or(|next| hasher.hash_one(next).is_multiple_of(LINES))
 }
 
 /// The segment, in memory that others share where they have the same.
@@ -143,16 +261,22 @@ fn share(segment: Segment) -> Arc<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn pieces(lines: &[String]) -> Vec<Piece<'_>> {
+        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        for line in lines {
+            let is_comment = line.starts_with('#');
+            match pieces.last_mut() {
+                Some(last) if last.is_comment && is_comment => last.text.to_mut().extend(line.bytes()),
+                _ => pieces.push(Piece { text: line.as_bytes().into(), is_comment }),
+            }
+        }
+        pieces
+    }
 
     fn divide(lines: &[String], last: &[Arc<Segment>]) -> Box<[Arc<Segment>]> {
-        let (mut page, mut spans) = (Vec::new(), Vec::new());
-        for line in lines {
-            let begin = page.len();
-            page.extend_from_slice(line.as_bytes());
-            spans.push(Span { begin, end: page.len(), is_comment: line.starts_with('#') });
-            page.extend_from_slice(b" 1\n");
-        }
-        super::divide(&page, &spans, last)
+        super::divide(&pieces(lines), last)
     }
 
     fn lines(of: &str) -> Vec<String> {
@@ -184,5 +308,39 @@ mod tests {
         }
         let known = KNOWN.lock().unwrap();
         assert!(known.segments.len() <= known.limit && known.limit <= 8 * KNOWN_MIN, "{}", known.limit);
+    }
+
+    fn changed() -> impl Strategy<Value = (Vec<String>, Vec<(Range<usize>, Vec<String>)>)> {
+        let new = || proptest::collection::vec("[a-f]{1,2}|# [a-f]\n", 0..6);
+        let place = (0..700usize, 0..12usize, new());
+        (400..700usize, proptest::collection::vec(place, 0..8)).prop_map(|(len, mut places)| {
+            let old = lines("amended").into_iter().take(len).collect();
+            places.sort_by_key(|(start, ..)| *start);
+            (old, places.into_iter().map(|(start, gone, new)| (start..start + gone, new)).collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_amended_page_is_divided_as_if_it_were_new((old, places) in changed()) {
+            let old_pieces = pieces(&old);
+            let last = super::divide(&old_pieces, &[]);
+            let (mut changes, mut new, mut at) = (Vec::new(), Vec::new(), 0);
+            for (gone, lines) in &places {
+                let gone = gone.start.min(old_pieces.len())..gone.end.min(old_pieces.len());
+                if gone.start < at || (gone.is_empty() && lines.is_empty()) {
+                    continue;
+                }
+                new.extend_from_slice(&old_pieces[at..gone.start]);
+                new.extend(pieces(lines));
+                at = gone.end;
+                changes.push(Change { gone, new: pieces(lines) });
+            }
+            new.extend_from_slice(&old_pieces[at..]);
+            let text = |piece: &Piece<'_>| String::from_utf8_lossy(&piece.text).into_owned();
+            let new: Vec<String> = new.iter().map(text).collect();
+            let (amended, anew) = (amend(&last, &changes), divide(&new, &[]));
+            prop_assert_eq!(amended, anew);
+        }
     }
 }
