@@ -62,6 +62,11 @@ export function axisValues(splits: readonly number[], unit: Unit): string[] {
   return full.map((text, i) => (i === top || (!same && splits[i] !== 0) ? text : text.replace(/[^-\d.].*$/, "")));
 }
 
+/** Marks of an axis of powers; between them there are lines without any. */
+export function logValues(splits: readonly (number | null)[], unit: Unit): string[] {
+  return splits.map((value) => (value === null ? "" : format(value, unit)));
+}
+
 /** A mark of the time axis of a window of `span` seconds. */
 export function axisTime(time: number, span: number, clock: { utc: boolean }): string {
   if (span <= 300) return clockTime(time, clock);

@@ -83,6 +83,7 @@ export function drawBands(u: uPlot, bands: readonly Band[], font: string): void 
   ctx.save();
   ctx.font = font.replace("11px", `${11 * ratio}px`);
   ctx.textBaseline = "top";
+  const fired = new Set(bands.flatMap(({ level, name }) => (level === "crit" ? name.split(", ") : [])));
   // As far as the last name reaches.
   let taken = bbox.left;
   let told = "";
@@ -95,7 +96,7 @@ export function drawBands(u: uPlot, bands: readonly Band[], font: string): void 
     ctx.globalAlpha = 1;
     ctx.fillRect(left, bbox.top - STRIP * ratio, width, STRIP * ratio);
     // What was pending and then fired is told once.
-    if (name !== told && !told.split(", ").includes(name)) taken = write(u, name, left, taken, level);
+    if (name !== told && !told.split(", ").includes(name)) taken = write(u, name, left, taken, name.split(", ").some((one) => fired.has(one)) ? "crit" : level);
     told = name;
   }
   ctx.restore();

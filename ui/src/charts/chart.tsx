@@ -9,7 +9,7 @@ import { hourMinute } from "../format/time";
 import { timeTicks, valueTicks } from "../format/ticks";
 import { setWindow } from "../state/range";
 import { dark, utc } from "../state/settings";
-import { type Scale, axisTime, axisValues, bounds, extent, marks, measure } from "./axes";
+import { type Scale, axisTime, axisValues, bounds, extent, logValues, marks, measure } from "./axes";
 import { type Band, type Bound, drawBands, drawBounds, inWords } from "./bands";
 import { token } from "./colours";
 import { contextPainter } from "./context";
@@ -160,7 +160,7 @@ function optionsOf(shape: Shape, front: Foreground, width: number, latest: { cur
         grid: { stroke: token("grid"), width: 1 },
         ticks: { show: false },
         ...(scale === "log" ? {} : { splits: (u: uPlot) => valueTicks(u.scales["y"]?.min ?? 0, u.scales["y"]?.max ?? 1, marks(height), unit === "bytes") }),
-        values: (_, splits) => axisValues(splits, unit),
+        values: (_, splits) => (scale === "log" ? logValues(splits, unit) : axisValues(splits, unit)),
       },
     ],
     series: [
@@ -190,7 +190,7 @@ function optionsOf(shape: Shape, front: Foreground, width: number, latest: { cur
             if (u.root.matches(":hover")) crosshair.value = undefined;
             return;
           }
-          setAt({ index, left, top, value: u.posToVal(top, "y") });
+          setAt({ index, left, top, value: front.stacked ? NaN : u.posToVal(top, "y") });
           if (u.root.matches(":hover")) crosshair.value = times[index];
         },
       ],

@@ -15,7 +15,7 @@ it("a stack begins with all grey ones as one, and bounds stand beside it", () =>
   const front = foreground([line("a", [1, NaN], { context: true }), line("b", [10, NaN], { context: true }), line("c", [100, 100]), line("d", [7, NaN], { apart: true })], true);
   expect(front.behind).toEqual([]);
   expect(front.data).toEqual([
-    [11, 0],
+    [11, null],
     [111, 100],
     [7, null],
   ]);

@@ -27,12 +27,16 @@ function sum(lines: readonly Drawn[]): Values {
   return total;
 }
 
-/** Each line begins where the one before ends. */
+/** Each line begins where the one before ends; where neither is anything it has a gap. */
 function piled(lines: readonly Drawn[]): Values[] {
   let below: Values | undefined;
   return lines.map((line) => {
     if (line.apart) return line.values;
-    const own: Values = line.values.map((value, i) => (below?.[i] ?? 0) + (Number.isNaN(value) ? 0 : value));
+    const foot = below;
+    const own: Values = line.values.map((value, i) => {
+      const from = foot?.[i] ?? NaN;
+      return Number.isNaN(value) ? from : value + (Number.isNaN(from) ? 0 : from);
+    });
     below = own;
     return own;
   });

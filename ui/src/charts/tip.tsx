@@ -14,7 +14,7 @@ export interface Pointer {
   /** CSS pixels of the plot. */
   left: number;
   top: number;
-  /** The value at its height. */
+  /** The value at its height; NaN where heights are sums. */
   value: number;
 }
 
@@ -25,11 +25,11 @@ export function Tip({ times, drawn, unit, index, left, top, value, width, height
   });
   if (known.length === 0) return null;
   known.sort((a, b) => b.own - a.own);
-  const next = known.reduce((best, one) => (Math.abs(one.own - value) < Math.abs(best.own - value) ? one : best));
+  const next = Number.isNaN(value) ? undefined : known.reduce((best, one) => (Math.abs(one.own - value) < Math.abs(best.own - value) ? one : best));
   const shown = known.slice(0, ROWS);
   const side = left > width / 2 ? { right: `${width - left + 16 - 40}px` } : { left: `${left + 64}px` };
   const row = ({ line, own }: (typeof known)[number]) => (
-    <div key={line.name} class={line === next.line ? "next" : undefined}>
+    <div key={line.name} class={line === next?.line ? "next" : undefined}>
       <span>
         <i class="swatch" style={{ background: line.colour }} />
         {line.name}
@@ -41,7 +41,7 @@ export function Tip({ times, drawn, unit, index, left, top, value, width, height
     <div class="popover tip" style={{ ...side, top: `${Math.min(top, Math.max(0, height - 120))}px` }}>
       <h4>{fullTime(times[index] ?? 0, { utc: utc.value })}</h4>
       {shown.map(row)}
-      {known.length > ROWS && !shown.includes(next) && row(next)}
+      {known.length > ROWS && next && !shown.includes(next) && row(next)}
       {known.length > ROWS && <div class="t3">{known.length - ROWS} more</div>}
     </div>
   );

@@ -71,8 +71,13 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
   const alarms = useAlarms([query], sets, start, end, step);
   const drawn = useMemo(() => {
     const shown = (alone.size === 0 ? rows : rows.filter((row) => alone.has(idOf(row)))).slice(0, DRAWN_MAX);
+    const chosen = alone.size > 0 && token("text-2");
     return shown
-      .map((row): Drawn => ({ name: row.name, values: row.values, colour: row.colour, dash: row.dash, context: row.place >= COLOURED }))
+      .map((row): Drawn => {
+        const grey = row.place >= COLOURED;
+        // One that somebody chose is no context.
+        return { name: row.name, values: row.values, colour: grey && chosen ? chosen : row.colour, dash: row.dash, context: grey && !chosen };
+      })
       .reverse();
   }, [rows, alone]);
   const toggle = (id: string, more: boolean) => {
