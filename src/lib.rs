@@ -9,6 +9,7 @@ pub const PROMETHEUS_VERSION: &str = "3.14.0";
 /// What this server calls itself when it asks others: exporters know the name and serve it accordingly.
 pub const USER_AGENT: &str = "Prometheus/3.14.0";
 
+pub mod allocator;
 pub mod cli;
 pub mod config;
 pub mod discovery;

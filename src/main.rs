@@ -1,7 +1,7 @@
 //! The narthex binary.
 
 use narthex::cli::{self, Command, Flags};
-use narthex::{server, telemetry};
+use narthex::{allocator, server, telemetry};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(flags: Flags) -> ExitCode {
+    allocator::set_up();
     if let Err(error) = telemetry::log::init(&flags.log_level, &flags.log_format) {
         eprintln!("cannot start logging: {error}");
     }

@@ -5,6 +5,7 @@ mod rules;
 mod upkeep;
 mod watched;
 
+use crate::allocator;
 use crate::cli::{Flags, all_flags, changed_flags};
 use crate::config::Config;
 use crate::discovery::SdMetrics;
@@ -275,7 +276,12 @@ fn local_address(listener: &TcpListener) -> Result<String, std::io::Error> {
 
 async fn open(path: PathBuf, options: DbOptions) -> Result<Db, ServerError> {
     let shown = path.display().to_string();
-    let task = tokio::task::spawn_blocking(move || Db::open(&path, options)).await;
+    let task = tokio::task::spawn_blocking(move || {
+        let db = Db::open(&path, options);
+        allocator::give_back();
+        db
+    });
+    let task = task.await;
     let db = task.map_err(|e| std::io::Error::other(e.to_string()))??;
     let report = db.open_report();
     info!(

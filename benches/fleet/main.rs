@@ -31,6 +31,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Scrapes before the measurement begins: series are created then.
+const SETTLED: Duration = Duration::from_secs(10);
 const WARM: Duration = Duration::from_secs(20);
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -120,12 +121,14 @@ fn crash(server: &Server, process: process::Process, fleet: &Fleet) -> Figures {
     });
     let at = |time: f64| server.number(&format!("max(timestamp(up @ {time:.3}))")).unwrap_or(0.0);
     let lost = before - at(before);
-    let peak = process.resident_mib();
+    let answering_memory = process.resident_mib();
+    std::thread::sleep(SETTLED);
     vec![
         ("after kill -9: first scrape, s".to_owned(), scraping, 2),
         ("after kill -9: first answer, s".to_owned(), answering, 2),
         ("after kill -9: newest samples lost, s".to_owned(), lost, 1),
-        ("after kill -9: memory, MiB".to_owned(), peak, 1),
+        ("after kill -9: memory at the first answer, MiB".to_owned(), answering_memory, 1),
+        ("after kill -9: memory soon after, MiB".to_owned(), process.resident_mib(), 1),
     ]
 }
 

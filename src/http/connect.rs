@@ -158,6 +158,15 @@ pub struct Stream {
     _dial: Dial,
 }
 
+impl Stream {
+    /// Whether the other side has neither closed the connection nor said anything.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let read = self.tcp.inner().try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 impl Connection for Stream {
     fn connected(&self) -> Connected {
         self.tcp.inner().connected().proxy(self.to_proxy)

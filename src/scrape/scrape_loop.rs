@@ -194,11 +194,15 @@ struct Schedule {
 
 impl Schedule {
     fn new(target: &Target, seed: Option<u64>) -> Self {
-        let (now, now_ms) = (Instant::now(), now_ms());
+        let (now, since) = (Instant::now(), since_epoch());
         let interval_ms = target.interval_ms.max(1);
-        let wait = seed.map_or(0, |seed| (target.offset_ms(seed) - now_ms).rem_euclid(interval_ms));
-        let start = now + millis(wait);
-        Self { start, start_ms: now_ms + wait, interval_ms, tick: 0 }
+        let now_ms = ms(since);
+        let Some(seed) = seed else { return Self { start: now, start_ms: now_ms, interval_ms, tick: 0 } };
+        let wait = (target.offset_ms(seed) - now_ms).rem_euclid(interval_ms);
+        let start_ms = now_ms + wait;
+        // To the microsecond: those that begin at one tick begin at once.
+        let start = now + millis(start_ms).saturating_sub(since);
+        Self { start, start_ms, interval_ms, tick: 0 }
     }
 
     fn at(&self, tick: i64) -> Instant {
@@ -227,9 +231,16 @@ fn millis(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
+fn since_epoch() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    ms(since_epoch())
 }
 
 impl Loop {

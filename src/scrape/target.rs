@@ -221,12 +221,19 @@ pub fn offset_seed(host: &str, external_labels: &[(String, String)]) -> u64 {
     hash
 }
 
+/// Targets are scraped at whole ticks of this, ms …
+const TICK_MS: u64 = 10;
+/// … where their interval is at least this, ms.
+const TICKING_MS: u64 = 1000;
+
 impl Target {
-    /// Where within the interval the target is scraped, ms.
+    /// Where within the interval the target is scraped, ms: at one of its ticks, so that targets share the turns of the
+    /// processor and what it has at hand then.
     #[must_use]
     pub fn offset_ms(&self, seed: u64) -> i64 {
         let interval = u64::try_from(self.interval_ms).unwrap_or(1).max(1);
-        i64::try_from((self.identity ^ seed) % interval).unwrap_or(0)
+        let tick = if interval >= TICKING_MS { TICK_MS } else { 1 };
+        i64::try_from((self.identity ^ seed) % (interval / tick) * tick).unwrap_or(0)
     }
 }
 
@@ -293,7 +300,7 @@ mod tests {
     fn the_offset_lies_within_the_interval_and_depends_on_the_seed() {
         let target = active("scrape_configs: [{job_name: j, static_configs: [{targets: ['h:1']}]}]");
         let offsets: Vec<i64> = (0..50).map(|seed| target.offset_ms(seed)).collect();
-        assert!(offsets.iter().all(|o| (0..60_000).contains(o)));
+        assert!(offsets.iter().all(|o| (0..60_000).contains(o) && o % 10 == 0));
         assert_ne!(offsets[0], offsets[1]);
         assert_ne!(offset_seed("a", &[]), offset_seed("b", &[]));
     }

@@ -1,5 +1,6 @@
 //! Keeps the database in order while the server runs, and tells what is found.
 
+use crate::allocator;
 use crate::telemetry::Telemetry;
 use crate::web::app::now_ms;
 use narthex_storage::Db;
@@ -46,7 +47,14 @@ pub(super) async fn maintain(db: Arc<Db>, telemetry: Arc<Telemetry>, mut stop: w
             }
         }
         let (db, begin, metrics) = (db.clone(), Instant::now(), &telemetry.storage);
-        match tokio::task::spawn_blocking(move || db.maintain(now_ms())).await {
+        let maintained = tokio::task::spawn_blocking(move || {
+            let report = db.maintain(now_ms());
+            if report.as_ref().is_ok_and(|report| !report.blocks_written.is_empty()) {
+                allocator::give_back();
+            }
+            report
+        });
+        match maintained.await {
             Ok(Ok(report)) => {
                 metrics.maintained(
                     report.blocks_written.len(),

@@ -1,4 +1,4 @@
-//! The bytes of finished files, most often as read-only maps: the only `unsafe` of the workspace.
+//! The bytes of finished files, most often as read-only maps: the only `unsafe` of the engine.
 #![allow(unsafe_code)]
 
 use std::fs::File;
