@@ -71,7 +71,11 @@ impl CancelToken {
         self.0.store(2, Ordering::Relaxed);
     }
 
-    pub(crate) fn check(&self) -> Result<(), EngineError> {
+    /// Whether the query may go on.
+    ///
+    /// # Errors
+    /// It was ended, or its time is up.
+    pub fn check(&self) -> Result<(), EngineError> {
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
             1 => Err(EngineError::Canceled),

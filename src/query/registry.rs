@@ -22,6 +22,8 @@ pub enum Kind {
     Explain,
     /// At many times, for the alerts that would have been.
     Backtest,
+    /// No expression: the samples of selectors as they are stored.
+    Samples,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Range => "range",
             Self::Explain => "explain",
             Self::Backtest => "backtest",
+            Self::Samples => "samples",
         }
     }
 }

@@ -1,12 +1,12 @@
 //! One request for a page: headers, status, unpacking within the limit.
 
 use super::buffers;
-use crate::http::kept::Kept;
+use crate::http::kept::{Answer, Kept};
 use crate::http::{HttpClient, HttpError};
 use crate::settings::masked;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http::{HeaderMap, HeaderValue, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::body::Incoming;
@@ -77,16 +77,38 @@ pub async fn fetch(
     limit: u64,
     page: &mut Vec<u8>,
 ) -> Result<Option<String>, FetchError> {
-    let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
-    let answer = client
-        .get_on(kept, url, headers)
-        .await
-        .map_err(|error| FetchError::Http { url: masked::in_errors(&url.to_string()).into_owned(), error })?;
-    let status = answer.response.status();
-    if status != http::StatusCode::OK {
-        let reason = status.canonical_reason().unwrap_or_default();
-        return Err(FetchError::Status(format!("{} {reason}", status.as_u16())));
+    let answer = ask((client, kept), url, headers).await?;
+    accepted(answer.response.status())?;
+    take(answer, kept, limit, page).await
+}
+
+/// Asks for the page; whatever the answer is, none of its body is read yet.
+pub(super) async fn ask(
+    (client, kept): (&HttpClient, &mut Kept),
+    url: &Uri,
+    headers: &HeaderMap,
+) -> Result<Answer, FetchError> {
+    let masked = |error| FetchError::Http { url: masked::in_errors(&url.to_string()).into_owned(), error };
+    client.get_on(kept, url, headers).await.map_err(masked)
+}
+
+/// Whether an answer of this status has a page.
+pub(super) fn accepted(status: StatusCode) -> Result<(), FetchError> {
+    if status == StatusCode::OK {
+        return Ok(());
     }
+    let reason = status.canonical_reason().unwrap_or_default();
+    Err(FetchError::Status(format!("{} {reason}", status.as_u16())))
+}
+
+/// Reads the body of an answer, unpacked, into `page`, which gets its memory only now, and tells its content type.
+pub(super) async fn take(
+    answer: Answer,
+    kept: &mut Kept,
+    limit: u64,
+    page: &mut Vec<u8>,
+) -> Result<Option<String>, FetchError> {
+    let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(BODY_MAX);
     let text = |name| answer.response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).map(str::to_owned);
     let packed = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));

@@ -1,6 +1,7 @@
 //! All jobs: follows the configuration and discovery, and shows the state of every target.
 
 use super::append::MetadataEntry;
+use super::attempt::{self, Attempt};
 use super::pool::{Pool, SeriesLimit};
 use super::scrape_loop::{Handle, Health, LastScrape, Order};
 use super::store::Store;
@@ -15,11 +16,15 @@ use narthex_storage::{Labels, SeriesBudget};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::error;
 
 /// Discovery that changes all the time makes a job look at its targets no more often than this.
 const PACE: Duration = Duration::from_secs(1);
+
+/// So many targets are tried at once: each may take the memory of the largest page that is let in.
+const ATTEMPTS_AT_ONCE: usize = 2;
 
 /// A target as the API shows it.
 #[derive(Debug, Clone)]
@@ -84,6 +89,8 @@ pub struct ScrapeManager {
     jobs: Mutex<BTreeMap<String, Job>>,
     /// Loops of jobs that are gone, until their series have ended.
     retiring: Mutex<Vec<Handle>>,
+    /// Turns of those who try targets.
+    attempts: Semaphore,
 }
 
 struct Job {
@@ -125,6 +132,7 @@ impl ScrapeManager {
             max_series_per_job,
             jobs,
             retiring,
+            attempts: Semaphore::new(ATTEMPTS_AT_ONCE),
         })
     }
 
@@ -280,6 +288,15 @@ impl ScrapeManager {
     #[must_use]
     pub fn pool_config(&self, name: &str) -> Option<Arc<ScrapeConfig>> {
         lock(&self.jobs).get(name).map(|job| job.pool.config().clone())
+    }
+
+    /// Asks a target, named by its job and the labels that discovery gave it, for its page now; nothing is stored.
+    /// `None` when the job has no such target.
+    pub async fn attempt(&self, job: &str, discovered: &Labels) -> Option<Attempt> {
+        let plan = lock(&self.jobs).get(job)?.pool.plan_of(discovered)?;
+        // The semaphore is never closed.
+        let _turn = self.attempts.acquire().await;
+        Some(attempt::run(&plan).await)
     }
 
     /// What the active targets say about their metrics.

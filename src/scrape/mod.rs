@@ -1,6 +1,7 @@
 //! Scraping: exposition formats, the layout cache, targets and their loops.
 
 pub mod append;
+pub mod attempt;
 mod buffers;
 mod cache;
 mod detour;

@@ -116,6 +116,13 @@ impl Pool {
         self.active.values()
     }
 
+    /// How the target that discovery gave these labels is scraped, or would be but for a limit of the job.
+    #[must_use]
+    pub fn plan_of(&self, discovered: &Labels) -> Option<Plan> {
+        let found = self.active().find(|active| active.target.discovered == *discovered)?;
+        Some(self.plan(found.target.clone()))
+    }
+
     /// Labels of the dropped targets that are remembered, and how many there are altogether.
     #[must_use]
     pub fn dropped(&self) -> (&[Labels], usize) {

@@ -103,6 +103,21 @@ impl Packer {
         }
     }
 
+    /// Gives all that was packed so far, which costs some of the packing.
+    #[must_use]
+    pub fn flush(&mut self) -> Vec<u8> {
+        match self {
+            Self::Gzip(encoder) => {
+                let _ = encoder.flush();
+                std::mem::take(encoder.get_mut())
+            }
+            Self::Deflate(encoder) => {
+                let _ = encoder.flush();
+                std::mem::take(encoder.get_mut())
+            }
+        }
+    }
+
     /// Packs the last piece and gives what is left.
     #[must_use]
     pub fn finish(mut self, piece: &[u8]) -> Vec<u8> {
@@ -157,6 +172,7 @@ mod tests {
             assert_eq!(encoding.unpack(&encoding.pack(&body).unwrap()), body);
             let mut packer = Packer::new(encoding);
             let mut packed: Vec<u8> = body.chunks(100).flat_map(|piece| packer.pack(piece)).collect();
+            packed.extend(packer.flush());
             packed.extend(packer.finish(b"end"));
             assert_eq!(encoding.unpack(&packed), [&body[..], b"end"].concat());
         }

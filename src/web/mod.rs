@@ -2,10 +2,12 @@
 
 pub mod api;
 pub mod app;
+mod batch;
 pub mod body;
 pub mod encode;
 pub mod front;
 pub mod guard;
+mod input;
 pub mod json;
 pub mod notifications;
 pub mod origin;

@@ -33,9 +33,17 @@ impl Params {
     /// # Errors
     /// The text for the client.
     pub fn of_json(body: &[u8]) -> Result<Self, String> {
+        Self::of_members(
+            serde_json::from_slice(body).map_err(|e| format!("the body is no JSON object: {e}"))?,
+        )
+    }
+
+    /// As [`Self::of_json`], of an object that is read already.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub fn of_members(members: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
         use serde_json::Value;
-        let members: serde_json::Map<String, Value> =
-            serde_json::from_slice(body).map_err(|e| format!("the body is no JSON object: {e}"))?;
         let mut pairs = Vec::with_capacity(members.len());
         for (name, value) in members {
             match value {
@@ -47,6 +55,11 @@ impl Params {
             }
         }
         Ok(Self(pairs))
+    }
+
+    /// Adds a value, behind those that a parameter has already.
+    pub fn add(&mut self, name: &str, value: String) {
+        self.0.push((name.to_owned(), value));
     }
 
     /// The first value of a parameter, empty when there is none.

@@ -4,24 +4,22 @@ use super::api::{self, ApiError, ErrorKind, Handled};
 use super::app::{App, Control, Phase, WebOptions};
 use super::body::{Body, Watch};
 use super::encode::Encoding;
+use super::input::{collect, form, json_or_form};
 use super::origin;
 use super::params::Params;
 use super::respond::{self, EXPOSITION, HTML, JSON, Reply, TEXT, worker_failed};
 use super::serve::Peer;
-use super::{json::Json, page, run, ui};
+use super::{batch, json::Json, page, run, ui};
 use crate::query::registry::{Client, Kind};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use narthex_storage::labels::quote;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// Longest form, bytes.
-const FORM_MAX: usize = 10 << 20;
 /// Longest packed remote-write request, bytes.
 const WRITE_MAX: usize = 64 << 20;
 
@@ -68,12 +66,22 @@ const ADMIN: &[(&str, Act)] = &[
     ("admin/tsdb/snapshot", api::admin::snapshot),
 ];
 
-/// Endpoints that run the engine.
-const QUERIES: &[(&str, Kind)] =
-    &[("query", Kind::Instant), ("query_range", Kind::Range), ("narthex/explain", Kind::Explain)];
+/// Endpoints that run as queries do.
+const QUERIES: &[(&str, Kind)] = &[
+    ("query", Kind::Instant),
+    ("query_range", Kind::Range),
+    ("narthex/explain", Kind::Explain),
+    ("narthex/samples", Kind::Samples),
+];
 
 /// Runs the engine too, and takes a JSON object as well as a form.
 const BACKTEST: &str = "narthex/rules/backtest";
+
+/// Runs many queries.
+const BATCH: &str = "narthex/batch";
+
+/// Asks a target for its page, for administrators.
+const TRY: &str = "narthex/targets/try";
 
 /// Tells for as long as the client listens.
 const LIVE: &str = "notifications/live";
@@ -132,7 +140,8 @@ where
 static HANDLERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     const PLAIN: &[&str] =
         &["/", "/metrics", "/host/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit"];
-    const MORE: &[&str] = &["label/:name/values", "narthex/queries/active/:id", BACKTEST, LIVE, "write"];
+    const MORE: &[&str] =
+        &["label/:name/values", "narthex/queries/active/:id", BACKTEST, BATCH, TRY, LIVE, "write"];
     let simple = SIMPLE.iter().map(|(path, _, _)| *path);
     let endpoints = simple
         .chain(ADMIN.iter().map(|(path, _)| *path))
@@ -192,25 +201,6 @@ pub(super) fn cors(options: &WebOptions, origin: Option<&HeaderValue>, headers: 
     }
 }
 
-async fn collect<B>(body: B, max: usize) -> Result<Bytes, Reply>
-where
-    B: hyper::body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match Limited::new(body, max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let text = format!("request body is larger than {max} bytes");
-            let mut reply = respond::api_error(&ApiError::bad_data(text));
-            *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            Err(reply)
-        }
-        Err(error) => {
-            Err(respond::api_error(&ApiError::bad_data(format!("cannot read the request body: {error}"))))
-        }
-    }
-}
-
 async fn api_route<B>(app: &Arc<App>, endpoint: &str, parts: Parts, body: B) -> Reply
 where
     B: hyper::body::Body<Data = Bytes> + Send,
@@ -245,6 +235,18 @@ where
             Ok(params) => run::query(app, Kind::Backtest, &params, client(&parts), encoding).await,
             Err(reply) => reply,
         };
+    }
+    if endpoint == BATCH {
+        if parts.method != Method::POST {
+            return method_not_allowed("POST, OPTIONS");
+        }
+        return match collect(body, batch::BODY_MAX).await {
+            Ok(body) => batch::answer(app, &body, &client(&parts), encoding),
+            Err(reply) => reply,
+        };
+    }
+    if endpoint == TRY {
+        return try_target(app, &parts, body, encoding).await;
     }
     if let Some((_, kind)) = QUERIES.iter().find(|(path, _)| *path == endpoint) {
         if !(reads || parts.method == Method::POST) {
@@ -332,35 +334,6 @@ fn refuse_to_act(app: &App, parts: &Parts, foreign: &str) -> Option<ApiError> {
     }
 }
 
-/// The parameters: those of a form in the body come before those of the URL.
-async fn form<B>(parts: &Parts, query: &str, body: B) -> Result<Params, Reply>
-where
-    B: hyper::body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let media = media.split(';').next().unwrap_or_default().trim();
-    let has_form = parts.method == Method::POST || parts.method == Method::PUT;
-    if !has_form || !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Ok(Params::parse(b"", query));
-    }
-    Ok(Params::parse(&collect(body, FORM_MAX).await?, query))
-}
-
-/// As [`form`], and of a JSON object the members.
-async fn json_or_form<B>(parts: &Parts, query: &str, body: B) -> Result<Params, Reply>
-where
-    B: hyper::body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if !media.trim_start().to_ascii_lowercase().starts_with("application/json") {
-        return form(parts, query, body).await;
-    }
-    let body = collect(body, FORM_MAX).await?;
-    Params::of_json(&body).map_err(|text| respond::api_error(&ApiError::bad_data(text)))
-}
-
 fn finish(handled: Handled, encoding: Option<Encoding>) -> Reply {
     match handled {
         Ok(answer) if answer.data.is_empty() => respond::empty(StatusCode::NO_CONTENT),
@@ -384,6 +357,24 @@ fn end_query(app: &App, parts: &Parts, id: &str, encoding: Option<Encoding>) -> 
     }
     let refused = refuse_to_act(app, parts, "queries can only be ended from this server's own pages");
     finish(refused.map_or_else(|| api::queries::end(app, id), Err), encoding)
+}
+
+/// Asks a target for its page now: for administrators, and never for a page of another origin.
+async fn try_target<B>(app: &Arc<App>, parts: &Parts, body: B, encoding: Option<Encoding>) -> Reply
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if parts.method != Method::POST {
+        return method_not_allowed("POST, OPTIONS");
+    }
+    if let Some(error) = refuse_to_act(app, parts, "targets can only be tried from this server's own pages") {
+        return respond::failed(&error, encoding);
+    }
+    match collect(body, api::attempt::BODY_MAX).await {
+        Ok(body) => finish(api::attempt::attempt(app, &body).await, encoding),
+        Err(reply) => reply,
+    }
 }
 
 /// Runs a handler where it may take its time and touch the disk.

@@ -37,6 +37,7 @@ mod self_metrics_list;
 mod side_by_side;
 mod starting;
 mod tsdb;
+mod ui_endpoints;
 mod web_config;
 mod web_ui;
 mod write;

@@ -47,6 +47,26 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
     expect(await axe(it_.page)).toEqual([]);
   });
 
+  it("tries a target, and tells what it answers", async () => {
+    await it_.page.goto(`${it_.url}/targets?theme=${theme}`);
+    await it_.page.getByRole("table", { name: "Targets of node" }).getByText("127.0.0.1").first().click();
+    const part = it_.page.getByRole("region", { name: "Try it" });
+    await part.getByText(/^curl -sS -m 1 'http:\/\/127\.0\.0\.1:\d+\/metrics'$/).waitFor();
+    await part.getByRole("button", { name: "Try now" }).click();
+    const told = part.getByRole("status");
+    await told.getByText("connection refused").waitFor();
+    expect(await told.textContent()).toContain("No answer");
+    expect(await axe(it_.page)).toEqual([]);
+    await it_.page.goto(`${it_.url}/targets?filter=9101&theme=${theme}`);
+    await it_.page.getByRole("button", { name: "Show all" }).click();
+    await it_.page.getByRole("table", { name: "Targets of node" }).locator("tr[data-row]").nth(1).click();
+    await part.getByRole("button", { name: "Try now" }).click();
+    await told.getByText("node_load1 0.5").waitFor();
+    expect(await told.textContent()).toMatch(/Status 200 after .*, \d+ samples/);
+    expect(await axe(it_.page)).toEqual([]);
+    expect(await it_.attacked()).toBe(false);
+  });
+
   it("names the rule that dropped a target", async () => {
     await it_.page.goto(`${it_.url}/targets?show=dropped&theme=${theme}`);
     await it_.page.getByRole("cell", { name: "unwanted:1" }).click();
@@ -74,6 +94,78 @@ describe.each(["light", "dark"])("in the %s theme", (theme) => {
     await backtest.getByRole("button", { name: "Try it" }).click();
     await backtest.getByText("unclosed left parenthesis").waitFor();
   });
+});
+
+it("says what a server needs that lets nobody try its targets", async () => {
+  const refused = { status: "error", errorType: "unavailable", error: "admin APIs disabled" };
+  await it_.page.route("**/narthex/targets/try", (route) => route.fulfill({ status: 500, json: refused }));
+  try {
+    await it_.page.goto(`${it_.url}/targets`);
+    await it_.page.getByRole("table", { name: "Targets of node" }).getByText("127.0.0.1").first().click();
+    await it_.page.getByRole("button", { name: "Try now" }).click();
+    await it_.page.getByText("--web.enable-admin-api").waitFor();
+  } finally {
+    await it_.page.unroute("**/narthex/targets/try");
+  }
+});
+
+it("marks where a series ended among its stored samples", async () => {
+  const ended = await world({
+    history: () => `# TYPE gone gauge\n${[120, 105, 90].map((ago, i) => `gone{i="1"} ${i === 2 ? "NaN" : i + 1} ${Math.floor(Date.now() / 1000) - ago}`).join("\n")}\n# EOF\n`,
+  });
+  try {
+    const { page } = ended;
+    // A marker cannot be written as text.
+    await page.route("**/narthex/samples", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replace('"NaN"', "null") });
+    });
+    await page.goto(`${ended.url}/query?g0.expr=gone&g0.tab=raw&range=5m`);
+    await page.getByText("1 end of series").waitFor();
+    const row = page.getByRole("table", { name: "Series" }).locator("tbody tr");
+    expect(await row.locator("td").allTextContents()).toEqual(['gone i="1"', "2", "1", "15 s", "15 s", "15 s"]);
+    expect(ended.errors).toEqual([]);
+  } finally {
+    await ended.close();
+  }
+});
+
+it("asks one by one where a server has none of the endpoints beside Prometheus's", async () => {
+  const { page } = it_;
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.route("**/api/v1/narthex/**", (route) => route.fulfill({ status: 404, contentType: "text/plain", body: "404 page not found" }));
+  try {
+    await page.goto(`${it_.url}/`);
+    await page.getByRole("link", { name: /^Targets\s*\d+\s*of 2 up$/ }).waitFor();
+    await page.getByRole("table", { name: "Needs attention" }).getByText("Targets down").waitFor();
+    // It is asked about once for each part of the page that was on its way, and no more.
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+    const batches = asked.filter((path) => path.endsWith("/batch")).length;
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+    expect(batches).toBeGreaterThan(0);
+    expect(asked.filter((path) => path.endsWith("/batch")).length).toBe(batches);
+    await page.goto(`${it_.url}/query?g0.expr=node_load1&g0.tab=raw&range=5m`);
+    await page.getByText("samples of").waitFor();
+  } finally {
+    await page.unroute("**/api/v1/narthex/**");
+  }
+});
+
+it("asks for all of Overview's figures in few requests", async () => {
+  const { page } = it_;
+  const asked: string[] = [];
+  const note = (request: { url: () => string }) => asked.push(new URL(request.url()).pathname.replace(/.*\/api\/v1\//, ""));
+  page.on("request", note);
+  await page.goto(`${it_.url}/`);
+  await page.getByText("Targets down").waitFor();
+  await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+  page.off("request", note);
+  expect(asked.filter((path) => path === "narthex/batch").length).toBeGreaterThanOrEqual(4);
+  // Those of the rail, and how many nodes there are.
+  expect(asked.filter((path) => path.startsWith("query")).length).toBeLessThanOrEqual(6);
 });
 
 it("shows the exemplars that the server has from a page", async () => {

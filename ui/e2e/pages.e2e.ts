@@ -124,16 +124,3 @@ it("lists the flags that somebody changed first, with their default", async () =
   expect(await rows.nth(0).locator("td").nth(2).textContent()).not.toBe("");
   expect(await rows.nth(usual).locator("td").nth(2).textContent()).toBe("");
 });
-
-it("works below a path prefix", async () => {
-  const below = await world({ prefix: "/some/where" });
-  try {
-    await below.page.goto(`${below.url}/targets`);
-    await below.page.getByText("127.0.0.1").first().waitFor();
-    await below.page.getByRole("link", { name: "Explore" }).click();
-    await below.page.waitForURL(`${below.url}/query`);
-    expect(below.errors).toEqual([]);
-  } finally {
-    await below.close();
-  }
-});

@@ -98,9 +98,9 @@ function rename(text: string, names: Names): string {
   return named.replace(/\b01[0-9A-HJKMNP-TV-Z]{24}\b/g, () => `01J00000000000000000000${String((blocks += 1)).padStart(3, "0")}`);
 }
 
-/** And back, for what the page asks. */
+/** And back, for what the page asks, in an address or a form, or in JSON. */
 function unname(text: string, names: Names): string {
-  return names.reduce((all, [is, name]) => all.replaceAll(encodeURIComponent(name), encodeURIComponent(is)), text);
+  return names.reduce((all, [is, name]) => all.replaceAll(encodeURIComponent(name), encodeURIComponent(is)).replaceAll(name, is), text);
 }
 
 /** Stands between page and server. */
@@ -115,7 +115,9 @@ export async function steady(page: Page, names: Names): Promise<void> {
     const asked = body === null ? {} : { postData: `${unname(body, names)}${instant ? `&time=${END_MS / 1000}` : ""}` };
     const response = await route.fetch({ url: unname(request.url(), names), ...asked });
     const text = rename(await response.text(), names);
-    const answer = text.startsWith("{") ? JSON.stringify(walk(JSON.parse(text))) : text;
+    // A batch is answered line by line, in any order.
+    const lines = text.split("\n").map((line) => (line.startsWith("{") ? JSON.stringify(walk(JSON.parse(line))) : line));
+    const answer = lines.join("\n");
     return route.fulfill({ status: response.status(), contentType: response.headers()["content-type"] ?? "application/json", body: answer });
   });
   // The page's own typeface alone, and not before it is there: machines have other ones.

@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     fileParallelism: false,
+    // Others may be at work on the machine.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

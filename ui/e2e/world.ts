@@ -84,10 +84,14 @@ interface Wishes {
   viewport?: { width: number; height: number };
   /** From scrape to scrape; a scrape that takes as long has failed. */
   interval?: string;
+  /** Under which others see the server, where that is not its own address: of a proxy that takes its path away. */
+  externalUrl?: string;
+  /** The file of `--web.config.file`, and what gets in. */
+  guarded?: { file: string; username: string; password: string };
 }
 
 /** Starts everything. */
-export async function world({ prefix = "", extra = "", openmetrics = "", history, viewport = { width: 1440, height: 900 }, interval = "1s" }: Wishes = {}): Promise<World> {
+export async function world({ prefix = "", extra = "", openmetrics = "", history, viewport = { width: 1440, height: 900 }, interval = "1s", externalUrl, guarded }: Wishes = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "narthex-e2e-"));
   const target = createServer((request, response) => {
     if (request.url === "/openmetrics") {
@@ -118,6 +122,7 @@ export async function world({ prefix = "", extra = "", openmetrics = "", history
     [`127.0.0.1:${port}`, "127.0.0.1:9090"],
     [dir, "/srv/narthex"],
   ] as const;
+  if (guarded) writeFileSync(join(dir, "web.yml"), guarded.file);
   if (history) {
     writeFileSync(join(dir, "history.om"), history(UP, GONE, `127.0.0.1:${gone}`));
     execFileSync(BINARY, ["tsdb", "import", "openmetrics", "--quiet", join(dir, "history.om"), join(dir, "data")]);
@@ -125,10 +130,13 @@ export async function world({ prefix = "", extra = "", openmetrics = "", history
   let server: ChildProcess | undefined;
   const start = async () => {
     const ui = process.env["NARTHEX_UI_DIR"] === undefined ? [] : [`--web.ui-dir=${process.env["NARTHEX_UI_DIR"]}`];
-    const flags = [...ui, `--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`, "--storage.tsdb.retention.time=100y"];
-    server = spawn(BINARY, [...flags, "--enable-feature=exemplar-storage", "--web.enable-admin-api", `--web.external-url=${url}/`], { stdio: "ignore" });
+    const web = guarded === undefined ? [] : [`--web.config.file=${join(dir, "web.yml")}`];
+    const outside = externalUrl === undefined ? [`--web.external-url=${url}/`] : [`--web.external-url=${externalUrl}`, "--web.route-prefix=/"];
+    const flags = [...ui, ...web, ...outside, `--config.file=${join(dir, "narthex.yml")}`, `--storage.tsdb.path=${join(dir, "data")}`, `--web.listen-address=127.0.0.1:${port}`, "--storage.tsdb.retention.time=100y"];
+    server = spawn(BINARY, [...flags, "--enable-feature=exemplar-storage", "--web.enable-admin-api"], { stdio: "ignore" });
     await until("the server scrapes", async () => {
-      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`);
+      const headers = guarded ? { authorization: `Basic ${btoa(`${guarded.username}:${guarded.password}`)}` } : {};
+      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent("sum(up) > 0 and count(rate(node_cpu_seconds_total[1m])) > 0")}`, { headers });
       return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;
     });
   };
@@ -139,10 +147,16 @@ export async function world({ prefix = "", extra = "", openmetrics = "", history
   };
   await start();
   const browser: Browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
-  const page = await browser.newPage({ viewport, timezoneId: "UTC", locale: "en-GB" });
+  const page = await browser.newPage({ viewport, timezoneId: "UTC", locale: "en-GB", ...(guarded ? { httpCredentials: guarded } : {}) });
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
+  // The browser's own text does not tell what it was.
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", ({ sourceFile, lineNumber, columnNumber, target }) =>
+      console.error(`against the policy: ${sourceFile}:${lineNumber}:${columnNumber} ${target instanceof Element ? target.outerHTML.slice(0, 200) : ""}`),
+    ),
+  );
   const attacked = () => page.evaluate(() => "attacked" in window || document.querySelector("img") !== null);
   const close = async () => {
     await browser.close();

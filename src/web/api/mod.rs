@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod alertmanagers;
+pub mod attempt;
 pub mod cardinality;
 pub mod exemplars;
 pub mod features;

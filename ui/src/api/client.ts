@@ -33,7 +33,7 @@ export class ApiError extends Error {
 
   /** Line and column (from 1) that the text of a query's error begins with: `1:5: parse error: …`. */
   get position(): { line: number; column: number } | undefined {
-    const found = /(?:^|parameter "query": )(\d+):(\d+): /.exec(this.message);
+    const found = /(?:^|parameter "(?:query|match\[\])": )(\d+):(\d+): /.exec(this.message);
     return found ? { line: Number(found[1]), column: Number(found[2]) } : undefined;
   }
 }
@@ -45,6 +45,8 @@ export const answeredAt = signal(0);
 
 /** Larger answers are parsed in a worker, bytes. */
 const LARGE = 1 << 20;
+
+const [BRACE, NEW_LINE] = [0x7b, 0x0a];
 
 let worker: Worker | undefined;
 let waiting = 0;
@@ -99,7 +101,15 @@ export function refusal(status: number, headers: Headers): ApiError | undefined 
   return new ApiError("The server is starting: it reads its log.", "starting", status);
 }
 
-async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
+/** An answer as it comes. */
+interface Reply {
+  status: number;
+  headers: Headers;
+  bytes: ArrayBuffer;
+}
+
+/** Asks, and notes whether somebody answered. */
+async function exchange(url: string, init: RequestInit): Promise<Reply> {
   let response: Response;
   const asked = performance.now();
   try {
@@ -111,23 +121,37 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
   }
   hear(response.headers.get("date"), performance.now() - asked);
   const bytes = await response.arrayBuffer();
-  // What is no JSON is short: a proxy's page, or a plain line.
-  const text = bytes.byteLength < LARGE ? new TextDecoder().decode(bytes) : undefined;
   online.value = true;
   answeredAt.value = present();
-  if (response.status === 204) return { data: undefined as T, warnings: [], infos: [] };
-  const refused = text?.startsWith("{") === false ? refusal(response.status, response.headers) : undefined;
+  return { status: response.status, headers: response.headers, bytes };
+}
+
+function parsed(bytes: ArrayBuffer): Promise<unknown> {
+  return bytes.byteLength < LARGE ? Promise.resolve(JSON.parse(new TextDecoder().decode(bytes))) : inTheWorker(bytes);
+}
+
+/** What an envelope holds, or the error that it tells of. */
+function opened<T>(envelope: Envelope, status: number): Answer<T> {
+  if (envelope.status !== "success") throw new ApiError(envelope.error ?? `Status ${status}`, envelope.errorType ?? "internal", status);
+  return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
+}
+
+async function read<T>({ status, headers, bytes }: Reply): Promise<Answer<T>> {
+  if (status === 204) return { data: undefined as T, warnings: [], infos: [] };
+  // Words, not JSON: a proxy's page, or a plain line.
+  const refused = new Uint8Array(bytes)[0] === BRACE ? undefined : refusal(status, headers);
   if (refused !== undefined) throw refused;
   let envelope: Envelope;
   try {
-    envelope = (text === undefined ? await inTheWorker(bytes) : JSON.parse(text)) as Envelope;
+    envelope = (await parsed(bytes)) as Envelope;
   } catch {
-    throw new ApiError(`The answer is no JSON (status ${response.status}).`, "internal", response.status);
+    throw new ApiError(`The answer is no JSON (status ${status}).`, "internal", status);
   }
-  if (envelope.status !== "success") {
-    throw new ApiError(envelope.error ?? `Status ${response.status}`, envelope.errorType ?? "internal", response.status);
-  }
-  return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
+  return opened(envelope, status);
+}
+
+async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
+  return read(await exchange(url, init));
 }
 
 /** `GET /api/v1/PATH` */
@@ -140,6 +164,46 @@ export function get<T>(path: string, params: Params = {}, signal?: AbortSignal):
 export function post<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
   const init: RequestInit = { method: "POST", body: encode(params) };
   return send<T>(`${base}api/v1/${path}`, signal ? { ...init, signal } : init);
+}
+
+function jsonOf(body: unknown, signal: AbortSignal | undefined): RequestInit {
+  const init: RequestInit = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal ? { ...init, signal } : init;
+}
+
+/** `POST /api/v1/PATH` with JSON. */
+export function postJson<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
+  return send<T>(`${base}api/v1/${path}`, jsonOf(body, signal));
+}
+
+/** The lines of an answer that are not empty. */
+function linesOf(bytes: ArrayBuffer): ArrayBuffer[] {
+  const all = new Uint8Array(bytes);
+  const lines: ArrayBuffer[] = [];
+  for (let from = 0; from < all.length; ) {
+    const found = all.indexOf(NEW_LINE, from);
+    const to = found < 0 ? all.length : found;
+    if (to > from) lines.push(bytes.slice(from, to));
+    from = to + 1;
+  }
+  return lines;
+}
+
+/** `POST /api/v1/PATH` with JSON, of which each line of the answer is an envelope with an `id`. */
+export async function postLines<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Map<string, Answer<T> | ApiError>> {
+  const answer = await exchange(`${base}api/v1/${path}`, jsonOf(body, signal));
+  // Refused as a whole, it is an envelope like any other.
+  if (answer.status !== 200) await read(answer);
+  const found = new Map<string, Answer<T> | ApiError>();
+  for (const line of linesOf(answer.bytes)) {
+    const envelope = (await parsed(line)) as Envelope & { id: string };
+    try {
+      found.set(envelope.id, opened<T>(envelope, answer.status));
+    } catch (error) {
+      found.set(envelope.id, error as ApiError);
+    }
+  }
+  return found;
 }
 
 /** `DELETE /api/v1/PATH` */

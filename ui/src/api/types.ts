@@ -21,6 +21,13 @@ export interface MatrixSeries {
   histograms?: [number, Histogram][];
 }
 
+/** Samples as they are stored; a staleness marker has no value. */
+export interface StoredSeries {
+  metric: LabelSet;
+  values?: [number, string | null][];
+  histograms?: [number, Histogram][];
+}
+
 export interface QueryStats {
   timings?: Record<string, number>;
   samples?: { totalQueryableSamples?: number; peakSamples?: number };
@@ -60,6 +67,18 @@ export interface TargetsData {
   activeTargets: ActiveTarget[];
   droppedTargets: { discoveredLabels: LabelSet; scrapePool: string }[];
   droppedTargetCounts: Record<string, number> | null;
+}
+
+/** What a target told when it was tried. */
+export interface TryData {
+  /** `null` when there was no answer. */
+  status: number | null;
+  seconds: number;
+  bytes: number;
+  samples: number;
+  error: string | null;
+  /** How the page begins. */
+  head: string;
 }
 
 export interface RelabelRule {

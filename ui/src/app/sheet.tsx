@@ -6,7 +6,7 @@ import { PAGES } from "./pages";
 const KEYS: readonly [string, string][] = [
   ["⌘ K, Ctrl K", "go to a page, dashboard, metric, target, alert, past query"],
   ["/", "filter"],
-  ["j k Enter", "rows of a table"],
+  ["j k Enter Esc", "rows of a table: down, up, open, close"],
   ["t", "window of time"],
   ["← →", "half a window back, ahead"],
   ["- +", "wider, narrower"],
@@ -15,6 +15,10 @@ const KEYS: readonly [string, string][] = [
   ["u", "UTC or local time"],
   ["l", "light or dark"],
   ["[", "fold the rail"],
+  ["⌘ ↵, Ctrl ↵", "Explore: run"],
+  ["⌥ ↑ ↓, Alt ↑ ↓", "Explore: earlier and later queries"],
+  ["⌘ 1 … 9, Ctrl 1 … 9", "Explore: write in that query"],
+  ["Esc", "leave a field, close what is open"],
 ];
 
 export function Sheet({ close }: { close: () => void }) {

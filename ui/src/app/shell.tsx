@@ -10,7 +10,7 @@ import { folded, theme, utc } from "../state/settings";
 import { go, link, place, setParams } from "../state/url";
 import { useFacts } from "./facts";
 import { GoTo } from "./goto";
-import { useKeys } from "./keys";
+import { useKeys } from "../parts/keys";
 import { PAGES, type Page, pageOf } from "./pages";
 import { Sheet } from "./sheet";
 
@@ -25,7 +25,9 @@ export function Shell() {
     "[": () => (folded.value = !folded.value),
     u: () => (utc.value = !utc.value),
     r: refresh,
-    "/": () => document.querySelector<HTMLElement>("[data-filter]")?.focus(),
+    "/": () => document.querySelector<HTMLElement>("[data-filter], main .cm-content")?.focus(),
+    j: () => focusRow("first"),
+    k: () => focusRow("last"),
     t: () => document.querySelector<HTMLElement>('[data-key="t"]')?.click(),
     ArrowLeft: () => shift(-0.5),
     ArrowRight: () => shift(0.5),
@@ -52,6 +54,12 @@ export function Shell() {
       {sheet && <Sheet close={() => setSheet(false)} />}
     </>
   );
+}
+
+/** From anywhere to the rows of a table that something can be done with. */
+function focusRow(which: "first" | "last"): void {
+  const rows = document.querySelectorAll<HTMLElement>('main tr[data-row][tabindex="0"]');
+  rows[which === "first" ? 0 : rows.length - 1]?.focus();
 }
 
 function Lazy({ page }: { page: Page }) {

@@ -8,6 +8,8 @@ export interface Dot {
   time: number;
   /** Without one the dot stands at the foot of the chart. */
   value: number | undefined;
+  /** The colour of a hollow ring, for the end of a series; without it the dot is a diamond. */
+  ring?: string;
 }
 
 /** How far from a dot a click still means it, CSS pixels. */
@@ -27,26 +29,33 @@ function placeOf(u: uPlot, dot: Dot, canvas: boolean): Place {
   return { x: u.valToPos(dot.time, "x", canvas), y: dot.value === undefined ? foot - lift : u.valToPos(dot.value, "y", canvas) };
 }
 
-/** Draws the dots as diamonds, the chosen one filled. */
+function diamond(ctx: CanvasRenderingContext2D, { x, y }: Place, size: number): void {
+  ctx.moveTo(x, y - size);
+  ctx.lineTo(x + size, y);
+  ctx.lineTo(x, y + size);
+  ctx.lineTo(x - size, y);
+  ctx.closePath();
+}
+
+/** Draws the dots, the chosen one filled. */
 export function drawDots(u: uPlot, dots: readonly Dot[], chosen: number | undefined): void {
   const { ctx } = u;
   const ratio = devicePixelRatio;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+  // Half of a dot at the edge stands beyond it.
+  ctx.rect(u.bbox.left - SIZE * ratio, u.bbox.top - SIZE * ratio, u.bbox.width + 2 * SIZE * ratio, u.bbox.height + 2 * SIZE * ratio);
   ctx.clip();
   ctx.lineWidth = 1.25 * ratio;
-  ctx.strokeStyle = token("accent");
+  const [accent, surface] = [token("accent"), token("surface")];
   dots.forEach((dot, i) => {
-    const { x, y } = placeOf(u, dot, true);
+    const at = placeOf(u, dot, true);
     const size = (i === chosen ? SIZE + 1.5 : SIZE) * ratio;
     ctx.beginPath();
-    ctx.moveTo(x, y - size);
-    ctx.lineTo(x + size, y);
-    ctx.lineTo(x, y + size);
-    ctx.lineTo(x - size, y);
-    ctx.closePath();
-    ctx.fillStyle = token(i === chosen ? "accent" : "surface");
+    if (dot.ring === undefined) diamond(ctx, at, size);
+    else ctx.arc(at.x, at.y, size, 0, 2 * Math.PI);
+    ctx.strokeStyle = dot.ring ?? accent;
+    ctx.fillStyle = i === chosen ? (dot.ring ?? accent) : surface;
     ctx.fill();
     ctx.stroke();
   });

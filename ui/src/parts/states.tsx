@@ -11,20 +11,34 @@ import { utc } from "../state/settings";
 import { Starting } from "./starting";
 import { Stopping } from "./stopping";
 
-/** A bar after 200 ms, a way out after 2 s. */
-export function Loading({ since, cancel }: { since: number; cancel?: (() => void) | undefined }) {
+/** From here on somebody notices that it takes time, and from there on wants a way out, ms. */
+const [NOTICED, LONG] = [200, 2000];
+
+/** How long a question has been on its way, in these steps. */
+function useAge(loading: boolean, since: number): number {
   const [age, setAge] = useState(0);
   useEffect(() => {
     setAge(0);
-    const timers = [200, 2000].map((ms) => setTimeout(() => setAge(ms), ms));
+    const timers = loading ? [NOTICED, LONG].map((ms) => setTimeout(() => setAge(ms), ms)) : [];
     return () => timers.forEach(clearTimeout);
-  }, [since]);
-  if (age < 200) return null;
+  }, [loading, since]);
+  return loading ? age : 0;
+}
+
+/** Whether what is shown is the picture of before, while the next is on its way, or of a server that is gone. */
+export function useOld({ loading, since }: Asked<unknown>): boolean {
+  return useAge(loading, since) >= NOTICED || !online.value;
+}
+
+/** A bar, and later a way out. */
+export function Loading({ since, cancel }: { since: number; cancel?: (() => void) | undefined }) {
+  const age = useAge(true, since);
+  if (age < NOTICED) return null;
   return (
     <div class="loading" role="status">
       <div class="progress" />
       <span class="visually-hidden">Loading</span>
-      {age >= 2000 && cancel && (
+      {age >= LONG && cancel && (
         <button type="button" class="btn small" onClick={cancel}>
           Cancel
         </button>
@@ -130,12 +144,13 @@ export function Show<T>({
 }) {
   const { answer, error, loading, since } = asked;
   const nothing = answer && empty?.(answer.data);
+  const old = useOld(asked);
   return (
     <div class="show" aria-busy={loading}>
       {loading && <Loading since={since} cancel={cancel} />}
       {error && !(error.kind === "offline" && answer) && <Failed error={error} {...(query === undefined ? {} : { query })} />}
       {answer && (
-        <div class={error || (loading && since > 0 && answer === undefined) ? "dim" : undefined}>
+        <div class={error || old ? "dim" : undefined}>
           <RemarksList remarks={infos ? answer : { warnings: answer.warnings, infos: [] }} />
           {nothing ?? children(answer.data)}
         </div>

@@ -76,6 +76,14 @@ export function Table<T>({
   }, [virtual, sorted.length]);
   const from = virtual ? Math.min(view.from, Math.max(0, sorted.length - 1)) : 0;
   const to = virtual ? Math.min(view.to, sorted.length) : sorted.length;
+  /** Escape closes what is open below a row, and goes back to the row. */
+  const onKey = (event: KeyboardEvent) => {
+    moveAmongRows(event);
+    if (event.key !== "Escape" || open === undefined || event.defaultPrevented) return;
+    event.preventDefault();
+    body.current?.querySelector<HTMLElement>("tr.open[data-row]")?.focus();
+    setOpen(undefined);
+  };
   const act = (row: T, event: MouseEvent | KeyboardEvent) => {
     if (detail) setOpen(open === keyOf(row) ? undefined : keyOf(row));
     onRow?.(row, event.metaKey || event.ctrlKey);
@@ -91,7 +99,7 @@ export function Table<T>({
             ))}
           </tr>
         </thead>
-        <tbody ref={body} onKeyDown={moveAmongRows}>
+        <tbody ref={body} onKeyDown={onKey}>
           {from > 0 && <tr aria-hidden="true" style={{ height: `${from * ROW}px` }} />}
           {sorted.slice(from, to).map((row, i) => {
             const key = keyOf(row);
@@ -142,12 +150,12 @@ function moveAmongRows(event: KeyboardEvent): void {
   const down = event.key === "j" || event.key === "ArrowDown";
   if (!down && event.key !== "k" && event.key !== "ArrowUp") return;
   const row = (event.target as Element).closest("tr[data-row]");
-  let next = down ? row?.nextElementSibling : row?.previousElementSibling;
+  // Within the details of a row keys mean what they mean there.
+  if (row === null) return;
+  event.preventDefault();
+  let next = down ? row.nextElementSibling : row.previousElementSibling;
   while (next && !next.hasAttribute("data-row")) next = down ? next.nextElementSibling : next.previousElementSibling;
-  if (next instanceof HTMLElement) {
-    next.focus();
-    event.preventDefault();
-  }
+  if (next instanceof HTMLElement) next.focus();
 }
 
 function Head<T>({

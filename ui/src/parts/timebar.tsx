@@ -1,6 +1,6 @@
 // The window of time and how often a page looks anew, at the right of the page bar.
 
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { dayMonth, hourMinute, printDuration, zone } from "../format/time";
 import { EVERY, every, fixedEnd, range, readWindow, refresh, setRange, setWindow, shift, window_ } from "../state/range";
 import { present } from "../state/clock";
@@ -33,6 +33,15 @@ function WindowPicker() {
   const [open, setOpen] = useState(false);
   const [wrong, setWrong] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (open) input.current?.focus();
+  }, [open]);
+  // Whoever came by a key goes on by keys.
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
   const { start, end } = window_.value;
   const clock = { utc: utc.value };
   const title = fixedEnd.value === undefined ? `Last ${printDuration(range.value)}` : printDuration(range.value);
@@ -44,7 +53,7 @@ function WindowPicker() {
     if (read === undefined) return;
     if ("range" in read) setRange(read.range);
     else setWindow(read.start, read.end);
-    setOpen(false);
+    close();
   };
   return (
     <span class="window-picker">
@@ -52,7 +61,7 @@ function WindowPicker() {
         <button type="button" onClick={() => shift(-0.5)} aria-label="Half a window back">
           ‹
         </button>
-        <button type="button" data-key="t" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <button ref={button} type="button" data-key="t" aria-expanded={open} onClick={() => setOpen(!open)}>
           {title}
           <span class="t3 plain">
             {days}
@@ -64,12 +73,12 @@ function WindowPicker() {
         </button>
       </span>
       {open && (
-        <form class="popover picker" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
-          <input ref={input} class="input" autoFocus placeholder="2h, now-1d, 2026-03-12 13:00 to now" aria-label="Window of time" aria-invalid={wrong} />
+        <form class="popover picker" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && close()}>
+          <input ref={input} class="input" placeholder="2h, now-1d, 2026-03-12 13:00 to now" aria-label="Window of time" aria-invalid={wrong} />
           {wrong && <div class="crit small">Write a length such as 2h, or two times with “to” between them.</div>}
           <div class="ranges">
             {RANGES.map((text) => (
-              <button key={text} type="button" class="btn small" onClick={() => (setRange(readRange(text)), setOpen(false))}>
+              <button key={text} type="button" class="btn small" onClick={() => (setRange(readRange(text)), close())}>
                 {text}
               </button>
             ))}

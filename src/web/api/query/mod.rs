@@ -2,6 +2,7 @@
 
 mod backtest;
 mod plan;
+mod samples;
 mod stats;
 mod value;
 
@@ -32,6 +33,7 @@ pub struct Request {
     stats: String,
     waits: backtest::Waits,
     files: Option<backtest::Files>,
+    selection: samples::Selection,
 }
 
 impl Request {
@@ -44,6 +46,9 @@ impl Request {
         let ranged = kind == Kind::Range || (kind == Kind::Explain && !params.get("start").is_empty());
         let (start, end, step) = if kind == Kind::Backtest {
             backtest::steps(app, params)?
+        } else if kind == Kind::Samples {
+            let (start, end) = samples::times(params)?;
+            (start, end, 0)
         } else if ranged {
             steps(params, app.queries.limits.points)?
         } else {
@@ -56,13 +61,19 @@ impl Request {
             Kind::Backtest => backtest::Files::read(app, params, (start, end, step))?,
             _ => None,
         };
+        let selection = match kind {
+            Kind::Samples => samples::Selection::read(params)?,
+            _ => samples::Selection::default(),
+        };
         let (text, waits) = match (kind, &files) {
             (Kind::Backtest, Some(files)) => (files.title(), backtest::Waits::default()),
+            (Kind::Samples, _) => (samples::title(params), backtest::Waits::default()),
             (Kind::Backtest, None) => (params.get("expr").to_owned(), backtest::Waits::read(params)?),
             _ => (params.get("query").to_owned(), backtest::Waits::default()),
         };
         let spec = Spec { text, kind, start, end, step, client, received_ms: app.now_ms() };
-        Ok(Self { spec, timeout, limit, lookback_ms, stats: params.get("stats").to_owned(), waits, files })
+        let stats = params.get("stats").to_owned();
+        Ok(Self { spec, timeout, limit, lookback_ms, stats, waits, files, selection })
     }
 
     /// Evaluates a query, or explains it.
@@ -92,6 +103,7 @@ impl Request {
                 };
                 done.map(|backtest| Evaluated::Backtest(Box::new(backtest)))
             }
+            Kind::Samples => samples::run(&store, spec, &self.selection, running).map(Evaluated::Samples),
         }
     }
 
@@ -107,6 +119,11 @@ impl Request {
             Evaluated::Backtest(backtest) => {
                 backtest.write(out);
                 super::write_annotations(out.json(), backtest.warning().as_slice(), &[]);
+                out.json().raw("}");
+                return;
+            }
+            Evaluated::Samples(stored) => {
+                stored.write(out);
                 out.json().raw("}");
                 return;
             }
@@ -147,6 +164,8 @@ pub enum Evaluated {
     Plan(PlanNode),
     /// The alerts that would have been.
     Backtest(Box<backtest::Backtest>),
+    /// Samples as they are stored.
+    Samples(samples::Stored),
 }
 
 impl Evaluated {
@@ -157,6 +176,7 @@ impl Evaluated {
             Self::Value(result) => (result.samples_read, result.peak_samples as u64),
             Self::Plan(node) => (node.samples, 0),
             Self::Backtest(_) => (0, 0),
+            Self::Samples(stored) => (stored.samples, stored.samples),
         }
     }
 }

@@ -100,7 +100,7 @@ fn floats(out: &mut impl Output, columns: &narthex_storage::Columns) -> bool {
 }
 
 /// `[time,{"count":…,"sum":…,"buckets":[…]}]`
-fn histogram_at(json: &mut Json, timestamp: i64, histogram: &FloatHistogram) {
+pub(super) fn histogram_at(json: &mut Json, timestamp: i64, histogram: &FloatHistogram) {
     json.raw("[");
     json.time(timestamp);
     json.raw(",{\"count\":");

@@ -1,6 +1,6 @@
 // What fires, did it, would it?
 
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { get } from "../../api/client";
 import { range as rangeQuery } from "../../api/promql";
@@ -39,7 +39,7 @@ function rowsOf(data: RulesData): Row[] {
 
 export default function Alerts() {
   const recording = place.value.params.get("kind") === "recording";
-  const [filter, setFilter] = useState(place.value.params.get("filter") ?? "");
+  const filter = place.value.params.get("filter") ?? "";
   const asked = useAsk<RulesData>((signal) => get("rules", {}, signal), [look.value]);
   const { start, end } = window_.value;
   const step = stepFor(end - start, 240);
@@ -50,7 +50,7 @@ export default function Alerts() {
     <>
       <div class="bar">
         <h1>Alerts</h1>
-        <input class="input filter" data-filter placeholder="name, group or expression" aria-label="Filter rules" value={filter} onInput={(event) => (setFilter(event.currentTarget.value), setParams({ filter: event.currentTarget.value || null }))} />
+        <input class="input filter" data-filter placeholder="name, group or expression" aria-label="Filter rules" value={filter} onInput={(event) => setParams({ filter: event.currentTarget.value || null })} />
         <span class="seg" role="group" aria-label="Kind of rules">
           <button type="button" aria-pressed={!recording} onClick={() => setParams({ kind: null })}>
             Alerting
@@ -65,11 +65,30 @@ export default function Alerts() {
       <div class="page-body">
         <section class="panel" aria-label="Rules">
           <Show asked={asked.state.value} cancel={asked.cancel} empty={() => (rows.length === 0 ? <NoRules /> : undefined)}>
-            {() => (shown.length === 0 ? <Empty title="No rule is like that" /> : <Rules rows={shown} recording={recording} past={past} start={start} end={end} step={step} />)}
+            {() => (shown.length === 0 ? <NoneSo recording={recording} filtered={filter !== ""} /> : <Rules rows={shown} recording={recording} past={past} start={start} end={end} step={step} />)}
           </Show>
         </section>
       </div>
     </>
+  );
+}
+
+function NoneSo({ recording, filtered }: { recording: boolean; filtered: boolean }) {
+  if (filtered) {
+    return (
+      <Empty title="No rule is like that">
+        <button type="button" class="btn" onClick={() => setParams({ filter: null })}>
+          Show all
+        </button>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title={recording ? "No recording rules" : "No alerting rules"}>
+      <button type="button" class="btn" onClick={() => setParams({ kind: recording ? null : "recording" })}>
+        {recording ? "Show alerting rules" : "Show recording rules"}
+      </button>
+    </Empty>
   );
 }
 

@@ -34,13 +34,13 @@ export function Figures({ data }: { data: CardinalityData | undefined }) {
             </span>
           )}
         </div>
-        <Past series={history?.active} end={end} step={step} unit="count" label="Active series, last day" query={ACTIVE} />
+        <Past known={history !== undefined} series={history?.active} end={end} step={step} unit="count" label="Active series, last day" query={ACTIVE} />
       </div>
       <div>
         <div class="tile">
           <b>{lastOf(history?.fresh)}</b> new series per minute
         </div>
-        <Past series={history?.fresh} end={end} step={step} unit="number" label="New series per minute, last day" query={NEW} />
+        <Past known={history !== undefined} series={history?.fresh} end={end} step={step} unit="number" label="New series per minute, last day" query={NEW} />
       </div>
       <Memory />
     </section>
@@ -52,9 +52,10 @@ function lastOf(series: MatrixSeries[] | undefined): string {
   return last === undefined ? "–" : format(Number(last), "number");
 }
 
-function Past({ series, end, step, unit, label, query }: { series: MatrixSeries[] | undefined; end: number; step: number; unit: Unit; label: string; query: string }) {
+function Past({ known, series, end, step, unit, label, query }: { known: boolean; series: MatrixSeries[] | undefined; end: number; step: number; unit: Unit; label: string; query: string }) {
   const lines = toLines(series ?? [], end - DAY, end, step);
   const explore = link("query", { "g0.expr": query, "g0.tab": "graph", range: "1d" });
+  if (!known) return <div class="nothing" />;
   if (lines.lines.length === 0) {
     return (
       <div class="nothing">
@@ -78,7 +79,7 @@ function Memory() {
   return (
     <div>
       <div class="tile">
-        <b>{format(total, "bytes")}</b> memory of series, by job
+        <b>{asked.state.value.answer ? format(total, "bytes") : "–"}</b> memory of series, by job
       </div>
       <table class="memory" aria-label="Memory by job">
         <tbody>

@@ -41,7 +41,7 @@ export default function Cardinality() {
         <Figures data={match ? undefined : asked.state.value.answer?.data} />
         <div class={focused ? "cardinality focused" : "cardinality"}>
           <section class="panel" aria-label="Series">
-            <Show asked={asked.state.value} cancel={asked.cancel} empty={(data) => (data.rows.length === 0 ? <Empty title="No series" /> : undefined)}>
+            <Show asked={asked.state.value} cancel={asked.cancel} empty={(data) => (data.rows.length === 0 ? <NoSeries match={match} /> : undefined)}>
               {(data) => <Rows data={data} by={by} focus={focused?.name} />}
             </Show>
           </section>
@@ -49,5 +49,22 @@ export default function Cardinality() {
         </div>
       </div>
     </>
+  );
+}
+
+function NoSeries({ match }: { match: string | null }) {
+  if (match === null) {
+    return (
+      <Empty title="No series yet">
+        <div class="t2">The first come with the first scrape. Nothing is counted of samples that lie in blocks only.</div>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No series matches that">
+      <button type="button" class="btn" onClick={() => setParams({ match: null })}>
+        Count all series
+      </button>
+    </Empty>
   );
 }

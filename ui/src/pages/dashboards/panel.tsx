@@ -2,7 +2,7 @@
 
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Answer } from "../../api/client";
-import { Failed, Loading, RemarksList } from "../../parts/states";
+import { Failed, Loading, RemarksList, useOld } from "../../parts/states";
 import { printDuration } from "../../format/time";
 import { fixedEnd } from "../../state/range";
 import { link } from "../../state/url";
@@ -52,6 +52,7 @@ export function PanelView({ panel, scene, places }: { panel: Panel; scene: Scene
     return { ...answer, data: { figures: answer.data } };
   });
   const { answer, error, loading, since } = asked.state.value;
+  const old = useOld(asked.state.value);
   const title = fillText(panel.title, scene.values);
   return (
     <section ref={element} class={`panel dash-${panel.kind}`} style={{ "--span": String(panel.width) }} aria-label={panel.detail ? `${title}, ${panel.detail}` : title} aria-busy={seen && loading && queries.length > 0}>
@@ -63,9 +64,9 @@ export function PanelView({ panel, scene, places }: { panel: Panel; scene: Scene
       <div class="show" style={{ minHeight: answer || error ? undefined : `${ROOM[panel.kind]}px` }}>
         {seen && loading && queries.length > 0 && <Loading since={since} cancel={asked.cancel} />}
         {panel.kind === "text" && <p class="dash-prose">{fillText(panel.text ?? "", scene.values)}</p>}
-        {error && <Failed error={error} {...(queries.length === 1 && queries[0] ? { query: queries[0].expr } : {})} />}
+        {error && !(error.kind === "offline" && answer) && <Failed error={error} {...(queries.length === 1 && queries[0] ? { query: queries[0].expr } : {})} />}
         {answer && (
-          <div class={error ? "dim" : undefined}>
+          <div class={error || old ? "dim" : undefined}>
             <RemarksList remarks={answer} />
             <Body panel={panel} data={answer.data} {...held.current} places={places} table={table} />
           </div>
@@ -113,15 +114,16 @@ function Menu({ queries, scene, title, table, onTable }: { queries: readonly Rea
   const close = () => {
     if (menu.current) menu.current.open = false;
   };
+  // Whoever came by a key goes on by keys.
+  const back = () => {
+    close();
+    menu.current?.querySelector("summary")?.focus();
+  };
   return (
     <details
       ref={menu}
       class="dash-menu"
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        close();
-        menu.current?.querySelector("summary")?.focus();
-      }}
+      onKeyDown={(event) => event.key === "Escape" && (event.preventDefault(), back())}
       onFocusOut={(event) => event.relatedTarget instanceof Node && !menu.current?.contains(event.relatedTarget) && close()}
     >
       <summary aria-label={`Menu of ${title}`}>⋯</summary>
@@ -131,7 +133,7 @@ function Menu({ queries, scene, title, table, onTable }: { queries: readonly Rea
             Explore
           </a>
           {table !== undefined && (
-            <button type="button" class="btn small" aria-pressed={table} onClick={() => (onTable(), close())}>
+            <button type="button" class="btn small" aria-pressed={table} onClick={() => (onTable(), back())}>
               {table ? "As chart" : "As table"}
             </button>
           )}

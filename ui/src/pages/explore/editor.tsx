@@ -4,7 +4,7 @@ import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, c
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from "@codemirror/commands";
 import { HighlightStyle, bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
-import { EditorState, Prec } from "@codemirror/state";
+import { Annotation, EditorState, Prec } from "@codemirror/state";
 import { EditorView, drawSelection, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
@@ -33,6 +33,9 @@ const LOOK = EditorView.theme({
   ".cm-matchingBracket": { backgroundColor: "var(--sunken) !important", outline: "1px solid var(--line-2)" },
 });
 
+/** A change that nobody wrote in the editor: another query of the page, one of the past. */
+const FROM_OUTSIDE = Annotation.define<boolean>();
+
 interface Props {
   text: string;
   label: string;
@@ -47,6 +50,8 @@ export function Editor({ text, label, onChange, onRun, onHistory }: Props) {
   const view = useRef<EditorView | null>(null);
   const latest = useRef({ onChange, onRun, onHistory });
   latest.current = { onChange, onRun, onHistory };
+  // What was written here comes back as `text`, perhaps only when more is written: it must not take the place of that.
+  const told = useRef<string[]>([]);
   useEffect(() => {
     if (host.current === null) return;
     const promql = new PromQLExtension().setComplete({ remote: { url: base.replace(/\/$/, ""), httpMethod: "GET" }, maxMetricsMetadata: 10_000 });
@@ -80,7 +85,10 @@ export function Editor({ text, label, onChange, onRun, onHistory }: Props) {
           ),
           keymap.of([...completionKeymap, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+            if (!update.docChanged || update.transactions.some((one) => one.annotation(FROM_OUTSIDE))) return;
+            const written = update.state.doc.toString();
+            told.current.push(written);
+            latest.current.onChange(written);
           }),
         ],
       }),
@@ -90,8 +98,10 @@ export function Editor({ text, label, onChange, onRun, onHistory }: Props) {
   }, []);
   useEffect(() => {
     const current = view.current;
-    if (current && current.state.doc.toString() !== text) {
-      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: text } });
+    const echo = told.current.lastIndexOf(text);
+    told.current = echo === -1 ? [] : told.current.slice(echo + 1);
+    if (echo === -1 && current && current.state.doc.toString() !== text) {
+      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: text }, annotations: FROM_OUTSIDE.of(true) });
     }
   }, [text]);
   return <div class="editor" ref={host} />;

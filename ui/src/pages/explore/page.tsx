@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { post } from "../../api/client";
 import type { ChartProps } from "../../charts/chart";
 import { parseDuration, printDuration } from "../../format/time";
+import { useKeys } from "../../parts/keys";
 import { TimeBar } from "../../parts/timebar";
 import { refresh, stepFor, window_ } from "../../state/range";
 import { place, setParams } from "../../state/url";
@@ -75,6 +76,7 @@ export default function Explore() {
       // The editor marks what is wrong.
     }
   };
+  useKeys(Object.fromEntries(drafts.map((_, i) => [`mod+${i + 1}`, () => document.querySelectorAll<HTMLElement>("main .cm-content")[i]?.focus()])));
   const visible = shown.map((query, i) => ({ ...query, name: letter(i) })).filter((query) => !query.hidden && query.text.trim() !== "");
   return (
     <>
@@ -137,7 +139,7 @@ export default function Explore() {
         </section>
         <section class="panel" aria-label="Answer">
           <div class="tabs">
-            <div class="list" role="tablist" aria-label="Form of the answer">
+            <div class="list" role="tablist" aria-label="Form of the answer" onKeyDown={moveAmongTabs}>
               {TABS.map(([id, title]) => (
                 <button key={id} type="button" role="tab" aria-selected={tab === id} onClick={() => run(drafts, id)}>
                   {title}
@@ -177,6 +179,16 @@ export default function Explore() {
       </div>
     </>
   );
+}
+
+/** The arrows go from tab to tab; Enter shows one. */
+function moveAmongTabs(event: KeyboardEvent): void {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step === undefined) return;
+  event.preventDefault();
+  const tabs = [...(event.currentTarget as Element).querySelectorAll<HTMLElement>('[role="tab"]')];
+  const at = tabs.indexOf(event.target as HTMLElement);
+  tabs[(at + step + tabs.length) % tabs.length]?.focus();
 }
 
 function Choice<T extends string>({ label, all, value, onChange }: { label: string; all: readonly [T, string][]; value: T; onChange: (value: T) => void }) {

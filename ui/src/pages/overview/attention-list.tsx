@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
-import { all, range as rangeQuery } from "../../api/promql";
+import { ranges } from "../../api/batch";
 import { metricText, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { Mark } from "../../parts/icons";
@@ -21,12 +21,12 @@ export function AttentionList({ found, checks: known, start, end }: { found: rea
   const sparks = useAsk(
     found.length === 0
       ? undefined
-      : (signal) => all(Object.fromEntries(found.slice(0, SPARKS).map((one) => [one.graph, rangeQuery(one.graph, start, end, step, signal)]))),
+      : (signal) => ranges(Object.fromEntries(found.slice(0, SPARKS).map((one) => [one.graph, one.graph])), start, end, step, signal),
     [found.map((one) => one.graph).join("\n"), start, end, step],
   ).state.value.answer?.data;
   const checks = [...new Set(found.map((one) => one.check))];
   const past = useAsk(
-    checks.length === 0 ? undefined : (signal) => all(Object.fromEntries(checks.map((check) => [check.id, rangeQuery(check.query, start, end, step, signal)]))),
+    checks.length === 0 ? undefined : (signal) => ranges(Object.fromEntries(checks.map((check) => [check.id, check.query])), start, end, step, signal),
     [checks.map((check) => check.query).join("\n"), start, end, step],
   ).state.value.answer?.data;
   /** Since when somebody has it, within the window. */

@@ -1,7 +1,7 @@
 // The row of figures: each leads to where it comes from.
 
 import { useAsk } from "../../api/ask";
-import { all, instant } from "../../api/promql";
+import { instants } from "../../api/batch";
 import { type Unit, count, format } from "../../format/numbers";
 import { link } from "../../state/url";
 import { type Scope, scoped } from "./scope";
@@ -77,20 +77,13 @@ function tiles(rates: number, scope: Scope): Tile[] {
   return all.map((tile) => ({ ...tile, query: scoped(tile.query, scope), ...(tile.beside ? { beside: { ...tile.beside, query: scoped(tile.beside.query, scope) } } : {}) }));
 }
 
+function queriesOf(list: readonly Tile[]): Record<string, string> {
+  return Object.fromEntries(list.flatMap((tile) => [[tile.title, tile.query], ...(tile.beside ? [[`${tile.title} beside`, tile.beside.query]] : [])] as [string, string][]));
+}
+
 export function Figures({ end, rates, scope }: { end: number; rates: number; scope: Scope }) {
   const list = tiles(rates, scope);
-  const asked = useAsk(
-    (signal) =>
-      all(
-        Object.fromEntries(
-          list.flatMap((tile) => [
-            [tile.title, instant(tile.query, end, signal)] as const,
-            ...(tile.beside ? [[`${tile.title} beside`, instant(tile.beside.query, end, signal)] as const] : []),
-          ]),
-        ),
-      ),
-    [end, rates, scope],
-  );
+  const asked = useAsk((signal) => instants(queriesOf(list), end, signal), [end, rates, scope]);
   const data = asked.state.value.answer?.data;
   return (
     <div class="figures">

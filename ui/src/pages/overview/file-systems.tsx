@@ -2,7 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
-import { all, instant } from "../../api/promql";
+import { instants } from "../../api/batch";
 import type { LabelSet } from "../../api/types";
 import { duration, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
@@ -34,7 +34,7 @@ interface FileSystem {
 }
 
 export function FileSystems({ end, scope }: { end: number; scope: Scope }) {
-  const data = useAsk((signal) => all(Object.fromEntries(Object.entries(scopedAll(QUERIES, scope)).map(([id, query]) => [id, instant(query, end, signal)]))), [end, scope]).state.value.answer?.data;
+  const data = useAsk((signal) => instants(scopedAll(QUERIES, scope), end, signal), [end, scope]).state.value.answer?.data;
   const rows = useMemo((): FileSystem[] => {
     const of = (id: keyof typeof QUERIES, labels: LabelSet) => data?.[id]?.find((one) => one.labels["mountpoint"] === labels["mountpoint"])?.value;
     return (data?.["size"] ?? []).map(({ labels, value }) => ({

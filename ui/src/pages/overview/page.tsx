@@ -2,7 +2,8 @@
 
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
-import { all, instant, range as rangeQuery } from "../../api/promql";
+import { instants, ranges } from "../../api/batch";
+import { instant } from "../../api/promql";
 import { stepFor, window_ } from "../../state/range";
 import { place } from "../../state/url";
 import { TimeBar } from "../../parts/timebar";
@@ -32,30 +33,19 @@ export default function Overview() {
   const choices = useAsk((signal) => instant(CHOICES, end, signal), [end]);
   const nodes = useAsk((signal) => instant(scoped("count(count by (instance) (node_cpu_seconds_total or node_load1))", scope), end, signal), [end, scope]);
   const alone = (nodes.state.value.answer?.data[0]?.value ?? 0) === 1;
-  const attention = useAsk(
-    (signal) => all(Object.fromEntries(checks.map((check) => [check.id, instant(check.query, end, signal)]))),
-    [end, scope],
-  );
+  const attention = useAsk((signal) => instants(Object.fromEntries(checks.map((check) => [check.id, check.query])), end, signal), [end, scope]);
   const matrix = useAsk(
-    (signal) =>
-      all(
-        Object.fromEntries(
-          resources.flatMap((resource) => resource.figures).map((figure) => {
-            const query = (alone && figure.parts?.query) || figure.query;
-            return [figure.id, rangeQuery(withWindow(query, rates), start, end, step, signal)];
-          }),
-        ),
-      ),
+    (signal) => {
+      const queries = resources.flatMap((resource) => resource.figures).map((figure) => [figure.id, withWindow((alone && figure.parts?.query) || figure.query, rates)]);
+      return ranges(Object.fromEntries(queries) as Record<string, string>, start, end, step, signal);
+    },
     [start, end, step, alone, scope],
   );
   const errors = useAsk(
-    (signal) =>
-      all(
-        Object.fromEntries([
-          ...resources.flatMap((resource) => resource.errors).map((error) => [error.title, instant(withWindow(error.query, rates), end, signal)] as const),
-          ["fullest", instant(scoped(FULLEST, scope), end, signal)] as const,
-        ]),
-      ),
+    (signal) => {
+      const queries = resources.flatMap((resource) => resource.errors).map((error) => [error.title, withWindow(error.query, rates)]);
+      return instants({ ...(Object.fromEntries(queries) as Record<string, string>), fullest: scoped(FULLEST, scope) }, end, signal);
+    },
     [end, rates, scope],
   );
   const found = useMemo(() => {

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { TargetsData } from "../../api/types";
 import { Empty } from "../../parts/states";
 import { Table } from "../../parts/table";
+import { Discovered } from "./discovered";
 import { RelabelSteps } from "./relabel-steps";
 
 export function Dropped({ data, job, filter }: { data: TargetsData; job: string | null; filter: string }) {
@@ -38,18 +39,7 @@ export function Dropped({ data, job, filter }: { data: TargetsData; job: string 
                 <div class="strong">Relabelling, rule by rule</div>
                 <RelabelSteps pool={row.scrapePool} discovered={row.discoveredLabels} />
               </div>
-              <table aria-label="Discovered labels">
-                <tbody>
-                  {Object.entries(row.discoveredLabels).map(([name, value]) => (
-                    <tr key={name}>
-                      <td>
-                        <code>{name}</code>
-                      </td>
-                      <td class="wrap">{value}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+              <Discovered discovered={row.discoveredLabels} />
             </div>
           )}
         />

@@ -1,6 +1,6 @@
 // Why is it not scraped?
 
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { get } from "../../api/client";
 import type { TargetsData } from "../../api/types";
@@ -25,7 +25,7 @@ export default function Targets() {
   const { params } = place.value;
   const chosen = params.get("job");
   const kind = KINDS.find(([id]) => id === params.get("show"))?.[0] ?? "all";
-  const [filter, setFilter] = useState(params.get("filter") ?? "");
+  const filter = params.get("filter") ?? "";
   const data = asked.state.value.answer?.data;
   const jobs = useMemo(() => (data ? jobsOf(data) : []), [data]);
   const counts = useMemo(() => count(jobs), [jobs]);
@@ -39,10 +39,7 @@ export default function Targets() {
           placeholder={'address, label="value" or error text'}
           aria-label="Filter targets"
           value={filter}
-          onInput={(event) => {
-            setFilter(event.currentTarget.value);
-            setParams({ filter: event.currentTarget.value || null });
-          }}
+          onInput={(event) => setParams({ filter: event.currentTarget.value || null })}
         />
         <span class="seg" role="group" aria-label="Which targets">
           {KINDS.map(([id, title]) => (

@@ -1,6 +1,5 @@
 // A target's last error, its last scrapes, and its labels before and after relabelling.
 
-import { useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { range as rangeQuery } from "../../api/promql";
 import type { ActiveTarget } from "../../api/types";
@@ -8,7 +7,9 @@ import { parseDuration } from "../../format/time";
 import { link } from "../../state/url";
 import { look } from "../../state/range";
 import { present } from "../../state/clock";
+import { Discovered } from "./discovered";
 import { RelabelSteps } from "./relabel-steps";
+import { Try } from "./try";
 
 const SCRAPES = 30;
 
@@ -19,10 +20,6 @@ export function TargetDetail({ target }: { target: ActiveTarget }) {
   const answer = useAsk((signal) => rangeQuery(selector, end - (SCRAPES - 1) * step, end, step, signal), [selector, look.value]).state.value.answer?.data;
   const values = answer?.[0]?.values ?? [];
   const down = [...values].reverse().findIndex(([, value]) => value !== "0");
-  const [copied, setCopied] = useState(false);
-  const copy = () => {
-    void navigator.clipboard.writeText(`curl -sS '${target.scrapeUrl.replace(/'/g, "%27")}'`).then(() => setCopied(true));
-  };
   return (
     <div class="target-detail">
       <div>
@@ -40,55 +37,18 @@ export function TargetDetail({ target }: { target: ActiveTarget }) {
           <a class="btn small" href={target.globalUrl} target="_blank" rel="noreferrer">
             Open the page
           </a>
-          <button type="button" class="btn small" onClick={copy}>
-            {copied ? "Copied" : "Copy as curl"}
-          </button>
           <a class="btn small" href={link("query", { "g0.expr": selector, "g0.tab": "graph" })}>
             up in Explore
           </a>
         </div>
+        <Try target={target} />
         <div class="strong">Relabelling, rule by rule</div>
         <RelabelSteps pool={target.scrapePool} discovered={target.discoveredLabels} />
       </div>
       <div>
         <div class="strong">Labels, before and after relabelling</div>
-        <Labels target={target} />
+        <Discovered discovered={target.discoveredLabels} final={target.labels} />
       </div>
     </div>
-  );
-}
-
-function Labels({ target }: { target: ActiveTarget }) {
-  const final = Object.entries(target.labels);
-  return (
-    <table aria-label="Labels">
-      <thead>
-        <tr>
-          <th scope="col">Discovered</th>
-          <th scope="col">Value</th>
-          <th scope="col">Target label</th>
-        </tr>
-      </thead>
-      <tbody>
-        {Object.entries(target.discoveredLabels).map(([name, value]) => (
-          <tr key={name}>
-            <td>
-              <code>{name}</code>
-            </td>
-            <td class="wrap">{value}</td>
-            <td class="ok">{final.filter(([own, is]) => own === name || (is === value && !(own in target.discoveredLabels))).map(([own]) => own).join(", ")}</td>
-          </tr>
-        ))}
-        {final
-          .filter(([name, value]) => target.discoveredLabels[name] !== value && !Object.values(target.discoveredLabels).includes(value))
-          .map(([name, value]) => (
-            <tr key={`final ${name}`}>
-              <td class="t3">–</td>
-              <td class="wrap">{value}</td>
-              <td class="ok">{name}</td>
-            </tr>
-          ))}
-      </tbody>
-    </table>
   );
 }
