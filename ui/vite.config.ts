@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 // Relative addresses: the server may stand below any path prefix.
 export default defineConfig({
   base: "./",
+  // The editor's language support uses little of it, and we have that.
+  resolve: { alias: { "lru-cache": new URL("./src/pages/explore/lru-cache.ts", import.meta.url).pathname } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

@@ -1,5 +1,6 @@
-// What a page may weigh, and how long it may take. Sizes are exact; times are held against work that the same browser
-// does beside it, so that a slow or busy machine has as much more. `MEASURE=1` prints them.
+// What a page may weigh, and how long it may take. Sizes are exact; of times the best of several tries counts, each held
+// against work that the same browser does before and after it, so that a slow or busy machine has as much more.
+// `MEASURE=1` prints them.
 
 import { get } from "node:http";
 import { gunzipSync } from "node:zlib";
@@ -9,10 +10,10 @@ import { type World, many, world } from "./world";
 const KB = 1000;
 /** How long that work takes on the machine that the budgets were measured on, when nobody else uses it, ms. */
 const QUIET = 40;
-/** Times a budget that a page may take: the work is not the page's, and others come and go. */
-const ROOM = 6;
-/** A page that was interrupted may try again. */
-const TRIES = { retry: 2 };
+/** So often a page is tried until it keeps its budget: others use the machine too, and come and go. */
+const TRIES = 8;
+/** Work of several processes suffers more from others than that of a single thread, which is what can be compared. */
+const TOGETHER = 1.5;
 /** For what takes long beside others, ms; the budget is checked by the page's own clock. */
 const PATIENCE = 120_000;
 
@@ -113,95 +114,114 @@ async function slowness(): Promise<number> {
   return Math.max(1, median(taken) / QUIET);
 }
 
-/** Fails where something took longer than it may, on a machine as slow as this one is before or after. */
-async function within(what: string, taken: number, budget: number, before: number): Promise<void> {
-  const slow = Math.max(before, await slowness());
-  if (process.env["MEASURE"] !== undefined) console.log(`${what}: ${taken.toFixed(1)} ms of ${budget} ms, machine ${slow.toFixed(2)} times slower`);
-  expect(taken, what).toBeLessThan(budget * ROOM * slow);
+/** Fails where no try keeps the budgets, ms, each by itself, on a machine as slow as this one is before or after it. */
+async function within<Name extends string>(budgets: Record<Name, number>, measure: () => Promise<Record<Name, number>>): Promise<void> {
+  const names = Object.keys(budgets) as Name[];
+  const best = Object.fromEntries(names.map((name) => [name, Infinity])) as Record<Name, number>;
+  const kept = () => names.every((name) => best[name] < budgets[name]);
+  for (let i = 0; i < TRIES && !kept(); i += 1) {
+    const before = await slowness();
+    const taken = await measure();
+    const slow = Math.max(before, await slowness());
+    for (const name of names) {
+      expect(taken[name], name).toBeGreaterThan(0);
+      best[name] = Math.min(best[name], taken[name] / slow ** TOGETHER);
+      if (process.env["MEASURE"] !== undefined) console.log(`${name}: ${taken[name].toFixed(1)} ms of ${budgets[name]} ms, machine ${slow.toFixed(2)} times slower`);
+    }
+  }
+  for (const name of names) expect(best[name], name).toBeLessThan(budgets[name]);
 }
 
-describe("times", TRIES, () => {
-  it("of the first page: something within 200 ms, figures within 500 ms", async () => {
-    const before = await slowness();
-    await it_.page.goto(`${it_.url}/`);
-    await it_.page.locator(".figures b").first().waitFor();
-    const { paint, figures } = await it_.page.evaluate(() => ({
-      paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity,
-      figures: performance.now(),
-    }));
-    await within("first paint", paint, 200, before);
-    await within("figures", figures, 500, before);
-  });
+/** Marks when the numbers of a large answer arrive, and when a picture and a table of them are there to be seen. */
+function markAnswers(): void {
+  const Plain = Worker;
+  window.Worker = class extends Plain {
+    constructor(...all: ConstructorParameters<typeof Worker>) {
+      super(...all);
+      // The first to hear of it: what the page does with the numbers is part of the time.
+      this.addEventListener("message", () => performance.mark("read"), { once: true });
+    }
+  };
+  for (const [name, selector] of [
+    ["drawn", ".graph .u-over"],
+    ["rows", "table[aria-label=Series] tr[data-row]"],
+  ] as const) {
+    const watch = new MutationObserver(() => {
+      if (document.querySelector(selector) === null) return;
+      watch.disconnect();
+      requestAnimationFrame(() => requestAnimationFrame(() => performance.mark(name)));
+    });
+    watch.observe(document, { childList: true, subtree: true });
+  }
+}
 
-  it("of a graph of 1,000 series with 1,000 points: read and drawn within 1.2 s, drawn within 400 ms, hover within 8 ms", async () => {
-    const before = await slowness();
-    // Samples count for five minutes, so the window reaches past them.
-    const end = Math.floor(Date.now() / 1000) + 280;
-    await it_.page.addInitScript(() => {
-      const post = Worker.prototype.postMessage as (...all: unknown[]) => void;
-      Worker.prototype.postMessage = function (this: Worker, ...all: unknown[]) {
-        this.addEventListener("message", () => performance.mark("read"), { once: true });
-        post.apply(this, all);
-      };
-      const watch = new MutationObserver(() => {
-        if (document.querySelector(".u-over") === null) return;
-        watch.disconnect();
-        requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn")));
+/** How long after the answer of a range query, and after its numbers were read, something was there, ms. */
+async function sinceAnswer(name: "drawn" | "rows"): Promise<{ answer: number; numbers: number }> {
+  await it_.page.waitForFunction((mark) => performance.getEntriesByName(mark).length > 0, name, { timeout: PATIENCE, polling: 250 });
+  return it_.page.evaluate((mark) => {
+    const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
+    const there = performance.getEntriesByName(mark)[0]?.startTime ?? Infinity;
+    return { answer: there - (answer?.responseEnd ?? 0), numbers: there - (performance.getEntriesByName("read")[0]?.startTime ?? 0) };
+  }, name);
+}
+
+describe("times", () => {
+  it("of the first page: something within 200 ms, figures within 500 ms", async () => {
+    await within({ "first paint": 200, figures: 500 }, async () => {
+      await it_.page.goto(`${it_.url}/`);
+      await it_.page.locator(".figures b").first().waitFor();
+      return it_.page.evaluate(() => ({
+        "first paint": performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity,
+        figures: performance.now(),
+      }));
+    });
+  }, 2 * PATIENCE);
+
+  it("of a graph of 1,000 series with 1,000 points: read and drawn within 800 ms, drawn within 400 ms, hover within 8 ms", async () => {
+    await it_.page.addInitScript(markAnswers);
+    await within({ "1,000 × 1,000 from their answer": 800, "1,000 × 1,000 from their numbers": 400, hover: 8 }, async () => {
+      // Samples count for five minutes, so the window reaches past them.
+      const end = Math.floor(Date.now() / 1000) + 280;
+      await it_.page.goto(`${it_.url}/query?g0.expr=many{n=~"[0-9]{1,3}"}&g0.tab=graph&range=5m&end=${end}&step=300ms`);
+      const drawn = await sinceAnswer("drawn");
+      await it_.page.getByText(/^1\s?000 series$/).first().waitFor({ timeout: PATIENCE });
+      const hovers = await it_.page.locator(".graph .u-over").evaluate(async (over) => {
+        const box = over.getBoundingClientRect();
+        const taken: number[] = [];
+        for (let i = 0; i < 15; i += 1) {
+          const begin = performance.now();
+          over.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: box.left + 50 + i * 20, clientY: box.top + 50 }));
+          // What is drawn of it comes in the same turn.
+          for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+          taken.push(performance.now() - begin);
+          await new Promise(requestAnimationFrame);
+        }
+        return taken;
       });
-      watch.observe(document, { childList: true, subtree: true });
+      return { "1,000 × 1,000 from their answer": drawn.answer, "1,000 × 1,000 from their numbers": drawn.numbers, hover: median(hovers) };
     });
-    await it_.page.goto(`${it_.url}/query?g0.expr=many{n=~"[0-9]{1,3}"}&g0.tab=graph&range=5m&end=${end}&step=300ms`);
-    await it_.page.waitForFunction(() => performance.getEntriesByName("drawn").length > 0, undefined, { timeout: PATIENCE, polling: 250 });
-    await it_.page.getByText(/^1\s?000 series$/).first().waitFor({ timeout: PATIENCE });
-    const taken = await it_.page.evaluate(() => {
-      const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
-      const drawn = performance.getEntriesByName("drawn")[0]?.startTime ?? Infinity;
-      return { whole: drawn - (answer?.responseEnd ?? 0), paint: drawn - (performance.getEntriesByName("read")[0]?.startTime ?? 0) };
-    });
-    expect(taken.whole).toBeGreaterThan(0);
-    expect(taken.paint).toBeGreaterThan(0);
-    await within("graph of 1,000 × 1,000 from its answer", taken.whole, 1200, before);
-    await within("graph of 1,000 × 1,000 from its numbers", taken.paint, 400, before);
-    const plot = it_.page.locator(".graph .u-over");
-    const hovers = await plot.evaluate(async (over) => {
-      const box = over.getBoundingClientRect();
-      const taken: number[] = [];
-      for (let i = 0; i < 15; i += 1) {
-        const begin = performance.now();
-        over.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: box.left + 50 + i * 20, clientY: box.top + 50 }));
-        taken.push(performance.now() - begin);
-        await new Promise(requestAnimationFrame);
-      }
-      return taken;
-    });
-    await within("hover", median(hovers), 8, before);
   }, 2 * PATIENCE);
 
   it("of 10,000 rows: the first within 300 ms, a key within 50 ms, elements for what is in view", async () => {
-    const before = await slowness();
-    await it_.page.goto(`${it_.url}/query?g0.expr=many&g0.tab=graph&range=1m&step=20s`);
-    const rows = it_.page.getByRole("table", { name: "Series" }).locator("tr[data-row]");
-    await rows.first().waitFor();
-    const shown = await it_.page.evaluate(() => {
-      const answer = (performance.getEntriesByType("resource") as PerformanceResourceTiming[]).filter((entry) => entry.name.includes("query_range")).at(-1);
-      return performance.now() - (answer?.responseEnd ?? 0);
+    await within({ "10,000 rows": 300, "key among 10,000 rows": 50 }, async () => {
+      await it_.page.goto(`${it_.url}/query?g0.expr=many&g0.tab=graph&range=1m&step=20s`);
+      const shown = await sinceAnswer("rows");
+      expect(await it_.page.evaluate(() => document.getElementsByTagName("*").length)).toBeLessThan(3000);
+      await it_.page.getByRole("table", { name: "Series" }).locator("tr[data-row]").first().focus();
+      const keys = await it_.page.evaluate(async () => {
+        const taken: number[] = [];
+        for (let i = 0; i < 10; i += 1) {
+          const begin = performance.now();
+          document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true, cancelable: true }));
+          taken.push(performance.now() - begin);
+          await new Promise(requestAnimationFrame);
+        }
+        return taken;
+      });
+      expect(await it_.page.evaluate(() => document.activeElement?.getAttribute("aria-rowindex"))).toBe("11");
+      return { "10,000 rows": shown.answer, "key among 10,000 rows": median(keys) };
     });
-    await within("10,000 rows", shown, 300, before);
-    expect(await it_.page.evaluate(() => document.getElementsByTagName("*").length)).toBeLessThan(3000);
-    await rows.first().focus();
-    const keys = await it_.page.evaluate(async () => {
-      const taken: number[] = [];
-      for (let i = 0; i < 10; i += 1) {
-        const begin = performance.now();
-        document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
-        taken.push(performance.now() - begin);
-        await new Promise(requestAnimationFrame);
-      }
-      return taken;
-    });
-    await within("key among 10,000 rows", median(keys), 50, before);
-    expect(await it_.page.evaluate(() => document.activeElement?.getAttribute("aria-rowindex"))).toBe("11");
-  });
+  }, 2 * PATIENCE);
 });
 
 it("asks nothing while nobody looks", async () => {

@@ -39,6 +39,7 @@ const PICTURES: readonly Picture[] = [
   { name: "explore-hints", path: query("rate(node_load1[20s])", "graph"), text: "node_load1 is a gauge" },
   { name: "explore-empty", path: query("no_such_metric", "graph"), text: "There is no metric no_such_metric" },
   { name: "explore-error", path: query("sum(up", "graph"), text: "unclosed left parenthesis" },
+  { name: "explore-alerts", path: query("up", "graph"), text: "series" },
   { name: "dashboard-node", path: "dashboards?d=use-node&range=1h&var-instance=node-3:9100", text: "Utilisation" },
   { name: "dashboard-cluster", path: "dashboards?d=use-cluster&range=1h", text: "Utilisation" },
   { name: "dashboard-empty", path: "dashboards?d=pod&range=1h", text: "It comes from" },

@@ -39,7 +39,7 @@ export function useAsk<T>(
         if (control.signal.aborted) return;
         const known = error instanceof ApiError ? error : new ApiError(String(error), "internal", 0);
         // Without a server the last picture stays, dimmed and dated.
-        const answer = known.kind === "offline" ? held.state.peek().answer : undefined;
+        const answer = known.away ? held.state.peek().answer : undefined;
         held.state.value = { answer, error: known, loading: false, since: 0 };
       },
     );

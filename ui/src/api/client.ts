@@ -1,7 +1,7 @@
 // The server's API: Prometheus's envelope, errors as people can read them, requests that can be given up.
 
 import { signal } from "@preact/signals";
-import { unpack } from "./packed";
+import { type Packed, unpack } from "./packed";
 import { hear, present } from "../state/clock";
 import { base } from "../state/url";
 
@@ -19,11 +19,16 @@ export interface Answer<T> extends Remarks {
 export class ApiError extends Error {
   constructor(
     message: string,
-    /** Prometheus's kind, `unavailable` while the server starts, `offline` when nobody answers. */
+    /** Prometheus's kind; `starting` and `stopping` while the server does that, `offline` when nobody answers. */
     readonly kind: string,
     readonly status: number,
   ) {
     super(message);
+  }
+
+  /** Whether what was asked before is still worth a look: the server is away, the answer was good. */
+  get away(): boolean {
+    return this.kind === "offline" || this.kind === "stopping";
   }
 
   /** Line and column (from 1) that the text of a query's error begins with: `1:5: parse error: …`. */
@@ -41,27 +46,27 @@ export const answeredAt = signal(0);
 /** Larger answers are parsed in a worker, bytes. */
 const LARGE = 1 << 20;
 
+const [BRACE, NEW_LINE] = [0x7b, 0x0a];
+
 let worker: Worker | undefined;
 let waiting = 0;
 const inWorker = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
 
-function parse(text: string): Promise<unknown> {
-  if (text.length < LARGE) return Promise.resolve(JSON.parse(text));
+function inTheWorker(bytes: ArrayBuffer): Promise<unknown> {
   worker ??= startWorker();
   const id = (waiting += 1);
   const job = new Promise<unknown>((resolve, reject) => inWorker.set(id, { resolve, reject }));
-  worker.postMessage({ id, text });
+  worker.postMessage({ id, bytes }, [bytes]);
   return job;
 }
 
 function startWorker(): Worker {
   const started = new Worker(new URL("./parse.worker.ts", import.meta.url), { type: "module" });
-  started.onmessage = (event: MessageEvent<{ id: number; value?: unknown; error?: string }>) => {
-    const { id, value, error } = event.data;
+  started.onmessage = (event: MessageEvent<{ id: number; packed?: Packed; error?: string }>) => {
+    const { id, packed, error } = event.data;
     const job = inWorker.get(id);
     inWorker.delete(id);
-    unpack(value);
-    if (error === undefined) job?.resolve(value);
+    if (packed !== undefined) job?.resolve(unpack(packed));
     else job?.reject(new Error(error));
   };
   return started;
@@ -88,8 +93,23 @@ interface Envelope {
   infos?: string[];
 }
 
+/** What an answer in plain words means; `undefined` where the words matter. */
+export function refusal(status: number, headers: Headers): ApiError | undefined {
+  if (status === 404) return new ApiError("Not served here.", "not_found", status);
+  if (status !== 503) return undefined;
+  if (headers.get("x-prometheus-stopping") === "true") return new ApiError("The server is stopping.", "stopping", status);
+  return new ApiError("The server is starting: it reads its log.", "starting", status);
+}
+
+/** An answer as it comes. */
+interface Reply {
+  status: number;
+  headers: Headers;
+  bytes: ArrayBuffer;
+}
+
 /** Asks, and notes whether somebody answered. */
-async function exchange(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
+async function exchange(url: string, init: RequestInit): Promise<Reply> {
   let response: Response;
   const asked = performance.now();
   try {
@@ -100,10 +120,14 @@ async function exchange(url: string, init: RequestInit): Promise<{ status: numbe
     throw new ApiError("The server does not answer.", "offline", 0);
   }
   hear(response.headers.get("date"), performance.now() - asked);
-  const text = await response.text();
+  const bytes = await response.arrayBuffer();
   online.value = true;
   answeredAt.value = present();
-  return { status: response.status, text };
+  return { status: response.status, headers: response.headers, bytes };
+}
+
+function parsed(bytes: ArrayBuffer): Promise<unknown> {
+  return bytes.byteLength < LARGE ? Promise.resolve(JSON.parse(new TextDecoder().decode(bytes))) : inTheWorker(bytes);
 }
 
 /** What an envelope holds, or the error that it tells of. */
@@ -112,13 +136,14 @@ function opened<T>(envelope: Envelope, status: number): Answer<T> {
   return { data: envelope.data as T, warnings: envelope.warnings ?? [], infos: envelope.infos ?? [] };
 }
 
-async function read<T>({ status, text }: { status: number; text: string }): Promise<Answer<T>> {
+async function read<T>({ status, headers, bytes }: Reply): Promise<Answer<T>> {
   if (status === 204) return { data: undefined as T, warnings: [], infos: [] };
-  if (status === 503 && !text.startsWith("{")) throw new ApiError("The server is starting: it reads its log.", "unavailable", 503);
-  if (status === 404 && !text.startsWith("{")) throw new ApiError("Not served here.", "not_found", 404);
+  // Words, not JSON: a proxy's page, or a plain line.
+  const refused = new Uint8Array(bytes)[0] === BRACE ? undefined : refusal(status, headers);
+  if (refused !== undefined) throw refused;
   let envelope: Envelope;
   try {
-    envelope = (await parse(text)) as Envelope;
+    envelope = (await parsed(bytes)) as Envelope;
   } catch {
     throw new ApiError(`The answer is no JSON (status ${status}).`, "internal", status);
   }
@@ -151,14 +176,27 @@ export function postJson<T>(path: string, body: unknown, signal?: AbortSignal): 
   return send<T>(`${base}api/v1/${path}`, jsonOf(body, signal));
 }
 
+/** The lines of an answer that are not empty. */
+function linesOf(bytes: ArrayBuffer): ArrayBuffer[] {
+  const all = new Uint8Array(bytes);
+  const lines: ArrayBuffer[] = [];
+  for (let from = 0; from < all.length; ) {
+    const found = all.indexOf(NEW_LINE, from);
+    const to = found < 0 ? all.length : found;
+    if (to > from) lines.push(bytes.slice(from, to));
+    from = to + 1;
+  }
+  return lines;
+}
+
 /** `POST /api/v1/PATH` with JSON, of which each line of the answer is an envelope with an `id`. */
 export async function postLines<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Map<string, Answer<T> | ApiError>> {
   const answer = await exchange(`${base}api/v1/${path}`, jsonOf(body, signal));
   // Refused as a whole, it is an envelope like any other.
   if (answer.status !== 200) await read(answer);
   const found = new Map<string, Answer<T> | ApiError>();
-  for (const line of answer.text.split("\n").filter((one) => one !== "")) {
-    const envelope = (await parse(line)) as Envelope & { id: string };
+  for (const line of linesOf(answer.bytes)) {
+    const envelope = (await parsed(line)) as Envelope & { id: string };
     try {
       found.set(envelope.id, opened<T>(envelope, answer.status));
     } catch (error) {

@@ -2,12 +2,11 @@
 
 import { pack } from "./packed";
 
-self.onmessage = (event: MessageEvent<{ id: number; text: string }>) => {
-  const { id, text } = event.data;
+self.onmessage = (event: MessageEvent<{ id: number; bytes: ArrayBuffer }>) => {
+  const { id, bytes } = event.data;
   try {
-    const value: unknown = JSON.parse(text);
-    const transfer = pack(value);
-    self.postMessage({ id, value }, { transfer });
+    const packed = pack(new TextDecoder().decode(bytes));
+    self.postMessage({ id, packed }, { transfer: packed.numbers ? [packed.numbers.buffer] : [] });
   } catch (error) {
     self.postMessage({ id, error: String(error) });
   }

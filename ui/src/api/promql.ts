@@ -2,18 +2,12 @@
 
 import type { LabelSet, MatrixSeries, QueryData, RangeData } from "./types";
 import { type Answer, post } from "./client";
+import { toNumber } from "./points";
 
 /** An element of an instant vector with its number. */
 export interface Value {
   labels: LabelSet;
   value: number;
-}
-
-/** Reads numbers as Prometheus writes them. */
-export function toNumber(text: string): number {
-  if (text === "+Inf") return Infinity;
-  if (text === "-Inf") return -Infinity;
-  return Number(text);
 }
 
 /** The elements of an answer; a scalar is one without labels. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hosts, commonLabels, figures, metricText, shortName, toCsv, toLines } from "./series";
+import { hosts, commonLabels, figures, lastOf, metricText, shortName, toCsv, toLines } from "./series";
 
 describe("names", () => {
   it("are written as Prometheus does it", () => {
@@ -23,25 +23,33 @@ describe("toLines", () => {
   it("leaves gaps where there is nothing to draw", () => {
     const { times, lines } = toLines(series, 10, 50, 10);
     expect(times).toEqual([10, 20, 30, 40, 50]);
-    expect(lines[0]?.values).toEqual([1, null, null, null, 5]);
+    expect([...(lines[0]?.values ?? [])]).toEqual([1, NaN, NaN, NaN, 5]);
   });
   it("takes the mean of histograms", () => {
     const { lines } = toLines([{ metric: {}, histograms: [[0, { count: "4", sum: "10" }]] }], 0, 0, 1);
-    expect(lines[0]?.values).toEqual([2.5]);
+    expect([...(lines[0]?.values ?? [])]).toEqual([2.5]);
   });
   it("ignores what lies outside the window", () => {
-    expect(toLines(series, 20, 30, 10).lines[0]?.values).toEqual([null, null]);
+    expect([...(toLines(series, 20, 30, 10).lines[0]?.values ?? [])]).toEqual([NaN, NaN]);
   });
 });
 
+const line = (...values: number[]) => new Float64Array(values);
+
 it("tells figures of a line", () => {
-  expect(figures([1, null, 3])).toEqual({ last: 3, min: 1, mean: 2, max: 3 });
-  expect(figures([1, null])).toEqual({ last: null, min: 1, mean: 1, max: 1 });
-  expect(figures([null])).toEqual({ last: null, min: null, mean: null, max: null });
+  expect(figures(line(1, NaN, 3))).toEqual({ last: 3, min: 1, mean: 2, max: 3 });
+  expect(figures(line(1, NaN))).toEqual({ last: null, min: 1, mean: 1, max: 1 });
+  expect(figures(line(NaN))).toEqual({ last: null, min: null, mean: null, max: null });
+});
+
+it("finds the last value before a gap", () => {
+  expect(lastOf(line(1, 2, NaN))).toBe(2);
+  expect(lastOf(line(NaN))).toBeNaN();
+  expect(lastOf(line())).toBeNaN();
 });
 
 it("writes CSV with quoted names", () => {
-  const lines = { times: [1, 2], lines: [{ name: "x", labels: { a: 'b"' }, values: [1.5, null] }], common: {} };
+  const lines = { times: [1, 2], lines: [{ name: "x", labels: { a: 'b"' }, values: line(1.5, NaN) }], common: {} };
   expect(toCsv(lines)).toBe(['time,"{a=""b\\""""}"', "1,1.5", "2,"].join("\n"));
 });
 

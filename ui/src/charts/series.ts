@@ -4,11 +4,15 @@ import { eachPoint } from "../api/packed";
 import type { LabelSet, MatrixSeries } from "../api/types";
 import { exact } from "../format/numbers";
 
+/** Values on the steps of a window; NaN is a gap. */
+export type Values = Float64Array<ArrayBuffer>;
+export const NO_VALUES: Values = new Float64Array();
+
 export interface Line {
   /** The labels that tell it from the others. */
   name: string;
   labels: LabelSet;
-  values: (number | null)[];
+  values: Values;
 }
 
 export interface Lines {
@@ -52,24 +56,30 @@ export function shortName(labels: LabelSet, common: LabelSet): string {
 
 /** Places the samples of a range query on its steps. */
 export function toLines(series: readonly MatrixSeries[], start: number, end: number, step: number): Lines {
-  const count = Math.floor((end - start) / step + 1e-9) + 1;
-  const times = Array.from({ length: Math.max(0, count) }, (_, i) => start + i * step);
+  const count = Math.max(0, Math.floor((end - start) / step + 1e-9) + 1);
+  const times = Array.from({ length: count }, (_, i) => start + i * step);
   const common = series.length > 1 ? commonLabels(series.map((one) => one.metric)) : {};
-  const lines = series.map((one) => {
-    const values: (number | null)[] = new Array<number | null>(times.length).fill(null);
-    eachPoint(one, (time, value) => {
-      const place = Math.round((time - start) / step);
-      if (place >= 0 && place < values.length && Number.isFinite(value)) values[place] = value;
-    });
+  const lines = series.map((one): Line => {
+    const values: Values = new Float64Array(count).fill(NaN);
+    const place = (time: number, value: number) => {
+      const at = Math.round((time - start) / step);
+      if (at >= 0 && at < count && Number.isFinite(value)) values[at] = value;
+    };
+    eachPoint(one, place);
     // Of a histogram the mean can be drawn.
-    for (const [time, histogram] of one.histograms ?? []) {
-      const place = Math.round((time - start) / step);
-      const mean = Number(histogram.sum) / Number(histogram.count);
-      if (place >= 0 && place < values.length && Number.isFinite(mean)) values[place] = mean;
-    }
+    for (const [time, histogram] of one.histograms ?? []) place(time, Number(histogram.sum) / Number(histogram.count));
     return { name: shortName(one.metric, common), labels: one.metric, values };
   });
   return { times, lines, common };
+}
+
+/** The last value that there is; NaN without any. */
+export function lastOf(values: Values): number {
+  for (let i = values.length - 1; i >= 0; i -= 1) {
+    const value = values[i] as number;
+    if (!Number.isNaN(value)) return value;
+  }
+  return NaN;
 }
 
 export interface Figures {
@@ -80,23 +90,27 @@ export interface Figures {
 }
 
 /** What a legend tells of a line; `last` is null when it ended before the window did. */
-export function figures(values: readonly (number | null)[]): Figures {
+export function figures(values: Values): Figures {
   let [min, max, sum, count] = [Infinity, -Infinity, 0, 0];
-  for (const value of values) {
-    if (value === null) continue;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-    count += 1;
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i] as number;
+    // Of NaN nothing is true, and so no gap counts.
+    if (value < min) min = value;
+    if (value > max) max = value;
+    if (value === value) {
+      sum += value;
+      count += 1;
+    }
   }
   if (count === 0) return { last: null, min: null, mean: null, max: null };
-  return { last: values[values.length - 1] ?? null, min, mean: sum / count, max };
+  const last = values[values.length - 1] ?? NaN;
+  return { last: Number.isNaN(last) ? null : last, min, mean: sum / count, max };
 }
 
 /** Comma-separated values of all lines. */
 export function toCsv({ times, lines }: Lines): string {
   const quote = (text: string) => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
   const head = ["time", ...lines.map((line) => quote(metricText(line.labels)))].join(",");
-  const rows = times.map((time, i) => [exact(time), ...lines.map((line) => (line.values[i] == null ? "" : exact(line.values[i] ?? NaN)))].join(","));
+  const rows = times.map((time, i) => [exact(time), ...lines.map((line) => (Number.isNaN(line.values[i] ?? NaN) ? "" : exact(line.values[i] ?? NaN)))].join(","));
   return [head, ...rows].join("\n");
 }

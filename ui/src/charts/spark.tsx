@@ -1,12 +1,13 @@
 // A line without axes, for tables.
 
-export function Spark({ values, width = 92, height = 18, colour = "var(--text-3)", max }: { values: readonly (number | null)[]; width?: number; height?: number; colour?: string; max?: number }) {
-  const known = values.filter((value): value is number => value !== null);
-  const top = max ?? (Math.max(...known, 0) * 1.05 || 1);
+import type { Values } from "./series";
+
+export function Spark({ values, width = 92, height = 18, colour = "var(--text-3)", max }: { values: Values; width?: number; height?: number; colour?: string; max?: number }) {
+  const top = max ?? (values.reduce((most, value) => (value > most ? value : most), 0) * 1.05 || 1);
   let path = "";
   let pen = false;
   values.forEach((value, i) => {
-    if (value === null) {
+    if (Number.isNaN(value)) {
       pen = false;
       return;
     }

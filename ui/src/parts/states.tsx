@@ -1,4 +1,4 @@
-// What a page shows when there is no picture: loading, empty, error, partial, starting, offline. One component each.
+// What a page shows when there is no picture: loading, empty, error, partial, starting, stopping, offline. One component each.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -9,6 +9,7 @@ import { clockTime } from "../format/time";
 import { ahead } from "../state/clock";
 import { utc } from "../state/settings";
 import { Starting } from "./starting";
+import { Stopping } from "./stopping";
 
 /** From here on somebody notices that it takes time, and from there on wants a way out, ms. */
 const [NOTICED, LONG] = [200, 2000];
@@ -58,7 +59,8 @@ export function Empty({ title, children }: { title: string; children?: Component
 
 /** The server's own text; the place that a query's error names is underlined. */
 export function Failed({ error, query, children }: { error: ApiError; query?: string; children?: ComponentChildren }) {
-  if (error.kind === "unavailable" && error.status === 503) return <Starting />;
+  if (error.kind === "starting") return <Starting />;
+  if (error.kind === "stopping") return <Stopping />;
   return (
     <div class="state error" role="alert">
       <div class="strong">{error.kind === "offline" ? "The server does not answer" : "That did not work"}</div>

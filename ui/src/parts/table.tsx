@@ -19,6 +19,9 @@ const ROW = 30;
 const VIRTUAL = 200;
 const MARGIN = 20;
 
+/** How many rows are drawn of a long table. */
+const inView = () => Math.ceil(innerHeight / ROW) + 2 * MARGIN;
+
 export function Table<T>({
   rows,
   columns,
@@ -45,7 +48,7 @@ export function Table<T>({
   const [order, setOrder] = useState(sort);
   const [open, setOpen] = useState<string | undefined>();
   const body = useRef<HTMLTableSectionElement>(null);
-  const [view, setView] = useState({ from: 0, to: VIRTUAL });
+  const [view, setView] = useState({ from: 0, to: inView() });
   const sorted = useMemo(() => {
     const by = columns.find((column) => column.id === order?.id)?.by;
     if (order === undefined || by === undefined) return rows;
@@ -61,7 +64,7 @@ export function Table<T>({
     const follow = () => {
       const top = body.current?.getBoundingClientRect().top ?? 0;
       const first = Math.max(0, Math.floor(-top / ROW) - MARGIN);
-      setView({ from: first, to: first + Math.ceil(innerHeight / ROW) + 2 * MARGIN });
+      setView((before) => (before.from === first && before.to === first + inView() ? before : { from: first, to: first + inView() }));
     };
     follow();
     addEventListener("scroll", follow, { passive: true });

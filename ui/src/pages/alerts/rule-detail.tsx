@@ -4,6 +4,7 @@ import { duration } from "../../format/numbers";
 import { link } from "../../state/url";
 import { AlertHistory } from "./alert-history";
 import { Backtest } from "./backtest";
+import { OverThreshold } from "./over-threshold";
 import type { Row } from "./page";
 
 export function RuleDetail({ row }: { row: Row }) {
@@ -59,6 +60,7 @@ export function RuleDetail({ row }: { row: Row }) {
         </table>
       )}
       {alerts.length > 100 && <div class="t3">{alerts.length - 100} more</div>}
+      {rule.type === "alerting" && <OverThreshold rule={rule} />}
       {rule.type === "alerting" && <AlertHistory name={rule.name} />}
       {rule.type === "alerting" && <Backtest rule={rule} interval={row.interval} />}
     </div>

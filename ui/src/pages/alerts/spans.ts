@@ -1,29 +1,12 @@
 // When an alert was pending and when it fired.
 
 import type { BacktestAlert, LabelSet, MatrixSeries } from "../../api/types";
-
-export interface Span {
-  /** First and last evaluation, seconds. */
-  from: number;
-  to: number;
-  state: string;
-}
+import { type Span, spansOf } from "../../charts/spans";
 
 /** The past of one alert. */
 export interface Past {
   labels: LabelSet;
   spans: Span[];
-}
-
-/** Spans of a series of `ALERTS`: samples that follow one another at the step. */
-function spansOf(series: MatrixSeries, step: number): Span[] {
-  const out: Span[] = [];
-  for (const [time] of series.values ?? []) {
-    const last = out[out.length - 1];
-    if (last && time - last.to <= step * 1.5) last.to = time;
-    else out.push({ from: time, to: time, state: series.metric["alertstate"] ?? "" });
-  }
-  return out;
 }
 
 /** Spans of all alerts of a name. */

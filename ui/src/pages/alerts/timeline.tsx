@@ -2,7 +2,7 @@
 
 import { hourMinute } from "../../format/time";
 import { utc } from "../../state/settings";
-import type { Span } from "./spans";
+import type { Span } from "../../charts/spans";
 
 const WIDTH = 220;
 /** Spans that are read out; more would not be listened to. */

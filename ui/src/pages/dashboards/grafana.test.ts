@@ -26,7 +26,7 @@ const NEW = {
       type: "timeseries",
       title: "T",
       gridPos: { x: 0, y: 0, w: 12, h: 8 },
-      fieldConfig: { defaults: { unit: "Bps", custom: { stacking: { mode: "normal" } } }, overrides: [{ matcher: { id: "byName", options: "a" }, properties: [{ id: "unit", value: "s" }, { id: "displayName", value: "b" }] }] },
+      fieldConfig: { defaults: { unit: "Bps", custom: { stacking: { mode: "normal" }, thresholdsStyle: { mode: "dashed+area" } } }, overrides: [{ matcher: { id: "byName", options: "a" }, properties: [{ id: "unit", value: "s" }, { id: "displayName", value: "b" }] }] },
       targets: [{ expr: "rate(a[$__rate_interval])", legendFormat: "{{x}}", refId: "A" }, { expr: "hidden", hide: true }],
     },
     { type: "piechart", title: "P", gridPos: { x: 12, y: 0, w: 12, h: 8 }, targets: [] },
@@ -39,7 +39,7 @@ describe("convert", () => {
     const { board: one, panels, notes } = board(NEW);
     expect(one.id).toBe("own-abc");
     expect(panels.map((panel) => [panel.title, panel.kind, panel.unit])).toEqual([["T", "timeseries", "bytes/s"], ["P", "text", "number"], ["B", "bars", "number"], ["G", "gauge", "percent"]]);
-    expect(panels[0]).toMatchObject({ stacked: true, width: 12, queries: [{ expr: "rate(a[$__rate_interval])", legend: "{{x}}", id: "A" }], overrides: [{ name: "a", unit: "seconds", title: "b" }] });
+    expect(panels[0]).toMatchObject({ stacked: true, bounded: true, width: 12, queries: [{ expr: "rate(a[$__rate_interval])", legend: "{{x}}", id: "A" }], overrides: [{ name: "a", unit: "seconds", title: "b" }] });
     expect(panels[0]?.queries).toHaveLength(1);
     expect(panels[2]?.reduce).toBe("mean");
     expect(panels[3]?.thresholds).toEqual([{ from: -Infinity, level: "ok" }, { from: 40, level: "crit" }]);

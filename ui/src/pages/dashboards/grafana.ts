@@ -25,6 +25,9 @@ const NOTES_MAX = 100;
 
 type Json = Record<string, unknown>;
 
+/** Ways of drawing thresholds over lines; `off` and `series` are none. */
+const DRAWN_THRESHOLDS = /^(line|dashed|area)/;
+
 function object(value: unknown): Json {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
 }
@@ -250,6 +253,7 @@ function panel(source: unknown, note: Note, row?: Json): Panel[] {
       ...(string(own(custom, "drawStyle")) === "points" ? { points: true } : {}),
       ...(string(at(custom, "scaleDistribution", "type")) === "log" || at(list(own(source, "yaxes"))[0], "logBase") === 10 ? { log: true } : {}),
       ...(steps.length === 0 ? {} : { thresholds: steps }),
+      ...(kind === "timeseries" && DRAWN_THRESHOLDS.test(string(at(custom, "thresholdsStyle", "mode"))) ? { bounded: true } : {}),
       ...(reducer === undefined || reducer === "last" ? {} : { reduce: reducer }),
       queries: queriesOf(source, say),
       overrides: [...overridesOf(source, say), ...stylesOf(source, say)],

@@ -1,7 +1,7 @@
 // A heatmap: buckets over time, the darker the more.
 
 import { useMemo } from "preact/hooks";
-import { toNumber } from "../../api/promql";
+import { toNumber } from "../../api/points";
 import { format } from "../../format/numbers";
 import { clockTime } from "../../format/time";
 import { crosshair } from "../../charts/chart";

@@ -60,6 +60,8 @@ export interface Panel {
   log?: boolean;
   decimals?: number;
   thresholds?: Step[];
+  /** Thresholds are drawn over the lines, too. */
+  bounded?: boolean;
   queries: Query[];
   /** Labels that tell the rows of a table apart; without it all of them do. */
   by?: string[];

@@ -1,9 +1,10 @@
 // Choices in the page bar: which dashboard, and its variables.
 
+import { Several } from "../../parts/several";
+import { writeList } from "../../state/list";
 import { go, link, setParams } from "../../state/url";
 import type { Entry } from "./builtin";
 import type { Resolved } from "./variables";
-import { writeList } from "./variables";
 import { ALL } from "./substitute";
 
 export function PickBoard({ entries, id }: { entries: readonly Entry[]; id: string | undefined }) {
@@ -79,31 +80,14 @@ function Choice({ variable, options, chosen }: Resolved) {
 function Many({ variable, options, chosen }: Resolved) {
   const { name, label = name } = variable;
   const all = chosen.includes(ALL);
-  const toggle = (option: string) => {
-    const without = chosen.filter((one) => one !== option && one !== ALL);
-    const next = chosen.includes(option) ? without : [...without, option];
-    set(name, next.length === 0 ? (variable.all ? [ALL] : options.slice(0, 1)) : next);
-  };
   return (
-    <details class="dash-many">
-      <summary class="btn">
-        <span class="k">{label}</span>
-        {all ? "All" : chosen.length === 1 ? chosen[0] : `${chosen.length} of ${options.length}`}
-      </summary>
-      <fieldset class="popover" aria-label={label}>
-        {variable.all && (
-          <label>
-            <input type="checkbox" checked={all} onChange={() => set(name, [ALL])} />
-            All
-          </label>
-        )}
-        {options.map((option) => (
-          <label key={option}>
-            <input type="checkbox" checked={chosen.includes(option)} onChange={() => toggle(option)} />
-            {option}
-          </label>
-        ))}
-      </fieldset>
-    </details>
+    <Several
+      label={label}
+      options={options}
+      chosen={all ? [] : chosen}
+      all={variable.all === true}
+      text={all ? "All" : chosen.length === 1 ? (chosen[0] ?? "") : `${chosen.length} of ${options.length}`}
+      onChange={(next) => set(name, next.length > 0 ? next : variable.all ? [ALL] : options.slice(0, 1))}
+    />
   );
 }

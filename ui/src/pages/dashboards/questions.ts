@@ -1,7 +1,8 @@
 // The questions of panels.
 
 import type { Answer } from "../../api/client";
-import { instant, range, toNumber } from "../../api/promql";
+import { toNumber } from "../../api/points";
+import { instant, range } from "../../api/promql";
 import { type Figures, type Ranges, type Ready, type Scene, reduced } from "./data";
 import type { Reducer } from "./model";
 

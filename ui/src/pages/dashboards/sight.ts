@@ -5,6 +5,7 @@ import type { RefObject } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Asked } from "../../api/ask";
 import { type Answer, ApiError } from "../../api/client";
+import { starts } from "../../state/replay";
 
 /** How near to the window a panel has to be, so that it is there when somebody scrolls on. */
 const MARGIN = "120px";
@@ -45,14 +46,15 @@ export function useWhileSeen<T>(seen: boolean, key: string, ask: (signal: AbortS
       },
       (error: unknown) => {
         if (control.signal.aborted) return;
-        held.answered = key;
         const known = error instanceof ApiError ? error : new ApiError(String(error), "internal", 0);
-        const answer = known.kind === "offline" ? held.state.peek().answer : undefined;
+        // What a server refused that starts or stops it is asked again once it is there.
+        held.answered = known.kind === "starting" || known.kind === "stopping" ? undefined : key;
+        const answer = known.away ? held.state.peek().answer : undefined;
         held.state.value = { answer, error: known, loading: false, since: 0 };
       },
     );
     return () => control.abort();
-  }, [seen, key]);
+  }, [seen, key, starts.value]);
   const cancel = () => {
     held.control?.abort();
     held.answered = key;

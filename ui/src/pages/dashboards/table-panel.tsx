@@ -4,11 +4,11 @@ import { useMemo } from "preact/hooks";
 import { type Unit, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
 import { link, place } from "../../state/url";
+import { writeList } from "../../state/list";
 import { type Figures, type Ready, type Scene, type TableRow, rowsOf } from "./data";
 import { type Panel, type Step, levelOf } from "./model";
 import { overrideOf } from "./overrides";
 import { type Field, framesOf, transformed } from "./transform";
-import { writeList } from "./variables";
 
 interface Props {
   panel: Panel;

@@ -1,12 +1,14 @@
 // Lines over time, their values at the crosshair in a legend.
 
 import { useMemo, useState } from "preact/hooks";
+import { useAlarms } from "../../charts/alarms";
 import { Chart, type Drawn, crosshair } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
-import { type Line, figures, toLines } from "../../charts/series";
+import { type Line, figures, lastOf, toLines } from "../../charts/series";
 import { type Unit, count, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
 import { dark } from "../../state/settings";
+import { boundsOfSteps } from "./bounds";
 import type { Places } from "./colouring";
 import { type Ranges, type Ready, type Scene, legend } from "./data";
 import type { Panel } from "./model";
@@ -24,8 +26,12 @@ interface Named extends Line {
   colour: string;
   dash: number[] | undefined;
   context: boolean;
-  last: number | null;
+  /** NaN without any. */
+  last: number;
 }
+
+/** Those that have no value come last. */
+const weight = (last: number | undefined) => (last === undefined || Number.isNaN(last) ? -Infinity : last);
 
 function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Ranges, places: Places): { times: number[]; all: Named[] } {
   let times: number[] = [];
@@ -38,11 +44,11 @@ function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Rang
       const override = overrideOf(panel, name, query?.id);
       const last = lastOf(line.values);
       // A bound that is not set is no line.
-      if (override.hidden || (query?.limit && last === null)) return [];
+      if (override.hidden || (query?.limit && Number.isNaN(last))) return [];
       return [{ ...line, name: override.title ?? name, key: `${i} ${at}`, unit: override.unit ?? query?.unit ?? panel.unit, limit: query?.limit === true, last }];
     });
   });
-  const order = lines.map((_, i) => i).sort((a, b) => (lines[b]?.last ?? -Infinity) - (lines[a]?.last ?? -Infinity));
+  const order = lines.map((_, i) => i).sort((a, b) => weight(lines[b]?.last) - weight(lines[a]?.last));
   const rank = new Map(order.map((line, place) => [line, place]));
   const single = data.length === 1;
   const all = lines.map((line, i): Named => {
@@ -52,11 +58,6 @@ function named(panel: Panel, scene: Scene, queries: readonly Ready[], data: Rang
     return { ...line, context, colour: context ? token("ctx") : colour, dash: context ? undefined : dash };
   });
   return { times, all };
-}
-
-function lastOf(values: readonly (number | null)[]): number | null {
-  for (let i = values.length - 1; i >= 0; i -= 1) if (values[i] != null) return values[i] ?? null;
-  return null;
 }
 
 export function TimeSeries({ panel, scene, queries, data, places, table }: { panel: Panel; scene: Scene; queries: readonly Ready[]; data: Ranges; places: Places; table: boolean }) {
@@ -73,6 +74,9 @@ export function TimeSeries({ panel, scene, queries, data, places, table }: { pan
       }),
     [all, alone, units],
   );
+  const sets = useMemo(() => all.map((line) => line.labels), [all]);
+  const alarms = useAlarms(queries.map(({ expr }) => expr), sets, scene.start, scene.end, scene.step);
+  const limits = useMemo(() => (panel.bounded ? [...boundsOfSteps(panel.thresholds ?? []), ...alarms.limits] : alarms.limits), [panel, alarms]);
   const toggle = (key: string, more: boolean) => {
     const next = new Set(more ? alone : []);
     if (alone.has(key)) next.delete(key);
@@ -96,9 +100,11 @@ export function TimeSeries({ panel, scene, queries, data, places, table }: { pan
           drawn={drawn}
           unit={unit}
           height={height}
-          label={`${panel.title}: ${all.length} lines${all[0]?.last == null ? "" : `, ${all[0].name} ${format(all[0].last, all[0].unit)}`}`}
+          label={`${panel.title}: ${all.length} lines${all[0] === undefined || Number.isNaN(all[0].last) ? "" : `, ${all[0].name} ${format(all[0].last, all[0].unit)}`}`}
           form={panel.points ? "points" : panel.stacked && unit !== "ratio" && unit !== "percent" ? "stacked" : "lines"}
           scale={panel.log ? "log" : "zero"}
+          bands={alarms.bands}
+          limits={limits}
           {...(panel.max === undefined ? {} : { max: panel.max })}
         />
       ))}
@@ -115,7 +121,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
   return (
     <div class="legend" tabIndex={shown.length > 6 ? 0 : undefined} role="group" aria-label="Lines">
       {shown.map((line) => {
-        const value = index === undefined ? line.last : (line.values[index] ?? null);
+        const value = index === undefined ? line.last : (line.values[index] ?? NaN);
         return (
           <button
             key={line.key}
@@ -128,7 +134,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
             <span class="name" title={line.name}>
               {line.name}
             </span>
-            <b>{value === null ? "–" : format(value, line.unit)}</b>
+            <b>{Number.isNaN(value) ? "–" : format(value, line.unit)}</b>
           </button>
         );
       })}
@@ -139,7 +145,7 @@ function Legend({ all, times, alone, onToggle }: { all: readonly Named[]; times:
 
 /** The same as figures, for those who do not see the chart. */
 function Lines({ all, panel }: { all: readonly Named[]; panel: Panel }) {
-  const rows = useMemo(() => all.map((line) => ({ ...line, ...figures(line.values), now: line.last })), [all]);
+  const rows = useMemo(() => all.map((line) => ({ ...line, ...figures(line.values), now: Number.isNaN(line.last) ? null : line.last })), [all]);
   type Line = (typeof rows)[number];
   const number = (id: "now" | "min" | "mean" | "max", head: string): Column<Line> => ({
     id,

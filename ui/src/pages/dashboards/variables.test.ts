@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Variable } from "./model";
 import { ALL } from "./substitute";
-import { choose, kept, lookup, meaning, readList, writeList } from "./variables";
+import { choose, kept, lookup, meaning } from "./variables";
 
 describe("lookup", () => {
   it.each([
@@ -41,9 +41,6 @@ it("says what all stands for", () => {
   expect(meaning({ ...one, variable: { name: "x", all: true, allValue: ".+" } })).toEqual([".+"]);
 });
 
-it("writes lists that it reads again", () => {
-  for (const list of [["a"], ["a,b", "c"], ["50%", "%2C"], [""]]) expect(readList(writeList(list))).toEqual(list);
-});
 
 it("keeps what a pattern matches, and runs none that might never end", () => {
   expect(kept(["a-1", "b-2"], "/a-(.*)/")).toEqual(["1"]);

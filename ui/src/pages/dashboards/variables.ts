@@ -1,5 +1,6 @@
 // Variables of a dashboard: what they may be, what the address says they are.
 
+import { readList } from "../../state/list";
 import type { Variable } from "./model";
 import { ALL } from "./substitute";
 
@@ -80,15 +81,6 @@ export interface Resolved {
   options: string[];
   /** Chosen ones; `ALL` alone is all of them. */
   chosen: string[];
-}
-
-/** Several values in one parameter of the address. */
-export function writeList(values: readonly string[]): string {
-  return values.map((value) => value.replace(/[%,]/g, encodeURIComponent)).join(",");
-}
-
-export function readList(text: string): string[] {
-  return text.split(",").map((part) => part.replace(/%2C/gi, ",").replace(/%25/g, "%"));
 }
 
 /** What is chosen, given the choices: what the address says where it can be, else the variable's own, else the first. */

@@ -4,9 +4,10 @@ import { useMemo, useState } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { post } from "../../api/client";
 import type { ExemplarSeries, QueryStats, RangeData } from "../../api/types";
+import { useAlarms } from "../../charts/alarms";
 import { Chart, type ChartProps, type Drawn } from "../../charts/chart";
 import { COLOURED, stroke, token } from "../../charts/colours";
-import { type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
+import { type Figures, type Line, figures, metricText, toCsv, toLines } from "../../charts/series";
 import { type Unit, count, duration, format } from "../../format/numbers";
 import { unitOfMetric, unitOfQuery } from "../../format/units";
 import { Empty, Show } from "../../parts/states";
@@ -23,12 +24,14 @@ const DRAWN_MAX = 1000;
 type Form = NonNullable<ChartProps["form"]>;
 type Scale = NonNullable<ChartProps["scale"]>;
 
-interface Row extends Line {
-  id: string;
+interface Row extends Line, Figures {
   colour: string;
   dash: number[] | undefined;
   place: number;
 }
+
+/** Tells a row from the others; made when somebody asks, of thousands of rows few are shown. */
+const idOf = (row: Row) => metricText(row.labels);
 
 export function Graph({ query, name, start, end, step, form, scale }: { query: string; name: string; start: number; end: number; step: number; form: Form; scale: Scale }) {
   const asked = useAsk<RangeData>((signal) => post("query_range", { query, start, end, step, stats: "all" }, signal), [query, start, end, step]);
@@ -55,19 +58,26 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
   const [exemplar, setExemplar] = useState<string | undefined>();
   const dot = exemplars.shown.findIndex(({ id }) => id === exemplar);
   const rows = useMemo(() => {
+    const told = all.lines.map((line) => ({ ...line, ...figures(line.values) }));
     // The largest at the end get the colours.
-    const byLast = all.lines.map((line, i) => ({ i, last: figures(line.values).last ?? -Infinity })).sort((a, b) => b.last - a.last);
+    told.sort((a, b) => (b.last ?? -Infinity) - (a.last ?? -Infinity));
     const grey = token("ctx");
-    return byLast.map(({ i }, place): Row => {
-      const line = all.lines[i] as Line;
+    return told.map((line, place): Row => {
       const { colour, dash } = place < COLOURED ? stroke(place) : { colour: grey, dash: undefined };
-      return { ...line, id: metricText(line.labels), colour, dash, place };
+      return { ...line, colour, dash, place };
     });
   }, [all, dark.value]);
+  const sets = useMemo(() => rows.slice(0, DRAWN_MAX).map((row) => row.labels), [rows]);
+  const alarms = useAlarms([query], sets, start, end, step);
   const drawn = useMemo(() => {
-    const shown = rows.filter((row) => alone.size === 0 || alone.has(row.id)).slice(0, DRAWN_MAX);
+    const shown = (alone.size === 0 ? rows : rows.filter((row) => alone.has(idOf(row)))).slice(0, DRAWN_MAX);
+    const chosen = alone.size > 0 && token("text-2");
     return shown
-      .map((row): Drawn => ({ name: row.name, values: row.values, colour: row.colour, dash: row.dash, context: row.place >= COLOURED }))
+      .map((row): Drawn => {
+        const grey = row.place >= COLOURED;
+        // One that somebody chose is no context.
+        return { name: row.name, values: row.values, colour: grey && chosen ? chosen : row.colour, dash: row.dash, context: grey && !chosen };
+      })
       .reverse();
   }, [rows, alone]);
   const toggle = (id: string, more: boolean) => {
@@ -80,7 +90,7 @@ function Picture({ data, query, name, start, end, step, form, scale }: { data: R
     <>
       <Stats stats={data.stats} series={rows.length} drawn={Math.min(rows.length, DRAWN_MAX)} unit={unit} csv={() => toCsv(all)} name={name} />
       <div class="graph">
-        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip dots={dots} dot={dot} onDot={(i) => setExemplar(exemplars.shown[i]?.id)} />
+        <Chart times={all.times} drawn={drawn} unit={unit} height={320} label={`${query}: ${rows.length} series`} form={form} scale={scale} tip bands={alarms.bands} limits={alarms.limits} dots={dots} dot={dot} onDot={(i) => setExemplar(exemplars.shown[i]?.id)} />
       </div>
       {exemplars.shown.length > 0 && <Exemplars {...exemplars} chosen={exemplar} onChoose={setExemplar} unit={unitOfExemplars(query)} />}
       <Legend rows={rows} common={all.common} unit={unit} alone={alone} onToggle={toggle} />
@@ -124,8 +134,8 @@ function Stats({ stats, series, drawn, unit, csv, name }: { stats: QueryStats | 
 }
 
 function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[]; common: Record<string, string>; unit: Unit; alone: ReadonlySet<string>; onToggle: (id: string, more: boolean) => void }) {
-  const columns = useMemo((): Column<Row & ReturnType<typeof figures>>[] => {
-    const number = (id: "last" | "min" | "mean" | "max"): Column<Row & ReturnType<typeof figures>> => ({
+  const columns = useMemo((): Column<Row>[] => {
+    const number = (id: "last" | "min" | "mean" | "max"): Column<Row> => ({
       id,
       head: id,
       right: true,
@@ -138,7 +148,7 @@ function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[];
         head: Object.keys(common).length === 0 ? "series" : <>series · same for all: {metricText(common)}</>,
         by: (row) => row.name,
         cell: (row) => (
-          <span title={row.id}>
+          <span title={idOf(row)}>
             <i class="swatch" style={{ background: row.colour }} />
             {row.name}
           </span>
@@ -150,16 +160,15 @@ function Legend({ rows, common, unit, alone, onToggle }: { rows: readonly Row[];
       number("max"),
     ];
   }, [unit, common]);
-  const data = useMemo(() => rows.map((row) => ({ ...row, ...figures(row.values) })), [rows]);
   if (rows.length === 0) return <Empty title="No series" />;
   return (
     <Table
-      rows={data}
+      rows={rows}
       columns={columns}
-      keyOf={(row) => row.id}
+      keyOf={idOf}
       label="Series"
-      onRow={(row, more) => onToggle(row.id, more)}
-      selected={(row) => alone.has(row.id)}
+      onRow={(row, more) => onToggle(idOf(row), more)}
+      selected={(row) => alone.size > 0 && alone.has(idOf(row))}
     />
   );
 }

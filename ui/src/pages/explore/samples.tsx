@@ -45,9 +45,9 @@ function picture(series: readonly StoredSeries[]): { times: number[]; drawn: Dra
   const times = [...new Set(points.flatMap((own) => own.map(({ time }) => time)))].sort((a, b) => a - b);
   const places = new Map(times.map((time, i) => [time, i]));
   const drawn = series.map((one, i): Drawn => {
-    const values = new Array<number | null>(times.length).fill(null);
+    const values = new Float64Array(times.length).fill(NaN);
     for (const { time, value } of points[i] ?? []) {
-      values[places.get(time) ?? 0] = value !== undefined && Number.isFinite(value) ? value : null;
+      values[places.get(time) ?? 0] = value !== undefined && Number.isFinite(value) ? value : NaN;
     }
     return { name: shortName(one.metric, common), values, colour: stroke(i).colour };
   });

@@ -1,7 +1,7 @@
 // What is stored of series, and how it lies in time.
 
 import { type Answer, ApiError, post } from "../../api/client";
-import { toNumber } from "../../api/promql";
+import { toNumber } from "../../api/points";
 import type { LabelSet, QueryData, StoredSeries } from "../../api/types";
 
 /** More samples than this are no picture any more. */

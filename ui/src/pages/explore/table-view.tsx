@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { post } from "../../api/client";
-import { toNumber } from "../../api/promql";
+import { toNumber } from "../../api/points";
 import type { LabelSet, QueryData } from "../../api/types";
 import { metricText } from "../../charts/series";
 import { exact, format } from "../../format/numbers";

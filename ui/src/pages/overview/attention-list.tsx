@@ -10,12 +10,12 @@ import { stepFor } from "../../state/range";
 import { link } from "../../state/url";
 import { hourMinute } from "../../format/time";
 import { utc } from "../../state/settings";
-import { CHECKS, type Finding, since } from "./attention";
+import { type Check, type Finding, since } from "./attention";
 
 /** Only so many rows get a line of their past. */
 const SPARKS = 12;
 
-export function AttentionList({ found, start, end }: { found: readonly Finding[]; start: number; end: number }) {
+export function AttentionList({ found, checks: known, start, end }: { found: readonly Finding[]; checks: readonly Check[]; start: number; end: number }) {
   const [listed, setListed] = useState(false);
   const step = stepFor(end - start, 60);
   const sparks = useAsk(
@@ -27,14 +27,14 @@ export function AttentionList({ found, start, end }: { found: readonly Finding[]
   const checks = [...new Set(found.map((one) => one.check))];
   const past = useAsk(
     checks.length === 0 ? undefined : (signal) => ranges(Object.fromEntries(checks.map((check) => [check.id, check.query])), start, end, step, signal),
-    [checks.map((check) => check.id).join(" "), start, end, step],
+    [checks.map((check) => check.query).join("\n"), start, end, step],
   ).state.value.answer?.data;
   /** Since when somebody has it, within the window. */
   const begin = ({ check, series }: Finding) => {
     const own = past?.[check.id]?.filter((one) => metricText(one.metric) === series) ?? [];
     if (own.length === 0) return "";
     const { lines, times } = toLines(own, start, end, step);
-    const time = since(lines[0]?.values ?? [], times);
+    const time = lines[0] && since(lines[0].values, times);
     return time === undefined ? `before ${hourMinute(start, { utc: utc.value })}` : `since ${hourMinute(time, { utc: utc.value })}`;
   };
   return (
@@ -77,7 +77,7 @@ export function AttentionList({ found, start, end }: { found: readonly Finding[]
       </div>
       {listed && (
         <ul class="checks">
-          {CHECKS.map((check) => (
+          {known.map((check) => (
             <li key={check.id}>
               <a href={link("query", { "g0.expr": check.query, "g0.tab": "table" })}>
                 <code>{check.query}</code>

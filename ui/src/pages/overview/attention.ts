@@ -1,9 +1,10 @@
 // What needs attention: built-in expressions, each telling who, what and how much. The page lists them.
 
 import type { Value } from "../../api/promql";
-import { metricText } from "../../charts/series";
+import { type Values, metricText } from "../../charts/series";
 import { duration, format } from "../../format/numbers";
 import type { LabelSet } from "../../api/types";
+import { type Scope, scoped } from "./scope";
 import { REAL_DEVICES } from "./use";
 
 export interface Check {
@@ -191,6 +192,11 @@ export const CHECKS: readonly Check[] = [
   },
 ];
 
+/** A check of what is in scope. */
+export function scopedCheck(check: Check, scope: Scope): Check {
+  return { ...check, query: scoped(check.query, scope), graph: (labels) => scoped(check.graph(labels), scope) };
+}
+
 /** Most findings of one check; the rest is told as a number. */
 const EACH = 5;
 
@@ -218,9 +224,10 @@ export function worstFirst(all: readonly Finding[]): Finding[] {
 }
 
 /** Since when the last of the steps are without a gap: the first of them, or `undefined` where that was before the first step. */
-export function since(values: readonly (number | null)[], times: readonly number[]): number | undefined {
+export function since(values: Values, times: readonly number[]): number | undefined {
+  const known = (i: number) => !Number.isNaN(values[i] ?? NaN);
   let first = values.length - 1;
-  while (first >= 0 && values[first] === null) first -= 1;
-  while (first > 0 && values[first - 1] !== null) first -= 1;
+  while (first >= 0 && !known(first)) first -= 1;
+  while (first > 0 && known(first - 1)) first -= 1;
   return first > 0 ? times[first] : undefined;
 }

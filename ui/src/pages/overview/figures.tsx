@@ -4,6 +4,7 @@ import { useAsk } from "../../api/ask";
 import { instants } from "../../api/batch";
 import { type Unit, count, format } from "../../format/numbers";
 import { link } from "../../state/url";
+import { type Scope, scoped } from "./scope";
 
 interface Tile {
   title: string;
@@ -16,15 +17,17 @@ interface Tile {
   always?: boolean;
 }
 
-const explore = (query: string) => link("query", { "g0.expr": query, "g0.tab": "graph" });
+const exploreAll = (query: string) => link("query", { "g0.expr": query, "g0.tab": "graph" });
 const BUSY = '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[RATES]))';
 const USED = "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)";
 /** Targets that are down and were a node lately, however long they have been down: looked at a few moments, which costs little. */
 const DOWN = `(up == 0) and on (job, instance) (${["10m", "1h", "6h", "1d"].map((ago) => `node_load1 offset ${ago}`).join(" or ")})`;
 
-function tiles(rates: number): Tile[] {
+/** A tile leads to Explore by the query that it asks there, or to a page of ours. */
+function tiles(rates: number, scope: Scope): Tile[] {
   const busy = BUSY.replace("RATES", `${rates}s`);
-  return [
+  const explore = (query: string) => exploreAll(scoped(query, scope));
+  const all: Tile[] = [
     {
       title: "Nodes",
       query: `count(node_load1) or 0 * count(${DOWN})`,
@@ -71,15 +74,16 @@ function tiles(rates: number): Tile[] {
     },
     { title: "Series", query: "max(prometheus_tsdb_head_series)", unit: "count", beside: { query: "max(prometheus_tsdb_head_series) / max(prometheus_tsdb_head_series offset 1d) - 1", text: (value) => `${value < 0 ? "" : "+"}${format(value, "ratio")} in 24 h` }, href: link("cardinality") },
   ];
+  return all.map((tile) => ({ ...tile, query: scoped(tile.query, scope), ...(tile.beside ? { beside: { ...tile.beside, query: scoped(tile.beside.query, scope) } } : {}) }));
 }
 
 function queriesOf(list: readonly Tile[]): Record<string, string> {
   return Object.fromEntries(list.flatMap((tile) => [[tile.title, tile.query], ...(tile.beside ? [[`${tile.title} beside`, tile.beside.query]] : [])] as [string, string][]));
 }
 
-export function Figures({ end, rates }: { end: number; rates: number }) {
-  const list = tiles(rates);
-  const asked = useAsk((signal) => instants(queriesOf(list), end, signal), [end, rates]);
+export function Figures({ end, rates, scope }: { end: number; rates: number; scope: Scope }) {
+  const list = tiles(rates, scope);
+  const asked = useAsk((signal) => instants(queriesOf(list), end, signal), [end, rates, scope]);
   const data = asked.state.value.answer?.data;
   return (
     <div class="figures">

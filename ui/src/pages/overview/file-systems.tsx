@@ -7,6 +7,7 @@ import type { LabelSet } from "../../api/types";
 import { duration, format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
 import { go, link } from "../../state/url";
+import { type Scope, scoped, scopedAll } from "./scope";
 
 const REAL = 'fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay|devtmpfs"';
 const QUERIES = {
@@ -32,8 +33,8 @@ interface FileSystem {
   fills: number | undefined;
 }
 
-export function FileSystems({ end }: { end: number }) {
-  const data = useAsk((signal) => instants(QUERIES, end, signal), [end]).state.value.answer?.data;
+export function FileSystems({ end, scope }: { end: number; scope: Scope }) {
+  const data = useAsk((signal) => instants(scopedAll(QUERIES, scope), end, signal), [end, scope]).state.value.answer?.data;
   const rows = useMemo((): FileSystem[] => {
     const of = (id: keyof typeof QUERIES, labels: LabelSet) => data?.[id]?.find((one) => one.labels["mountpoint"] === labels["mountpoint"])?.value;
     return (data?.["size"] ?? []).map(({ labels, value }) => ({
@@ -89,7 +90,7 @@ export function FileSystems({ end }: { end: number }) {
         keyOf={(one) => one.mountpoint}
         label="File systems"
         sort={{ id: "used", down: true }}
-        onRow={(one) => go(link("query", { "g0.expr": `node_filesystem_avail_bytes{mountpoint=${JSON.stringify(one.mountpoint)}}`, "g0.tab": "graph" }))}
+        onRow={(one) => go(link("query", { "g0.expr": scoped(`node_filesystem_avail_bytes{mountpoint=${JSON.stringify(one.mountpoint)}}`, scope), "g0.tab": "graph" }))}
       />
     </section>
   );

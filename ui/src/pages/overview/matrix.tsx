@@ -5,13 +5,14 @@ import type { Value } from "../../api/promql";
 import type { MatrixSeries } from "../../api/types";
 import { Chart, type Drawn } from "../../charts/chart";
 import { stroke, token } from "../../charts/colours";
-import { hosts, toLines } from "../../charts/series";
+import { hosts, lastOf, toLines } from "../../charts/series";
 import { format } from "../../format/numbers";
 import { dark } from "../../state/settings";
 import { link } from "../../state/url";
-import { type Figure, RESOURCES, standingOut, withWindow } from "./use";
+import { type Figure, type Resource, standingOut, withWindow } from "./use";
 
 interface Props {
+  resources: readonly Resource[];
   data: Record<string, MatrixSeries[]>;
   errors: Record<string, Value[]>;
   alone: boolean;
@@ -29,7 +30,7 @@ export function Matrix(props: Props) {
   }, [props.data]);
   return (
     <div class="matrix">
-      {RESOURCES.map((resource) => (
+      {props.resources.map((resource) => (
         <div key={resource.title} class="resource">
           <h3>{resource.title}</h3>
           {resource.figures.map((figure, i) => (
@@ -51,15 +52,15 @@ export function Matrix(props: Props) {
   );
 }
 
-function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rates }: Props & { figure: Figure; names: string[]; height: number; xAxis: boolean }) {
+function Cell({ data, alone, figure, names, start, end, step, height, xAxis, rates }: Omit<Props, "resources"> & { figure: Figure; names: string[]; height: number; xAxis: boolean }) {
   const series = data[figure.id] ?? [];
   const lines = useMemo(() => toLines(series, start, end, step), [series, start, end, step]);
   const label = (alone && figure.parts?.label) || "instance";
   const { drawn, together } = useMemo(() => {
     const host = hosts(names);
     const named = lines.lines.map((line) => {
-      const last = [...line.values].reverse().find((value) => value !== null);
-      return { ...line, name: label === "instance" ? host(line.labels[label] ?? line.name) : (line.labels[label] ?? line.name), last: last ?? NaN };
+      const last = lastOf(line.values);
+      return { ...line, name: label === "instance" ? host(line.labels[label] ?? line.name) : (line.labels[label] ?? line.name), last };
     });
     const shown = standingOut(named, figure.levels, alone ? 8 : 3);
     const grey = token("ctx");

@@ -3,17 +3,19 @@
 import { useMemo } from "preact/hooks";
 import type { Value } from "../../api/promql";
 import type { MatrixSeries } from "../../api/types";
-import { toLines } from "../../charts/series";
+import { NO_VALUES, type Values, lastOf, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { format } from "../../format/numbers";
 import { type Column, Table } from "../../parts/table";
+import { writeList } from "../../state/list";
 import { go, link } from "../../state/url";
+import type { Scope } from "./scope";
 import { RESOURCES } from "./use";
 
 interface Node {
   name: string;
   last: Record<string, number>;
-  cpu: (number | null)[];
+  cpu: Values;
   /** How near it is to its limits, 1 is at one. */
   pressure: number;
 }
@@ -24,15 +26,15 @@ const FIGURES = RESOURCES.flatMap((resource) => resource.figures);
 function nodes(data: Record<string, MatrixSeries[]>, fullest: readonly Value[], start: number, end: number, step: number): Node[] {
   const found = new Map<string, Node>();
   const at = (name: string): Node => {
-    const node = found.get(name) ?? { name, last: {}, cpu: [], pressure: 0 };
+    const node = found.get(name) ?? { name, last: {}, cpu: NO_VALUES, pressure: 0 };
     found.set(name, node);
     return node;
   };
   for (const figure of FIGURES) {
     for (const line of toLines(data[figure.id] ?? [], start, end, step).lines) {
       const node = at(line.labels["instance"] ?? "");
-      const last = [...line.values].reverse().find((value) => value !== null);
-      if (last === undefined || last === null) continue;
+      const last = lastOf(line.values);
+      if (Number.isNaN(last)) continue;
       node.last[figure.id] = last;
       if (figure.id === "cpu") node.cpu = line.values;
       if (figure.levels) node.pressure = Math.max(node.pressure, last / figure.levels[1]);
@@ -60,7 +62,7 @@ function Level({ value, levels, text, meter }: { value: number | undefined; leve
   );
 }
 
-export function NodeTable({ data, fullest, start, end, step }: { data: Record<string, MatrixSeries[]>; fullest: readonly Value[]; start: number; end: number; step: number }) {
+export function NodeTable({ scope, data, fullest, start, end, step }: { scope: Scope; data: Record<string, MatrixSeries[]>; fullest: readonly Value[]; start: number; end: number; step: number }) {
   const rows = useMemo(() => nodes(data, fullest, start, end, step), [data, fullest, start, end, step]);
   const columns = useMemo((): Column<Node>[] => {
     const figure = (id: string, head: string, meter = false): Column<Node> => {
@@ -104,7 +106,7 @@ export function NodeTable({ data, fullest, start, end, step }: { data: Record<st
         keyOf={(node) => node.name}
         label="Nodes"
         sort={{ id: "pressure", down: false }}
-        onRow={(node) => go(link("dashboards", { d: "use-node", "var-instance": node.name }))}
+        onRow={(node) => go(link("dashboards", { d: "use-node", ...(scope.cluster === undefined ? {} : { "var-cluster": writeList([scope.cluster]) }), "var-instance": writeList([node.name]) }))}
       />
     </section>
   );

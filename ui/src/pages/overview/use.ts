@@ -1,6 +1,7 @@
 // Utilisation, saturation and errors of nodes: what is asked, and how it is measured.
 
 import type { Unit } from "../../format/numbers";
+import { type Scope, scoped } from "./scope";
 
 export interface Figure {
   id: string;
@@ -125,6 +126,13 @@ export const RESOURCES: readonly Resource[] = [
     ],
   },
 ];
+
+/** What is asked of a resource in scope. */
+export function scopedResource(resource: Resource, scope: Scope): Resource {
+  const figure = (one: Figure): Figure => ({ ...one, query: scoped(one.query, scope), ...(one.parts ? { parts: { ...one.parts, query: scoped(one.parts.query, scope) } } : {}) });
+  const [used, full] = resource.figures;
+  return { ...resource, figures: [figure(used), figure(full)], errors: resource.errors.map((error) => ({ ...error, query: scoped(error.query, scope) })) };
+}
 
 /** The fullest file system of each node; pseudo file systems have no place to fill. */
 export const FULLEST =

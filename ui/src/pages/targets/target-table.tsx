@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { useAsk } from "../../api/ask";
 import { all, range as rangeQuery } from "../../api/promql";
 import type { ActiveTarget } from "../../api/types";
-import { toLines } from "../../charts/series";
+import { NO_VALUES, type Values, toLines } from "../../charts/series";
 import { Spark } from "../../charts/spark";
 import { count, duration } from "../../format/numbers";
 import { ago } from "../../format/time";
@@ -18,7 +18,7 @@ import { TargetDetail } from "./target-detail";
 const SPARKS = 300;
 
 interface Past {
-  took: (number | null)[];
+  took: Values;
   samples: number | undefined;
 }
 
@@ -42,7 +42,7 @@ function usePast(job: Job): Map<string, Past> {
     const id = (labels: Record<string, string>) => `${labels["job"] ?? ""} ${labels["instance"] ?? ""}`;
     for (const line of toLines(answer?.["took"] ?? [], start, end, step).lines) past.set(id(line.labels), { took: line.values, samples: undefined });
     for (const series of answer?.["samples"] ?? []) {
-      const known = past.get(id(series.metric)) ?? { took: [], samples: undefined };
+      const known = past.get(id(series.metric)) ?? { took: NO_VALUES, samples: undefined };
       const value = series.values?.[0]?.[1];
       past.set(id(series.metric), { ...known, samples: value === undefined ? undefined : Number(value) });
     }
@@ -80,7 +80,7 @@ export function TargetTable({ job }: { job: Job }) {
         by: (target) => target.lastScrapeDuration,
         cell: (target) => <span class={isSlow(target) ? "warn strong" : ""}>{target.health === "unknown" ? "–" : duration(target.lastScrapeDuration)}</span>,
       },
-      { id: "spark", head: "Duration", right: true, cell: (target) => <Spark values={of(target)?.took ?? []} /> },
+      { id: "spark", head: "Duration", right: true, cell: (target) => <Spark values={of(target)?.took ?? NO_VALUES} /> },
       {
         id: "samples",
         head: "Samples",
