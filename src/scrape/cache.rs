@@ -214,9 +214,9 @@ impl LayoutCache {
                 self.refused.add(self.hash_of(series));
             }
             let at = followed.at;
-            let known;
-            (self.text, self.lines, known, segments) = packed.unpack(followed);
-            progress = Progress { at, old_at: 0, known };
+            let unpacked = packed.unpack(followed);
+            (self.text, self.lines, segments) = (unpacked.text, unpacked.lines, unpacked.segments);
+            progress = Progress { at, old_at: 0, known: unpacked.known };
         }
         let read = self.read_lines(page, progress, sink);
         // Those that were refused stand between the lines of every page.

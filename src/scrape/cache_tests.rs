@@ -197,7 +197,7 @@ proptest! {
         pages in proptest::collection::vec(proptest::collection::vec(edit(), 0..5), 1..10)
     ) {
         let (mut cache, mut sink) = (LayoutCache::new(true, false), Recorder::default());
-        let name = |i: usize| if i % 7 == 0 { format!("# HELP m{i}") } else { format!("m{{i=\"{i}\"}}") };
+        let name = |i: usize| if i.is_multiple_of(7) { format!("# HELP m{i}") } else { format!("m{{i=\"{i}\"}}") };
         let mut last: Vec<(String, String)> = (0..150).map(|i| (name(i), i.to_string())).collect();
         for edits in pages {
             let mut lines = last.clone();

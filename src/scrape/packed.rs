@@ -48,6 +48,17 @@ pub(super) struct Followed {
     old: usize,
 }
 
+/// A page taken apart.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    /// The text of the old lines.
+    pub(super) text: Vec<u8>,
+    pub(super) lines: Vec<Line>,
+    /// So many of the lines, the first ones, are of the new page.
+    pub(super) known: usize,
+    pub(super) segments: Box<[Arc<Segment>]>,
+}
+
 impl Packed {
     /// Packs a page; `None` when it is not of the usual kind. Most of its segments are among those of the last one.
     pub(super) fn of(text: &[u8], lines: &[Line], last: &[Arc<Segment>]) -> Option<Self> {
@@ -244,9 +255,9 @@ impl Packed {
         }
     }
 
-    /// The text of the old lines that the page does not have as far as it was read, all lines, of which the first ones
-    /// stand for that part of the page, how many these are, and the segments.
-    pub(super) fn unpack(self, followed: Followed) -> (Vec<u8>, Vec<Line>, usize, Box<[Arc<Segment>]>) {
+    /// Takes the page apart into lines: those of the new page as far as it was read, and the old ones that it does not
+    /// have so far.
+    pub(super) fn unpack(self, followed: Followed) -> Unpacked {
         let (mut text, mut lines) = (buffers::TEXTS.buffer(), buffers::LINES.buffer());
         text.clear();
         lines.clear();
@@ -289,7 +300,7 @@ impl Packed {
         let known = lines.len();
         lines.append(&mut others);
         buffers::TAILS.give_back(followed.tails);
-        (text, lines, known, self.segments)
+        Unpacked { text, lines, known, segments: self.segments }
     }
 
     /// The comment lines of the page.

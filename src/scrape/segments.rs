@@ -310,7 +310,10 @@ mod tests {
         assert!(known.segments.len() <= known.limit && known.limit <= 8 * KNOWN_MIN, "{}", known.limit);
     }
 
-    fn changed() -> impl Strategy<Value = (Vec<String>, Vec<(Range<usize>, Vec<String>)>)> {
+    /// Which parts are gone, and the lines in their place.
+    type Place = (Range<usize>, Vec<String>);
+
+    fn changed() -> impl Strategy<Value = (Vec<String>, Vec<Place>)> {
         let new = || proptest::collection::vec("[a-f]{1,2}|# [a-f]\n", 0..6);
         let place = (0..700usize, 0..12usize, new());
         (400..700usize, proptest::collection::vec(place, 0..8)).prop_map(|(len, mut places)| {
