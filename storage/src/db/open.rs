@@ -164,7 +164,9 @@ impl Db {
         let _ = files.create_dirs(&level0_dir);
         let (cardinality, statistics_lost) = Cardinality::open(&files, dir);
         if let Some((path, reason)) = &statistics_lost {
-            let bytes = files.map(path).map_or(0, |bytes| bytes.len() as u64);
+            // Not opened once more: what stands there may be no file.
+            let listed = files.list(dir).unwrap_or_default();
+            let bytes = listed.iter().find(|one| one.path == *path).map_or(0, |one| one.len);
             let (path, kind, detail) = (path.clone(), DamageKind::Statistics, reason.clone());
             let action = DamageAction::NotServed;
             files.damage().note(Damage { path, kind, offset: 0, bytes, range: None, action, detail });
