@@ -148,19 +148,19 @@ impl HttpClient {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Response<Incoming>, HttpError> {
-        self.follow(method, (url, url.clone()), headers, body).await
+        self.follow(method, (url, url.clone(), 0), headers, body).await
     }
 
-    /// Sends a request that was meant for `first`, and was led to `url`.
+    /// Sends a request that was meant for `first`, and was led to `url` after `sent` requests.
     pub(super) async fn follow(
         &self,
         method: &Method,
-        (first, mut url): (&Uri, Uri),
+        (first, mut url, sent): (&Uri, Uri, usize),
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Response<Incoming>, HttpError> {
         let built = self.current().await?;
-        for _ in 0..REDIRECTS_MAX {
+        for _ in sent..REDIRECTS_MAX {
             let trusted = same_host(first.authority(), url.authority());
             let mut request = self.prepare(&url, headers, trusted).await?;
             *request.method_mut() = method.clone();
@@ -338,6 +338,11 @@ pub(super) fn header_value(text: &str) -> Result<HeaderValue, HttpError> {
     Ok(value)
 }
 
+/// Host and port of a URL, without user and password.
+pub(super) fn host_of(url: &Uri) -> &str {
+    url.authority().map_or("", |authority| authority.as_str().rsplit('@').next().unwrap_or_default())
+}
+
 /// The same host, or a host below it.
 fn same_host(first: Option<&Authority>, now: Option<&Authority>) -> bool {
     match (first, now) {
@@ -412,8 +417,7 @@ pub(super) fn transport(url: &Uri, error: &(dyn std::error::Error + 'static)) ->
         deepest = source;
         io = io.or_else(|| deepest.downcast_ref::<std::io::Error>());
     }
-    // Without user and password.
-    let host = url.authority().map_or("", |a| a.as_str().rsplit('@').next().unwrap_or_default());
+    let host = host_of(url);
     let text = match io.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::ConnectionRefused) => {
             format!("dial tcp {host}: connect: connection refused")

@@ -4,7 +4,7 @@
 //! task, and no pool is asked. That holds for plain HTTP without a proxy; everything else, and an answer that leads
 //! somewhere else, goes through the client's pool.
 
-use super::client::{HttpClient, HttpError, redirect, transport};
+use super::client::{HttpClient, HttpError, host_of, redirect, transport};
 use super::connect::Stream;
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
@@ -235,7 +235,7 @@ impl HttpClient {
     ) -> Result<Answer, HttpError> {
         match redirect(url, &response).filter(|_| self.follows_redirects()) {
             Some(next) => {
-                let response = self.follow(&Method::GET, (url, next?), headers, &Bytes::new()).await?;
+                let response = self.follow(&Method::GET, (url, next?, 1), headers, &Bytes::new()).await?;
                 Ok(Answer { response, open: None })
             }
             None => Ok(Answer { response, open: Some(open) }),
@@ -245,8 +245,7 @@ impl HttpClient {
     /// The request for a URL as its server expects it.
     async fn direct(&self, url: &Uri, headers: &HeaderMap) -> Result<Request<Full<Bytes>>, HttpError> {
         let mut request = self.prepare(url, headers, true).await?;
-        let host = url.authority().map_or("", |a| a.as_str().rsplit('@').next().unwrap_or_default());
-        let host = HeaderValue::try_from(host).map_err(|e| HttpError::Invalid(e.to_string()))?;
+        let host = HeaderValue::try_from(host_of(url)).map_err(|e| HttpError::Invalid(e.to_string()))?;
         // Who sets a host of his own keeps it.
         request.headers_mut().entry(header::HOST).or_insert(host);
         let path = url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -258,7 +257,7 @@ impl HttpClient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::testing::{answer, json};
+    use crate::http::testing::{answer, json, serve, status};
     use crate::settings::HttpClientConfig;
     use http_body_util::BodyExt;
     use std::sync::atomic::AtomicUsize;
@@ -337,6 +336,26 @@ mod tests {
     async fn an_answer_that_leads_elsewhere_is_followed() {
         let ((address, _), client, mut kept) = (server().await, client(), Kept::default());
         assert_eq!(get(&client, &mut kept, &address, "/away").await.unwrap(), format!("{address}/here"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_leads_round_is_asked_ten_times_as_by_the_pool() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let address = serve(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async {
+                let mut response = status(302, "");
+                response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/round"));
+                response
+            }
+        });
+        let (address, client, mut kept) = (address.await, client(), Kept::default());
+        let error = get(&client, &mut kept, &address, "/round").await.unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), asked.load(Ordering::SeqCst)),
+            ("stopped after 10 redirects", 10)
+        );
     }
 
     #[tokio::test]
