@@ -85,7 +85,19 @@ fn series(mut bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecError
     Ok(())
 }
 
-fn exemplars(mut bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecError> {
+fn exemplars(bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecError> {
+    each_after_first(bytes, |bytes, series, timestamp| {
+        let value = f64::from_bits(take_u64(bytes)?);
+        sink.exemplar(series, timestamp, value, take_labels(bytes)?);
+        Ok(())
+    })
+}
+
+/// Reads entries whose series and timestamps are told as differences from those that stand in front.
+fn each_after_first(
+    mut bytes: &[u8],
+    mut entry: impl FnMut(&mut &[u8], u64, i64) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -93,8 +105,7 @@ fn exemplars(mut bytes: &[u8], sink: &mut impl RecordSink) -> Result<(), CodecEr
     while !bytes.is_empty() {
         let series = first.wrapping_add_signed(varint::take_signed(&mut bytes)?);
         let timestamp = base.wrapping_add(varint::take_signed(&mut bytes)?);
-        let value = f64::from_bits(take_u64(&mut bytes)?);
-        sink.exemplar(series, timestamp, value, take_labels(&mut bytes)?);
+        entry(&mut bytes, series, timestamp)?;
     }
     Ok(())
 }
@@ -123,17 +134,8 @@ fn value(
     Ok(())
 }
 
-fn samples(mut bytes: &[u8], kind: Value, sink: &mut impl RecordSink) -> Result<(), CodecError> {
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    let (first, base) = (take_u64(&mut bytes)?, take_u64(&mut bytes)? as i64);
-    while !bytes.is_empty() {
-        let series = first.wrapping_add_signed(varint::take_signed(&mut bytes)?);
-        let timestamp = base.wrapping_add(varint::take_signed(&mut bytes)?);
-        value(&mut bytes, kind, (series, timestamp, 0), sink)?;
-    }
-    Ok(())
+fn samples(bytes: &[u8], kind: Value, sink: &mut impl RecordSink) -> Result<(), CodecError> {
+    each_after_first(bytes, |bytes, series, timestamp| value(bytes, kind, (series, timestamp, 0), sink))
 }
 
 fn started_samples(mut bytes: &[u8], kind: Value, sink: &mut impl RecordSink) -> Result<(), CodecError> {
