@@ -26,7 +26,7 @@ async function oneByOne(queries: readonly Asked[], signal: AbortSignal): Promise
   const ask = async ({ id, expr, ...when }: Asked): Promise<[string, Answer<QueryData> | ApiError]> => {
     const path = when.start === undefined ? "query" : "query_range";
     try {
-      return [id, await post<QueryData>(path, { query: expr, ...when }, signal)];
+      return [id, await post(path, { query: expr, ...when }, signal)];
     } catch (error) {
       if (error instanceof ApiError) return [id, error];
       throw error;

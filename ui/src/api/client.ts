@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { type Packed, unpack } from "./packed";
 import { hear, present } from "../state/clock";
 import { base } from "../state/url";
+import type { Deletes, Gets, Posts } from "./types";
 
 /** What the server answers, besides the data. */
 export interface Remarks {
@@ -155,15 +156,15 @@ async function send<T>(url: string, init: RequestInit): Promise<Answer<T>> {
 }
 
 /** `GET /api/v1/PATH` */
-export function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
+export function get<P extends keyof Gets>(path: P, params: Params = {}, signal?: AbortSignal): Promise<Answer<Gets[P]>> {
   const query = encode(params).toString();
-  return send<T>(`${base}api/v1/${path}${query === "" ? "" : `?${query}`}`, signal ? { signal } : {});
+  return send(`${base}api/v1/${path}${query === "" ? "" : `?${query}`}`, signal ? { signal } : {});
 }
 
 /** `POST /api/v1/PATH` with a form, for what may be too long for an address. */
-export function post<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer<T>> {
+export function post<P extends keyof Posts>(path: P, params: Params = {}, signal?: AbortSignal): Promise<Answer<Posts[P]>> {
   const init: RequestInit = { method: "POST", body: encode(params) };
-  return send<T>(`${base}api/v1/${path}`, signal ? { ...init, signal } : init);
+  return send(`${base}api/v1/${path}`, signal ? { ...init, signal } : init);
 }
 
 function jsonOf(body: unknown, signal: AbortSignal | undefined): RequestInit {
@@ -172,8 +173,8 @@ function jsonOf(body: unknown, signal: AbortSignal | undefined): RequestInit {
 }
 
 /** `POST /api/v1/PATH` with JSON. */
-export function postJson<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Answer<T>> {
-  return send<T>(`${base}api/v1/${path}`, jsonOf(body, signal));
+export function postJson<P extends keyof Posts>(path: P, body: unknown, signal?: AbortSignal): Promise<Answer<Posts[P]>> {
+  return send(`${base}api/v1/${path}`, jsonOf(body, signal));
 }
 
 /** The lines of an answer that are not empty. */
@@ -207,6 +208,6 @@ export async function postLines<T>(path: string, body: unknown, signal?: AbortSi
 }
 
 /** `DELETE /api/v1/PATH` */
-export function remove<T>(path: string): Promise<Answer<T>> {
-  return send<T>(`${base}api/v1/${path}`, { method: "DELETE" });
+export function remove<P extends keyof Deletes>(path: P): Promise<Answer<Deletes[P]>> {
+  return send(`${base}api/v1/${path}`, { method: "DELETE" });
 }

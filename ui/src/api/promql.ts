@@ -1,6 +1,6 @@
 // Queries, as pages ask them.
 
-import type { LabelSet, MatrixSeries, QueryData, RangeData } from "./types";
+import type { LabelSet, MatrixSeries, QueryData } from "./types";
 import { type Answer, post } from "./client";
 import { toNumber } from "./points";
 
@@ -19,13 +19,13 @@ export function values(data: QueryData): Value[] {
 
 /** An instant query. */
 export async function instant(query: string, time: number, signal?: AbortSignal): Promise<Answer<Value[]>> {
-  const answer = await post<QueryData>("query", { query, time }, signal);
+  const answer = await post("query", { query, time }, signal);
   return { ...answer, data: values(answer.data) };
 }
 
 /** A range query. */
 export async function range(query: string, start: number, end: number, step: number, signal?: AbortSignal): Promise<Answer<MatrixSeries[]>> {
-  const answer = await post<RangeData>("query_range", { query, start, end, step }, signal);
+  const answer = await post("query_range", { query, start, end, step }, signal);
   return { ...answer, data: answer.data.result };
 }
 

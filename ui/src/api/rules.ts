@@ -1,7 +1,7 @@
 // The server's alerting rules, for whoever wants to know what watches a series; asked at most once a minute.
 
 import { get } from "./client";
-import type { Rule, RulesData } from "./types";
+import type { Rule } from "./types";
 
 /** How long an answer is good enough, ms. */
 const KEPT = 60_000;
@@ -9,7 +9,7 @@ const KEPT = 60_000;
 let kept: { at: number; rules: Promise<readonly Rule[]> } | undefined;
 
 async function ask(): Promise<readonly Rule[]> {
-  const { data } = await get<RulesData>("rules", { type: "alert", exclude_alerts: "true" });
+  const { data } = await get("rules", { type: "alert", exclude_alerts: "true" });
   return data.groups.flatMap((group) => group.rules);
 }
 

@@ -2,7 +2,6 @@
 
 import { get, post } from "../api/client";
 import { useAsk } from "../api/ask";
-import type { QueryData } from "../api/types";
 import { present } from "../state/clock";
 import { began, look } from "../state/range";
 
@@ -18,7 +17,7 @@ export interface Facts {
 }
 
 async function number(query: string, signal: AbortSignal): Promise<number | undefined> {
-  const { data } = await post<QueryData>("query", { query }, signal);
+  const { data } = await post("query", { query }, signal);
   if (data.resultType !== "vector") return undefined;
   const value = data.result[0]?.value?.[1];
   return value === undefined ? undefined : Number(value);
@@ -27,7 +26,7 @@ async function number(query: string, signal: AbortSignal): Promise<number | unde
 /** Says since when there is something, if that is not long: then windows begin there. */
 async function lookBack(head: number, signal: AbortSignal): Promise<void> {
   const young = Number.isFinite(head) && head > 0 && present() - head < 2 * 3600;
-  const blocks = young ? (await get<{ blocks: unknown[] }>("status/tsdb/blocks", {}, signal)).data.blocks : [];
+  const blocks = young ? (await get("status/tsdb/blocks", {}, signal)).data.blocks : [];
   began.value = young && blocks.length === 0 ? head : undefined;
 }
 
@@ -37,8 +36,8 @@ async function ask(signal: AbortSignal): Promise<{ data: Facts; warnings: string
     number('count(ALERTS{alertstate="firing"})', signal),
     number("sum(rate(prometheus_tsdb_head_samples_appended_total[1m]))", signal),
     number("sum(prometheus_tsdb_storage_blocks_bytes) + sum(prometheus_tsdb_wal_storage_size_bytes)", signal),
-    get<{ version: string; revision: string }>("status/buildinfo", {}, signal),
-    get<{ headStats: { numSeries: number; minTime: number } }>("status/tsdb", { limit: 1 }, signal),
+    get("status/buildinfo", {}, signal),
+    get("status/tsdb", { limit: 1 }, signal),
   ]);
   await lookBack(tsdb.data.headStats.minTime / 1000, signal);
   const facts: Facts = {

@@ -1,7 +1,7 @@
 // Where one can go: pages, dashboards, metrics, targets, alerts, and queries of the past.
 
 import { type Answer, type Params, get } from "../api/client";
-import type { RulesData } from "../api/types";
+import type { Gets } from "../api/types";
 import { link } from "../state/url";
 import { PAGES } from "./pages";
 
@@ -32,18 +32,18 @@ async function kept(): Promise<Goal[]> {
 
 /** All of them. What the server does not tell is left out. */
 export async function goals(signal: AbortSignal): Promise<Answer<Goal[]>> {
-  const ask = async <T>(path: string, params: Params, none: T) => {
+  const ask = async <P extends keyof Gets>(path: P, params: Params, none: Gets[P]): Promise<Gets[P]> => {
     try {
-      return (await get<T>(path, params, signal)).data;
+      return (await get(path, params, signal)).data;
     } catch {
       return none;
     }
   };
   const [own, metrics, targets, rules] = await Promise.all([
     kept(),
-    ask<string[]>("label/__name__/values", { limit: MOST }, []),
-    ask<string[]>("label/instance/values", { limit: MOST, "match[]": "up" }, []),
-    ask<RulesData>("rules", { type: "alert", exclude_alerts: "true" }, { groups: [] }),
+    ask("label/__name__/values", { limit: MOST }, []),
+    ask("label/instance/values", { limit: MOST, "match[]": "up" }, []),
+    ask("rules", { type: "alert", exclude_alerts: "true" }, { groups: [] }),
   ]);
   const alerts = [...new Set(rules.groups.flatMap((group) => group.rules.map((rule) => rule.name)))];
   const data = [

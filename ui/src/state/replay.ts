@@ -2,16 +2,8 @@
 
 import { signal } from "@preact/signals";
 import { get } from "../api/client";
+import type { Replay } from "../api/types";
 import { base } from "./url";
-
-/** `status/walreplay`: segments, and bytes where it is narthex that answers. */
-export interface Replay {
-  min: number;
-  max: number;
-  current: number;
-  bytesRead?: number;
-  bytesTotal?: number;
-}
 
 export interface Progress {
   /** From 0 to 1. */
@@ -46,7 +38,7 @@ export function progressOf({ min, max, current, bytesRead, bytesTotal }: Replay)
 }
 
 async function look(): Promise<void> {
-  const [replay, ready] = await Promise.all([get<Replay>("status/walreplay"), fetch(`${base}-/ready`)]);
+  const [replay, ready] = await Promise.all([get("status/walreplay"), fetch(`${base}-/ready`)]);
   progress.value = progressOf(replay.data);
   if (!ready.ok || !waiting) return;
   waiting = false;

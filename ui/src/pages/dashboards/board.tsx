@@ -26,7 +26,7 @@ async function prepare(board: Board, params: URLSearchParams, start: number, end
   const [present, interval] = await Promise.all([
     names.length === 0
       ? Promise.resolve([])
-      : get<string[]>("label/__name__/values", { "match[]": [`{__name__=~"${names.join("|")}"}`], start, end }, signal).then((answer) => answer.data),
+      : get("label/__name__/values", { "match[]": [`{__name__=~"${names.join("|")}"}`], start, end }, signal).then((answer) => answer.data),
     scrapeInterval(signal).then(
       (interval) => interval ?? INTERVAL,
       () => INTERVAL,

@@ -15,18 +15,18 @@ async function ask(found: Lookup, raw: Board["raw"], present: ReadonlySet<string
       const isSelector = source !== "raw" && (selector === "" || /^[\w:]*(\{[\s\S]*\})?$/.test(selector));
       if (isSelector) {
         const params = selector === "" ? {} : { "match[]": [selector] };
-        return (await get<string[]>(`label/${encodeURIComponent(found.label)}/values`, { ...params, start, end, limit: OPTIONS_MAX }, signal)).data;
+        return (await get(`label/${encodeURIComponent(found.label)}/values`, { ...params, start, end, limit: OPTIONS_MAX }, signal)).data;
       }
       const answer = await instant(`group by (${found.label}) (${selector})`, end, signal);
       return answer.data.flatMap(({ labels }) => labels[found.label] ?? []).sort();
     }
     case "names": {
       const pattern = JSON.stringify(fill(found.pattern, values) || ".+");
-      return (await get<string[]>("label/__name__/values", { "match[]": [`{__name__=~${pattern}}`], start, end, limit: OPTIONS_MAX }, signal)).data;
+      return (await get("label/__name__/values", { "match[]": [`{__name__=~${pattern}}`], start, end, limit: OPTIONS_MAX }, signal)).data;
     }
     case "labels": {
       const selector = fill(found.selector, values);
-      return (await get<string[]>("labels", { ...(selector === "" ? {} : { "match[]": [selector] }), start, end, limit: OPTIONS_MAX }, signal)).data;
+      return (await get("labels", { ...(selector === "" ? {} : { "match[]": [selector] }), start, end, limit: OPTIONS_MAX }, signal)).data;
     }
     case "result": {
       const answer = await instant(fill(found.expr, values), end, signal);

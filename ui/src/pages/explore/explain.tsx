@@ -2,18 +2,9 @@
 
 import { useAsk } from "../../api/ask";
 import { get } from "../../api/client";
+import type { PlanNode } from "../../api/types";
 import { count, duration, format } from "../../format/numbers";
 import { Show } from "../../parts/states";
-
-interface PlanNode {
-  node: string;
-  span?: [number, number];
-  series?: number;
-  samples?: number;
-  seconds?: number;
-  bytes?: number;
-  children?: PlanNode[];
-}
 
 export function Explain({ query, end }: { query: string; end: number }) {
   const asked = useAsk<PlanNode>((signal) => get("narthex/explain", { query, time: end }, signal), [query, end]);

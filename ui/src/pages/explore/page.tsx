@@ -70,7 +70,7 @@ export default function Explore() {
   };
   const tidy = async (at: number) => {
     try {
-      const { data } = await post<string>("format_query", { query: drafts[at]?.text ?? "" });
+      const { data } = await post("format_query", { query: drafts[at]?.text ?? "" });
       setDrafts(change(at, { text: data }));
     } catch {
       // The editor marks what is wrong.

@@ -2,7 +2,7 @@
 
 import { type Answer, ApiError, post } from "../../api/client";
 import { toNumber } from "../../api/points";
-import type { LabelSet, QueryData, StoredSeries } from "../../api/types";
+import type { LabelSet, StoredSeries } from "../../api/types";
 
 /** More samples than this are no picture any more. */
 const SAMPLES_MAX = 100_000;
@@ -10,11 +10,11 @@ const SAMPLES_MAX = 100_000;
 /** The samples of a window, with staleness markers where the server tells them. */
 export async function stored(selector: string, start: number, end: number, signal: AbortSignal): Promise<Answer<StoredSeries[]>> {
   try {
-    return await post<StoredSeries[]>("narthex/samples", { "match[]": selector, start, end, limit: SAMPLES_MAX }, signal);
+    return await post("narthex/samples", { "match[]": selector, start, end, limit: SAMPLES_MAX }, signal);
   } catch (error) {
     if (!(error instanceof ApiError && error.kind === "not_found")) throw error;
     const seconds = Math.max(1, Math.round(end - start));
-    const answer = await post<QueryData>("query", { query: `${selector}[${seconds}s]`, time: end }, signal);
+    const answer = await post("query", { query: `${selector}[${seconds}s]`, time: end }, signal);
     return { ...answer, data: answer.data.resultType === "matrix" ? answer.data.result : [] };
   }
 }

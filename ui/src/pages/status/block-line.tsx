@@ -1,17 +1,9 @@
 // Blocks on a line of time, one row for each level.
 
+import type { Block } from "../../api/types";
 import { fullTime } from "../../format/time";
 import { now } from "../../state/range";
 import { utc } from "../../state/settings";
-
-export interface Block {
-  ulid: string;
-  /** Milliseconds; the end is not part of it. */
-  minTime: number;
-  maxTime: number;
-  stats: { numSeries?: number; numSamples?: number };
-  compaction: { level: number };
-}
 
 const ROW = 18;
 

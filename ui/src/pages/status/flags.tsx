@@ -9,7 +9,7 @@ import { type Flag, flagList } from "./flag-list";
 /** Another server tells no defaults. */
 async function changes(signal: AbortSignal): Promise<Record<string, string>> {
   try {
-    return (await get<{ changed: Record<string, string> }>("narthex/flags", {}, signal)).data.changed;
+    return (await get("narthex/flags", {}, signal)).data.changed;
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return {};
     throw error;
@@ -17,7 +17,7 @@ async function changes(signal: AbortSignal): Promise<Record<string, string>> {
 }
 
 async function ask(signal: AbortSignal): Promise<Answer<Flag[]>> {
-  const [flags, changed] = await Promise.all([get<Record<string, string>>("status/flags", {}, signal), changes(signal)]);
+  const [flags, changed] = await Promise.all([get("status/flags", {}, signal), changes(signal)]);
   return { ...flags, data: flagList(flags.data, changed) };
 }
 

@@ -12,23 +12,6 @@ import { all, instant } from "../../api/promql";
 import { Notices } from "./notices";
 import { Pairs } from "./pairs";
 
-interface Runtime {
-  startTime: string;
-  CWD: string;
-  hostname: string;
-  reloadConfigSuccess: boolean;
-  lastConfigTime: string;
-  corruptionCount: number;
-  GOMAXPROCS: number;
-  storageRetention: string;
-}
-
-interface Build {
-  version: string;
-  revision: string;
-  branch: string;
-}
-
 /** Of the server's own process, where it scrapes itself. */
 const OWN = {
   cpu: 'rate(process_cpu_seconds_total{job="narthex"}[5m])',
@@ -39,8 +22,8 @@ const OWN = {
 const seconds = (text: string) => Date.parse(text) / 1000;
 
 export function Health() {
-  const runtime = useAsk<Runtime>((signal) => get("status/runtimeinfo", {}, signal), [look.value]);
-  const build = useAsk<Build>((signal) => get("status/buildinfo", {}, signal), [look.value]);
+  const runtime = useAsk((signal) => get("status/runtimeinfo", {}, signal), [look.value]);
+  const build = useAsk((signal) => get("status/buildinfo", {}, signal), [look.value]);
   const own = useAsk((signal) => all(Object.fromEntries(Object.entries(OWN).map(([id, query]) => [id, instant(query, now.peek(), signal)]))), [look.value]).state.value.answer?.data;
   const used = (id: keyof typeof OWN) => own?.[id]?.[0]?.value;
   return (

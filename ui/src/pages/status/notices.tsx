@@ -5,14 +5,8 @@ import { get } from "../../api/client";
 import { ago } from "../../format/time";
 import { look, now } from "../../state/range";
 
-interface Notice {
-  text: string;
-  date: string;
-  active: boolean;
-}
-
 export function Notices() {
-  const all = useAsk<Notice[]>((signal) => get("notifications", {}, signal), [look.value]).state.value.answer?.data.filter((one) => one.active) ?? [];
+  const all = useAsk((signal) => get("notifications", {}, signal), [look.value]).state.value.answer?.data.filter((one) => one.active) ?? [];
   if (all.length === 0) return null;
   return (
     <section class="panel" aria-label="Notifications">

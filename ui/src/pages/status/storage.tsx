@@ -9,16 +9,12 @@ import { Empty, Show } from "../../parts/states";
 import { Table } from "../../parts/table";
 import { look, now } from "../../state/range";
 import { utc } from "../../state/settings";
-import { type Block, BlockLine } from "./block-line";
+import { BlockLine } from "./block-line";
 import { Pairs } from "./pairs";
 
-interface Tsdb {
-  headStats: { numSeries: number; numLabelPairs: number; chunkCount: number; minTime: number; maxTime: number };
-}
-
 export function Storage() {
-  const head = useAsk<Tsdb>((signal) => get("status/tsdb", { limit: 1 }, signal), [look.value]);
-  const blocks = useAsk<{ blocks: Block[] }>((signal) => get("status/tsdb/blocks", {}, signal), [look.value]);
+  const head = useAsk((signal) => get("status/tsdb", { limit: 1 }, signal), [look.value]);
+  const blocks = useAsk((signal) => get("status/tsdb/blocks", {}, signal), [look.value]);
   const damage = useAsk<DamageData>((signal) => get("narthex/storage/damage", {}, signal), [look.value]);
   return (
     <>

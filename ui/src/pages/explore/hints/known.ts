@@ -13,12 +13,10 @@ const NAMES_MAX = 10;
 const known = signal<Known>({ types: new Map(), labels: new Map(), interval: undefined });
 const asked = new Set<string>();
 
-type Metadata = Record<string, { type: string }[]>;
-
 async function typesOf(name: string): Promise<[string, string][]> {
   // The metadata of a histogram stands under the name of its family.
   const families = [...new Set([name, name.replace(/_(bucket|count|sum|total)$/, "")])];
-  const answers = await Promise.all(families.map((metric) => get<Metadata>("metadata", { metric, limit_per_metric: 1 })));
+  const answers = await Promise.all(families.map((metric) => get("metadata", { metric, limit_per_metric: 1 })));
   return answers.flatMap(({ data }) => Object.entries(data).flatMap(([family, [first]]): [string, string][] => (first ? [[family, first.type]] : [])));
 }
 
@@ -26,7 +24,7 @@ async function learn(name: string): Promise<void> {
   if (asked.has(name)) return;
   asked.add(name);
   try {
-    const [types, labels] = await Promise.all([typesOf(name), get<string[]>("labels", { "match[]": [`{__name__=${JSON.stringify(name)}}`] })]);
+    const [types, labels] = await Promise.all([typesOf(name), get("labels", { "match[]": [`{__name__=${JSON.stringify(name)}}`] })]);
     const { value } = known;
     known.value = { ...value, types: new Map([...value.types, ...types]), labels: new Map([...value.labels, [name, labels.data]]) };
   } catch {
